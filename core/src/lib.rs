@@ -1,1 +1,4 @@
-//! placeholder
+//! The deterministic engine: no I/O, no clock, no randomness of its own.
+
+pub mod json;
+pub mod msgpack;
