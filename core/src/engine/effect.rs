@@ -1,0 +1,59 @@
+//! What must happen outside the engine after the records of a step are committed.
+//!
+//! Effects leave only after the commit they depend on and only on the leader. Each has a retry owner
+//! in state (a checker that finds what is pending), because an effect can be lost with the process:
+//! losing one costs time, never correctness.
+
+use std::sync::Arc;
+
+use crate::engine::input::{Command, RequestId};
+use crate::ids::{Key, PartitionId};
+use crate::record::value::JobRecord;
+use crate::record::{Intent, Rejection, Text, Value};
+
+/// Names a job stream that a client opened; given out by the shard, meaningless elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct StreamId(pub u64);
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response {
+    /// Who waits.
+    pub request: RequestId,
+    /// Entity the answer is about.
+    pub key: Key,
+    /// Event that answers (its intent), or the command's intent if it was refused.
+    pub intent: Intent,
+    /// Value of the event or of the refused command.
+    pub value: Value,
+    /// Why it was refused; `None` = accepted.
+    pub rejection: Option<Rejection>,
+}
+
+/// Something to do outside.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Answer a request.
+    Respond(Response),
+    /// Hand a command to another partition (best effort, at most once).
+    Send {
+        /// Its partition.
+        to: PartitionId,
+        /// The command.
+        command: Box<Command>,
+    },
+    /// Hand an activated job to a stream. If that fails, the shard submits JOB YIELD.
+    PushJob {
+        /// The stream.
+        stream: StreamId,
+        /// Key of the job.
+        key: Key,
+        /// The job with its visible variables.
+        job: Arc<JobRecord>,
+    },
+    /// Jobs of a type became available and no stream took them: wake parked polls of that type.
+    JobsAvailable {
+        /// The type.
+        job_type: Text,
+    },
+}

@@ -1,0 +1,137 @@
+//! The value types: what records are about, with the fields of each.
+//!
+//! One table binds the number of a value type (frozen, Zeebe's where known), its name and its
+//! struct. Values sit behind reference counts: the events of one step often share one value, and
+//! state, log, response and export feed all read the same allocation.
+
+use std::sync::Arc;
+
+use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
+
+mod deployment;
+mod distribution;
+mod incident;
+mod job;
+mod message;
+mod process_instance;
+mod signal;
+mod timer;
+mod user_task;
+mod variable;
+
+pub use deployment::*;
+pub use distribution::*;
+pub use incident::*;
+pub use job::*;
+pub use message::*;
+pub use process_instance::*;
+pub use signal::*;
+pub use timer::*;
+pub use user_task::*;
+pub use variable::*;
+
+macro_rules! values {
+    ($($variant:ident($record:ident) = $code:literal $name:literal,)+) => {
+        /// What a record is about.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum ValueType {
+            $(#[doc = $name] $variant = $code,)+
+        }
+
+        impl ValueType {
+            /// All value types, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The value type under `code`.
+            #[must_use]
+            pub const fn from_code(code: u8) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// Camunda's name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+
+        /// The value of a record.
+        #[derive(Clone, PartialEq, Debug)]
+        pub enum Value {
+            $(#[doc = $name] $variant(Arc<$record>),)+
+        }
+
+        impl Value {
+            /// Which value it is.
+            #[must_use]
+            pub const fn value_type(&self) -> ValueType {
+                match self { $(Self::$variant(_) => ValueType::$variant,)+ }
+            }
+
+            /// Appends the bytes of the value, using `writer` as scratch.
+            pub fn put(&self, writer: &mut ValueWriter, out: &mut Vec<u8>) {
+                match self { $(Self::$variant(value) => value.put_fields(writer),)+ }
+                writer.finish(out);
+            }
+
+            /// Reads a value of `value_type` from exactly its bytes.
+            ///
+            /// # Errors
+            /// If the bytes are not such a value.
+            pub fn take(value_type: ValueType, bytes: &[u8]) -> Result<Self, DecodeError> {
+                let mut reader = ValueReader::new(bytes, 0)?;
+                Ok(match value_type {
+                    $(ValueType::$variant =>
+                        Self::$variant(Arc::new($record::take_fields(&mut reader)?)),)+
+                })
+            }
+
+            /// Appends the JSON form, as exporters show it.
+            pub fn json(&self, out: &mut String) {
+                match self { $(Self::$variant(value) => value.json_fields(out),)+ }
+            }
+
+            /// An empty value of `value_type`: every field at its default.
+            #[must_use]
+            pub fn default_of(value_type: ValueType) -> Self {
+                match value_type { $(ValueType::$variant => Self::$variant(Arc::default()),)+ }
+            }
+        }
+
+        $(impl From<$record> for Value {
+            fn from(value: $record) -> Self { Self::$variant(Arc::new(value)) }
+        }
+
+        impl From<Arc<$record>> for Value {
+            fn from(value: Arc<$record>) -> Self { Self::$variant(value) }
+        })+
+    };
+}
+
+values! {
+Job(JobRecord) = 0 "JOB",
+Deployment(DeploymentRecord) = 4 "DEPLOYMENT",
+ProcessInstance(ProcessInstanceRecord) = 5 "PROCESS_INSTANCE",
+Incident(IncidentRecord) = 6 "INCIDENT",
+Message(MessageRecord) = 10 "MESSAGE",
+MessageSubscription(MessageSubscriptionRecord) = 11 "MESSAGE_SUBSCRIPTION",
+ProcessMessageSubscription(ProcessMessageSubscriptionRecord) = 12 "PROCESS_MESSAGE_SUBSCRIPTION",
+JobBatch(JobBatchRecord) = 14 "JOB_BATCH",
+Timer(TimerRecord) = 15 "TIMER",
+MessageStartEventSubscription(MessageStartEventSubscriptionRecord) = 16 "MESSAGE_START_EVENT_SUBSCRIPTION",
+Variable(VariableRecord) = 17 "VARIABLE",
+VariableDocument(VariableDocumentRecord) = 18 "VARIABLE_DOCUMENT",
+ProcessInstanceCreation(ProcessInstanceCreationRecord) = 19 "PROCESS_INSTANCE_CREATION",
+Error(ErrorRecord) = 20 "ERROR",
+ProcessInstanceResult(ProcessInstanceResultRecord) = 21 "PROCESS_INSTANCE_RESULT",
+Process(ProcessRecord) = 22 "PROCESS",
+ProcessEvent(ProcessEventRecord) = 24 "PROCESS_EVENT",
+SignalSubscription(SignalSubscriptionRecord) = 30 "SIGNAL_SUBSCRIPTION",
+Signal(SignalRecord) = 31 "SIGNAL",
+ResourceDeletion(ResourceDeletionRecord) = 32 "RESOURCE_DELETION",
+CommandDistribution(CommandDistributionRecord) = 33 "COMMAND_DISTRIBUTION",
+ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
+MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
+UserTask(UserTaskRecord) = 37 "USER_TASK",
+MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",}
