@@ -253,6 +253,9 @@ pub(crate) struct PlanArgs {
     /// Server CPU per instance, us; instead of a result
     #[arg(long)]
     pub(crate) cpu_us_per_instance: Option<f64>,
+    /// CPU of one follower as a share of the leader's, for replicated partitions
+    #[arg(long)]
+    pub(crate) follower_cpu_share: Option<f64>,
     /// Log bytes per instance and replica; instead of a result
     #[arg(long)]
     pub(crate) log_bytes_per_instance: Option<f64>,

@@ -117,10 +117,6 @@ impl Interval {
         self.absorb(&mut other.clone());
     }
 
-    pub(crate) fn count(&self, op: Op) -> u64 {
-        self.histograms.get(&op).map_or(0, Histogram::len)
-    }
-
     /// Nanoseconds at `quantile` (0 to 1); 0 where nothing was recorded.
     pub(crate) fn quantile_ns(&self, op: Op, quantile: f64) -> u64 {
         self.histograms.get(&op).map_or(0, |h| h.value_at_quantile(quantile))
@@ -182,15 +178,15 @@ mod tests {
         recorder.fail(0, Op::Create, &busy);
         recorder.fail(1, Op::Create, &busy);
         let first = recorder.drain();
-        assert_eq!(first.count(Op::Create), 10);
+        assert_eq!(first.histograms[&Op::Create].len(), 10);
         let key = (Op::Create, "RESOURCE_EXHAUSTED".to_owned());
         assert_eq!(first.errors[&key].count, 2);
         let again = recorder.drain();
         assert!(again.histograms.is_empty() && again.errors.is_empty());
         let mut total = first.clone();
         total.add(&first);
-        assert_eq!(total.count(Op::Create), 20);
-        assert_eq!(first.count(Op::Create), 10);
+        assert_eq!(total.histograms[&Op::Create].len(), 20);
+        assert_eq!(first.histograms[&Op::Create].len(), 10);
     }
 
     #[test]

@@ -208,6 +208,11 @@ impl Report {
         }
     }
 
+    /// Whether the generator was later than `bound_ms` with its starts, at the 99th percentile.
+    pub(crate) fn lag_exceeds(&self, bound_ms: f64) -> bool {
+        self.operations.get(Op::Lag.name()).is_some_and(|lag| lag.p99_ms > bound_ms)
+    }
+
     /// Prints the page and writes the files that `args` asks for.
     #[expect(clippy::print_stdout, reason = "the report is what this program prints")]
     pub(crate) fn publish(&self, args: &RunArgs) -> Result<(), Error> {
