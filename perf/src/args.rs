@@ -21,7 +21,11 @@ pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 /// Open-loop load generator and capacity planner for Camunda 8 endpoints.
 #[derive(Parser, Debug)]
-#[command(name = "ringflow-perf", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "ringflow-perf",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -271,19 +275,27 @@ pub(crate) struct PlanArgs {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let value: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    let value: f64 = text
+        .parse()
+        .map_err(|_| format!("{text:?} is not a number"))?;
     if value > 0.0 && value <= MAX_RATE_PER_S {
         Ok(value)
     } else {
-        Err(format!("a rate lies above 0 and at most at {MAX_RATE_PER_S} per second"))
+        Err(format!(
+            "a rate lies above 0 and at most at {MAX_RATE_PER_S} per second"
+        ))
     }
 }
 
 /// `30`, `30s`, `500ms`, `2m`, `1h`; at most [`MAX_DURATION`].
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a duration"))?;
+    let number: f64 = number
+        .parse()
+        .map_err(|_| format!("{text:?} is not a duration"))?;
     let seconds = match unit {
         "" | "s" => number,
         "ms" => number / 1_000.0,
@@ -293,12 +305,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     };
     match Duration::try_from_secs_f64(seconds) {
         Ok(value) if value <= MAX_DURATION => Ok(value),
-        Ok(_) | Err(_) => Err(format!("a duration is at most {} s", MAX_DURATION.as_secs())),
+        Ok(_) | Err(_) => Err(format!(
+            "a duration is at most {} s",
+            MAX_DURATION.as_secs()
+        )),
     }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is written \"name: value\"")?;
+    let (name, value) = text
+        .split_once(':')
+        .ok_or("a header is written \"name: value\"")?;
     let name = name.trim().to_ascii_lowercase();
     let value = value.trim();
     if name.is_empty() || value.is_empty() || !value.is_ascii() {

@@ -15,8 +15,8 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::args::{Protocol, RunArgs};
-pub(crate) use crate::client::grpc::JobStream;
 use crate::client::grpc::GrpcClient;
+pub(crate) use crate::client::grpc::JobStream;
 use crate::client::rest::RestClient;
 
 /// A job as far as a worker of this tool needs it.
@@ -81,7 +81,11 @@ pub(crate) struct Failure {
 impl Failure {
     pub(crate) fn new(code: Code, text: impl Into<String>) -> Self {
         let resource_exhausted = code == Code::Grpc(tonic::Code::ResourceExhausted);
-        Self { code, text: text.into(), resource_exhausted }
+        Self {
+            code,
+            text: text.into(),
+            resource_exhausted,
+        }
     }
 
     /// Whether the request may have taken effect although no answer came.
@@ -134,7 +138,8 @@ impl Client {
             }
             Protocol::Rest => {
                 let connections = args.connections.unwrap_or(64);
-                RestClient::new(&args.rest, connections, &args.headers, args.timeout).map(Self::Rest)
+                RestClient::new(&args.rest, connections, &args.headers, args.timeout)
+                    .map(Self::Rest)
             }
         }
     }

@@ -44,16 +44,25 @@ impl Sample {
         let total_us = ticks(&read("stat")?).ok_or_else(|| malformed("stat"))? * TICK_US;
         let status = read("status")?;
         let rss_kib = field(&status, "VmRSS:").unwrap_or(0);
-        let write_bytes = read("io").ok().and_then(|text| field(&text, "write_bytes:"));
+        let write_bytes = read("io")
+            .ok()
+            .and_then(|text| field(&text, "write_bytes:"));
         let mut threads_us = BTreeMap::new();
         for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
             let path = entry?.path();
             // A thread may end between the listing and the reading.
-            let Ok(name) = fs::read_to_string(path.join("comm")) else { continue };
+            let Ok(name) = fs::read_to_string(path.join("comm")) else {
+                continue;
+            };
             let Some(us) = thread_us(&path) else { continue };
             *threads_us.entry(name.trim().to_owned()).or_insert(0) += us;
         }
-        Ok(Self { total_us, threads_us, rss_kib, write_bytes })
+        Ok(Self {
+            total_us,
+            threads_us,
+            rss_kib,
+            write_bytes,
+        })
     }
 
     /// Use from this sample to `later`, `seconds` apart, for `instances` (at least 1 is assumed).
@@ -99,7 +108,10 @@ fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 fn malformed(name: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("cannot read /proc {name}"))
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("cannot read /proc {name}"),
+    )
 }
 
 #[cfg(test)]

@@ -102,12 +102,7 @@ impl Run {
     }
 
     /// Sends one start and sees it through to its answer; whether an instance exists now.
-    async fn begin(
-        &self,
-        slot: usize,
-        start: Start,
-        done: Option<oneshot::Sender<()>>,
-    ) -> bool {
+    async fn begin(&self, slot: usize, start: Start, done: Option<oneshot::Sender<()>>) -> bool {
         let measured = self.is_measured(start.intended);
         let counters = &self.counters;
         if measured {
@@ -117,11 +112,16 @@ impl Run {
         }
         let key = self.payload.key(start.ordinal);
         let variables = self.payload.variables(&key);
-        let creation =
-            Creation { process_id: self.workload.process_id, variables: &variables };
+        let creation = Creation {
+            process_id: self.workload.process_id,
+            variables: &variables,
+        };
         let connection = start.ordinal as usize;
         let (op, answer) = if self.workload.awaits_result {
-            (Op::WithResult, self.client.create_with_result(connection, creation).await)
+            (
+                Op::WithResult,
+                self.client.create_with_result(connection, creation).await,
+            )
         } else {
             (Op::Create, self.client.create(connection, creation).await)
         };
@@ -132,7 +132,11 @@ impl Run {
                     Counters::add(&counters.created);
                     self.recorder.record(slot, op, latency);
                 }
-                let started = Started { intended: start.intended, measured, done };
+                let started = Started {
+                    intended: start.intended,
+                    measured,
+                    done,
+                };
                 let progress = self.track.started(instance, started);
                 self.note(slot, progress);
                 if self.workload.publishes {
@@ -157,7 +161,10 @@ impl Run {
 
     async fn publish(&self, slot: usize, connection: usize, key: &str, measured: bool) {
         let begun = Instant::now();
-        let answer = self.client.publish(connection, MESSAGE_NAME, key, MESSAGE_TTL).await;
+        let answer = self
+            .client
+            .publish(connection, MESSAGE_NAME, key, MESSAGE_TTL)
+            .await;
         match answer {
             Ok(()) if measured => self.recorder.record(slot, Op::Publish, begun.elapsed()),
             Ok(()) => {}
@@ -195,10 +202,16 @@ pub(crate) async fn run(args: &RunArgs, client: Client, stop: &Stop) -> Result<R
     client
         .deploy(workload.resource, workload.bpmn)
         .await
-        .map_err(|failure| Failure { text: format!("deploy: {}", failure.text), ..failure })?;
+        .map_err(|failure| Failure {
+            text: format!("deploy: {}", failure.text),
+            ..failure
+        })?;
     let origin = Instant::now() + WORKER_HEAD_START;
     let began = SystemTime::now() + WORKER_HEAD_START;
-    let millis = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+    let millis = began
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis();
     let clients = usize::try_from(args.clients).unwrap_or(1);
     let run = Arc::new(Run {
         client,
@@ -275,9 +288,18 @@ fn start_open(
     let span = args.warmup + args.duration;
     let (run, stop) = (Arc::clone(run), starts_over.clone());
     // Not joined: it ends with the schedule or the stop, and holds nothing that must be given back.
-    std::thread::Builder::new().name("pacer".to_owned()).spawn(move || {
-        pacer::pace(schedule, origin, span, &lanes, &run.counters.not_sent, &stop)
-    })?;
+    std::thread::Builder::new()
+        .name("pacer".to_owned())
+        .spawn(move || {
+            pacer::pace(
+                schedule,
+                origin,
+                span,
+                &lanes,
+                &run.counters.not_sent,
+                &stop,
+            )
+        })?;
     Ok(())
 }
 
@@ -297,7 +319,10 @@ fn start_closed(
             while !stop.is_raised() {
                 let ordinal = ordinals.fetch_add(1, Ordering::Relaxed);
                 let (done, completed) = oneshot::channel();
-                let start = Start { ordinal, intended: Instant::now() };
+                let start = Start {
+                    ordinal,
+                    intended: Instant::now(),
+                };
                 run.in_flight.fetch_add(1, Ordering::Relaxed);
                 let created = run.begin(slot, start, Some(done)).await;
                 run.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -320,10 +345,17 @@ async fn measure(
     stop: &Stop,
     starts_over: &Stop,
 ) -> Result<Measured, Error> {
-    let path = args.out.as_ref().map(|dir| dir.join(format!("{}.hlog", run.workload.name)));
+    let path = args
+        .out
+        .as_ref()
+        .map(|dir| dir.join(format!("{}.hlog", run.workload.name)));
     let mut target = hlog::target(path.as_deref())?;
     let mut serializer = V2DeflateSerializer::new();
-    let comment = format!("ringflow-perf {} {}", env!("CARGO_PKG_VERSION"), run.workload.name);
+    let comment = format!(
+        "ringflow-perf {} {}",
+        env!("CARGO_PKG_VERSION"),
+        run.workload.name
+    );
     let mut log = Hlog::begin(&mut target, &mut serializer, began, &comment)?;
 
     until(run.measured_from, stop).await;
@@ -363,8 +395,16 @@ async fn measure(
     take(&mut totals)?;
     drop(log);
     target.flush()?;
-    let server = before.zip(after).map(|(from, to)| from.until(&to, seconds, completed_within));
-    Ok(Measured { seconds, completed_within, totals, server, interrupted: stop.is_raised() })
+    let server = before
+        .zip(after)
+        .map(|(from, to)| from.until(&to, seconds, completed_within));
+    Ok(Measured {
+        seconds,
+        completed_within,
+        totals,
+        server,
+        interrupted: stop.is_raised(),
+    })
 }
 
 async fn until(deadline: Instant, stop: &Stop) {
@@ -373,3 +413,6 @@ async fn until(deadline: Instant, stop: &Stop) {
         () = stop.raised() => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,10 @@ const HTTP2_STREAMS_MAX: u32 = 1 << 20;
 const TENANT: &str = "<default>";
 
 /// The subcommand: serve, and unless told otherwise drive and report.
-#[expect(clippy::print_stdout, reason = "the address is what --serve-only prints")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the address is what --serve-only prints"
+)]
 pub(crate) fn main(args: &FloorArgs) -> Result<(), Error> {
     let mut run = args.run.clone();
     let served = [WorkloadName::OneTask, WorkloadName::WithResult].contains(&run.workload);
@@ -113,7 +116,9 @@ fn serve(args: &FloorArgs, log: FloorLog, stop: Stop) -> Result<SocketAddr, Erro
     let listener = std::net::TcpListener::bind(args.listen)?;
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let floor = Floor {
         jobs: log.jobs(),
         log,
@@ -122,27 +127,29 @@ fn serve(args: &FloorArgs, log: FloorLog, stop: Stop) -> Result<SocketAddr, Erro
         create_bytes: usize::try_from(args.create_bytes)?,
         complete_bytes: usize::try_from(args.complete_bytes)?,
     };
-    std::thread::Builder::new().name("floor-grpc".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            let incoming = match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => TcpIncoming::from(listener).with_nodelay(Some(true)),
-                Err(error) => {
-                    eprintln!("ringflow-perf: floor server: {error}");
-                    return;
+    std::thread::Builder::new()
+        .name("floor-grpc".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let incoming = match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => TcpIncoming::from(listener).with_nodelay(Some(true)),
+                    Err(error) => {
+                        eprintln!("ringflow-perf: floor server: {error}");
+                        return;
+                    }
+                };
+                let server = Server::builder()
+                    .max_concurrent_streams(Some(HTTP2_STREAMS_MAX))
+                    .add_service(GatewayServer::new(floor))
+                    .serve_with_incoming(incoming);
+                tokio::select! {
+                    served = server => if let Err(error) = served {
+                        eprintln!("ringflow-perf: floor server: {error}");
+                    },
+                    () = stop.raised() => {}
                 }
-            };
-            let server = Server::builder()
-                .max_concurrent_streams(Some(HTTP2_STREAMS_MAX))
-                .add_service(GatewayServer::new(floor))
-                .serve_with_incoming(incoming);
-            tokio::select! {
-                served = server => if let Err(error) = served {
-                    eprintln!("ringflow-perf: floor server: {error}");
-                },
-                () = stop.raised() => {}
-            }
-        });
-    })?;
+            });
+        })?;
     Ok(address)
 }
 
@@ -216,7 +223,9 @@ impl Floor {
     ) -> Result<CreateProcessInstanceResponse, Status> {
         let process_id = WorkloadName::OneTask.workload().process_id;
         if request.bpmn_process_id != process_id {
-            return Err(Status::unimplemented(format!("the floor serves {process_id} only")));
+            return Err(Status::unimplemented(format!(
+                "the floor serves {process_id} only"
+            )));
         }
         if self.jobs.state().waiting.len() >= WAITING_MAX {
             return Err(Status::resource_exhausted("no worker takes the jobs"));
@@ -261,18 +270,28 @@ impl Gateway for Floor {
         request: Request<DeployResourceRequest>,
     ) -> Result<Response<DeployResourceResponse>, Status> {
         let model = WorkloadName::OneTask.workload().bpmn;
-        if request.into_inner().resources.iter().any(|resource| resource.content != model) {
+        if request
+            .into_inner()
+            .resources
+            .iter()
+            .any(|resource| resource.content != model)
+        {
             return Err(Status::unimplemented("the floor serves its own model only"));
         }
         let key = self.next_key.fetch_add(2, Ordering::Relaxed);
-        Ok(Response::new(DeployResourceResponse { key, ..DeployResourceResponse::default() }))
+        Ok(Response::new(DeployResourceResponse {
+            key,
+            ..DeployResourceResponse::default()
+        }))
     }
 
     async fn create_process_instance(
         &self,
         request: Request<CreateProcessInstanceRequest>,
     ) -> Result<Response<CreateProcessInstanceResponse>, Status> {
-        self.create(request.into_inner(), None).await.map(Response::new)
+        self.create(request.into_inner(), None)
+            .await
+            .map(Response::new)
     }
 
     async fn create_process_instance_with_result(
@@ -283,7 +302,9 @@ impl Gateway for Floor {
         let variables = request.variables.clone();
         let (result, completed) = oneshot::channel();
         let created = self.create(request, Some(result)).await?;
-        completed.await.map_err(|_| Status::internal("the floor ended"))?;
+        completed
+            .await
+            .map_err(|_| Status::internal("the floor ended"))?;
         Ok(Response::new(CreateProcessInstanceWithResultResponse {
             process_definition_key: created.process_definition_key,
             bpmn_process_id: created.bpmn_process_id,

@@ -46,7 +46,10 @@ impl<'a> Hlog<'a> {
         base: SystemTime,
         comment: &str,
     ) -> io::Result<Self> {
-        let seconds = base.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let seconds = base
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64();
         for line in comment.lines() {
             writeln!(target, "#[{line}]")?;
         }
@@ -72,12 +75,12 @@ impl<'a> Hlog<'a> {
         length: Duration,
     ) -> io::Result<()> {
         for (op, histogram) in &interval.histograms {
-            self.log.write_histogram(histogram, start, length, Tag::new(op.name())).map_err(
-                |error| match error {
+            self.log
+                .write_histogram(histogram, start, length, Tag::new(op.name()))
+                .map_err(|error| match error {
                     IntervalLogWriterError::IoError(error) => error,
                     IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
-                },
-            )?;
+                })?;
         }
         Ok(())
     }
@@ -103,11 +106,21 @@ pub(crate) fn write_hgrm(target: &mut impl Write, histogram: &Histogram<u64>) ->
         }
     }
     let (mean, deviation) = (histogram.mean() / NS_PER_MS, histogram.stdev() / NS_PER_MS);
-    writeln!(target, "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]")?;
+    writeln!(
+        target,
+        "#[Mean    = {mean:12.3}, StdDeviation   = {deviation:12.3}]"
+    )?;
     let max = histogram.max() as f64 / NS_PER_MS;
-    writeln!(target, "#[Max     = {max:12.3}, Total count    = {:12}]", histogram.len())?;
+    writeln!(
+        target,
+        "#[Max     = {max:12.3}, Total count    = {:12}]",
+        histogram.len()
+    )?;
     let (buckets, width) = (histogram.buckets(), sub_buckets(histogram));
-    writeln!(target, "#[Buckets = {buckets:12}, SubBuckets     = {width:12}]")
+    writeln!(
+        target,
+        "#[Buckets = {buckets:12}, SubBuckets     = {width:12}]"
+    )
 }
 
 /// The smallest power of two that resolves the significant digits twice over.
@@ -145,11 +158,15 @@ mod tests {
         let mut bytes = Vec::new();
         for group in digits.chunks(4) {
             let value = |byte| alphabet.iter().position(|letter| *letter == byte).unwrap();
-            let word = group.iter().fold(0usize, |word, byte| word << 6 | value(*byte));
+            let word = group
+                .iter()
+                .fold(0usize, |word, byte| word << 6 | value(*byte));
             let word = (word << (6 * (4 - group.len()))) as u32;
             bytes.extend_from_slice(&word.to_be_bytes()[1..group.len()]);
         }
-        Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap()
+        Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .unwrap()
     }
 
     #[test]
@@ -172,7 +189,9 @@ mod tests {
         assert!(text.contains("#[StartTime: 1700000000.250 (seconds since epoch)]"));
         let mut tags = Vec::new();
         for entry in IntervalLogIterator::new(text.as_bytes()) {
-            let LogEntry::Interval(line) = entry.unwrap() else { continue };
+            let LogEntry::Interval(line) = entry.unwrap() else {
+                continue;
+            };
             tags.push(line.tag().unwrap().as_str().to_owned());
             assert_eq!((line.start_timestamp(), line.duration()), (second, second));
             let histogram = decode(line.encoded_histogram());
@@ -195,18 +214,31 @@ mod tests {
         write_hgrm(&mut bytes, &values).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");
+        assert_eq!(
+            lines[0],
+            "       Value     Percentile TotalCount 1/(1-Percentile)"
+        );
         assert_eq!(lines[1], "");
-        assert_eq!(lines[2], "       1.000 0.000000000000          1           1.00");
+        assert_eq!(
+            lines[2],
+            "       1.000 0.000000000000          1           1.00"
+        );
         let rows: Vec<Vec<f64>> = lines[2..]
             .iter()
             .take_while(|line| !line.starts_with('#'))
-            .map(|line| line.split_whitespace().map(|cell| cell.parse().unwrap()).collect())
+            .map(|line| {
+                line.split_whitespace()
+                    .map(|cell| cell.parse().unwrap())
+                    .collect()
+            })
             .collect();
         assert!(rows.is_sorted_by(|a, b| a[0] <= b[0] && a[1] <= b[1] && a[2] <= b[2]));
         let last = rows.last().unwrap();
         assert_eq!((last.len(), last[1], last[2]), (3, 1.0, 4.0));
-        assert!(text.contains("#[Mean    =        2.500, StdDeviation   =        1.118]"), "{text}");
+        assert!(
+            text.contains("#[Mean    =        2.500, StdDeviation   =        1.118]"),
+            "{text}"
+        );
         assert!(text.contains("Total count    =            4]"));
         assert!(text.contains("SubBuckets     =         2048]"));
     }

@@ -96,19 +96,26 @@ pub(crate) struct Interval {
 impl Interval {
     fn record(&mut self, op: Op, latency: Duration) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-        self.histograms.entry(op).or_insert_with(histogram).saturating_record(nanos);
+        self.histograms
+            .entry(op)
+            .or_insert_with(histogram)
+            .saturating_record(nanos);
     }
 
     /// Moves everything of `other` into this one; `other` is empty afterwards and keeps its memory.
     fn absorb(&mut self, other: &mut Self) {
         for (op, from) in &mut other.histograms {
-            self.histograms.entry(*op).or_insert_with(histogram).add(&*from)
+            self.histograms
+                .entry(*op)
+                .or_insert_with(histogram)
+                .add(&*from)
                 .expect("all histograms have the range of this file");
             from.reset();
         }
         for (key, error) in std::mem::take(&mut other.errors) {
             let mine = self.errors.entry(key);
-            mine.and_modify(|kept| kept.count += error.count).or_insert(error);
+            mine.and_modify(|kept| kept.count += error.count)
+                .or_insert(error);
         }
     }
 
@@ -119,7 +126,9 @@ impl Interval {
 
     /// Nanoseconds at `quantile` (0 to 1); 0 where nothing was recorded.
     pub(crate) fn quantile_ns(&self, op: Op, quantile: f64) -> u64 {
-        self.histograms.get(&op).map_or(0, |h| h.value_at_quantile(quantile))
+        self.histograms
+            .get(&op)
+            .map_or(0, |h| h.value_at_quantile(quantile))
     }
 }
 
@@ -132,12 +141,16 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(slots: usize) -> Self {
-        Self { slots: (0..slots.max(1)).map(|_| Mutex::default()).collect() }
+        Self {
+            slots: (0..slots.max(1)).map(|_| Mutex::default()).collect(),
+        }
     }
 
     fn slot(&self, slot: usize) -> MutexGuard<'_, Interval> {
         // A panic elsewhere leaves whole numbers behind: the counts are still counts.
-        self.slots[slot % self.slots.len()].lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots[slot % self.slots.len()]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn record(&self, slot: usize, op: Op, latency: Duration) {
@@ -149,7 +162,10 @@ impl Recorder {
         let error = interval.errors.entry((op, failure.code.to_string()));
         error
             .and_modify(|kept| kept.count += 1)
-            .or_insert_with(|| ErrorCount { count: 1, sample: failure.text.clone() });
+            .or_insert_with(|| ErrorCount {
+                count: 1,
+                sample: failure.text.clone(),
+            });
     }
 
     /// Everything recorded since the last drain.

@@ -43,7 +43,13 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// `rate_per_s` is positive and finite (checked on the command line).
     pub(crate) fn new(rate_per_s: f64, arrival: Arrival, seed: u64) -> Self {
-        Self { arrival, rate_per_s, random: Random::new(seed), next_ordinal: 0, poisson_ns: 0.0 }
+        Self {
+            arrival,
+            rate_per_s,
+            random: Random::new(seed),
+            next_ordinal: 0,
+            poisson_ns: 0.0,
+        }
     }
 }
 
@@ -136,7 +142,10 @@ mod tests {
         assert_eq!(schedule.next(), Some(Duration::ZERO));
         assert_eq!(schedule.next(), Some(Duration::from_nanos(3_333_333)));
         // The 300th start after the first is exactly one second later, the 1 080 000th an hour.
-        assert_eq!(Schedule::new(300.0, Arrival::Even, 1).nth(300), Some(Duration::from_secs(1)));
+        assert_eq!(
+            Schedule::new(300.0, Arrival::Even, 1).nth(300),
+            Some(Duration::from_secs(1))
+        );
         let hour = Schedule::new(300.0, Arrival::Even, 1).nth(1_080_000);
         assert_eq!(hour, Some(Duration::from_secs(3600)));
     }
@@ -145,7 +154,10 @@ mod tests {
     fn the_poisson_schedule_keeps_its_rate_and_follows_its_seed() {
         let times = |seed| Schedule::new(1000.0, Arrival::Poisson, seed).take(20_000);
         let last = times(7).last().unwrap().as_secs_f64();
-        assert!((19.0..21.0).contains(&last), "20 000 starts at 1000/s took {last} s");
+        assert!(
+            (19.0..21.0).contains(&last),
+            "20 000 starts at 1000/s took {last} s"
+        );
         assert!(times(7).eq(times(7)));
         assert!(!times(7).eq(times(8)));
         assert!(times(7).is_sorted());
@@ -162,7 +174,11 @@ mod tests {
         let due = pace(schedule, origin, span, &[one, two], &shed, &Stop::new());
         assert_eq!((due, shed.into_inner()), (6, 0));
         for ordinal in 0..6u64 {
-            let lane = if ordinal % 2 == 0 { &mut first } else { &mut second };
+            let lane = if ordinal % 2 == 0 {
+                &mut first
+            } else {
+                &mut second
+            };
             let start = lane.try_recv().unwrap();
             assert_eq!(start.ordinal, ordinal);
             assert_eq!(start.intended - origin, Duration::from_millis(ordinal));
@@ -175,8 +191,14 @@ mod tests {
         let shed = AtomicU64::new(0);
         let begun = Instant::now();
         let schedule = Schedule::new(1000.0, Arrival::Even, 1);
-        let due =
-            pace(schedule, begun, Duration::from_millis(10), &[lane], &shed, &Stop::new());
+        let due = pace(
+            schedule,
+            begun,
+            Duration::from_millis(10),
+            &[lane],
+            &shed,
+            &Stop::new(),
+        );
         assert_eq!((due, shed.into_inner()), (10, 8));
     }
 
@@ -187,6 +209,16 @@ mod tests {
         stop.raise();
         let schedule = Schedule::new(0.001, Arrival::Even, 1);
         let shed = AtomicU64::new(0);
-        assert_eq!(pace(schedule, Instant::now(), Duration::MAX, &[lane], &shed, &stop), 0);
+        assert_eq!(
+            pace(
+                schedule,
+                Instant::now(),
+                Duration::MAX,
+                &[lane],
+                &shed,
+                &stop
+            ),
+            0
+        );
     }
 }

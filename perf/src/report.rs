@@ -173,7 +173,10 @@ impl Report {
         let totals = measured.totals;
         let lag_ms = totals.quantile_ns(Op::Lag, 0.99) as f64 / MS;
         let (trustworthy, doubts) = judge(args, workload, &starts, lag_ms, measured.interrupted);
-        let began = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let began = began
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
         Self {
             tool: concat!("ringflow-perf ", env!("CARGO_PKG_VERSION")).to_owned(),
             began_unix_ms: u64::try_from(began).unwrap_or(u64::MAX),
@@ -210,11 +213,16 @@ impl Report {
 
     /// Whether the generator was later than `bound_ms` with its starts, at the 99th percentile.
     pub(crate) fn lag_exceeds(&self, bound_ms: f64) -> bool {
-        self.operations.get(Op::Lag.name()).is_some_and(|lag| lag.p99_ms > bound_ms)
+        self.operations
+            .get(Op::Lag.name())
+            .is_some_and(|lag| lag.p99_ms > bound_ms)
     }
 
     /// Prints the page and writes the files that `args` asks for.
-    #[expect(clippy::print_stdout, reason = "the report is what this program prints")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "the report is what this program prints"
+    )]
     pub(crate) fn publish(&self, args: &RunArgs) -> Result<(), Error> {
         print!("{}", self.text());
         if let Some(dir) = &args.out {
@@ -242,7 +250,11 @@ impl Report {
     fn write_text(&self, page: &mut String) -> std::fmt::Result {
         let (setup, starts) = (&self.setup, &self.starts);
         writeln!(page, "rate {:>12.1} instances/s", self.rate_per_s)?;
-        writeln!(page, "p99  {:>12.3} ms, intended start to completed", self.p99_ms)?;
+        writeln!(
+            page,
+            "p99  {:>12.3} ms, intended start to completed",
+            self.p99_ms
+        )?;
         if !self.trustworthy {
             writeln!(page, "NOT TRUSTWORTHY: see below")?;
         }
@@ -250,19 +262,35 @@ impl Report {
             (Some(rate), _) => format!("open loop {rate}/s, {:?} arrivals", setup.arrival),
             (None, callers) => format!("closed loop, {} callers", callers.unwrap_or(0)),
         };
-        writeln!(page, "\nworkload   {}, {load}, {} B payload", setup.workload, setup.payload_bytes)?;
-        writeln!(page, "target     {} over {:?}", setup.target, setup.protocol)?;
+        writeln!(
+            page,
+            "\nworkload   {}, {load}, {} B payload",
+            setup.workload, setup.payload_bytes
+        )?;
+        writeln!(
+            page,
+            "target     {} over {:?}",
+            setup.target, setup.protocol
+        )?;
         writeln!(
             page,
             "workers    {} streams, {} polls; generator {} lanes, {} threads, seed {}",
             setup.streams, setup.pollers, setup.clients, setup.threads, setup.seed
         )?;
         let machine = &self.machine;
-        writeln!(page, "machine    {} x {}, Linux {}", machine.cores, machine.cpu, machine.kernel)?;
+        writeln!(
+            page,
+            "machine    {} x {}, Linux {}",
+            machine.cores, machine.cpu, machine.kernel
+        )?;
         if let Some(partitions) = setup.partitions {
             writeln!(page, "partitions {partitions} (as stated)")?;
         }
-        writeln!(page, "measured   {:.1} s after {:.1} s warm-up", self.measured_s, setup.warmup_s)?;
+        writeln!(
+            page,
+            "measured   {:.1} s after {:.1} s warm-up",
+            self.measured_s, setup.warmup_s
+        )?;
         writeln!(
             page,
             "starts     {} due: {} created, {} rejected, {} failed, {} not sent",
@@ -275,7 +303,11 @@ impl Report {
         )?;
         self.write_latencies(page)?;
         for row in &self.errors {
-            writeln!(page, "error  {} {} x {}: {}", row.operation, row.code, row.count, row.sample)?;
+            writeln!(
+                page,
+                "error  {} {} x {}: {}",
+                row.operation, row.code, row.count, row.sample
+            )?;
         }
         if let Some(server) = &self.server {
             write_server(page, server)?;
@@ -296,7 +328,9 @@ impl Report {
             "ms", "count", "mean", "p50", "p90", "p99", "p99.9", "max"
         )?;
         for op in Op::ALL {
-            let Some(row) = self.operations.get(op.name()) else { continue };
+            let Some(row) = self.operations.get(op.name()) else {
+                continue;
+            };
             write_latency(page, op.name(), row)?;
         }
         Ok(())
@@ -329,13 +363,21 @@ fn write_server(page: &mut String, server: &ServerUse) -> std::fmt::Result {
 }
 
 fn write_floor(page: &mut String, floor: &FloorUse) -> std::fmt::Result {
-    let way = if floor.direct_io { "O_DIRECT" } else { "buffered (O_DIRECT refused)" };
+    let way = if floor.direct_io {
+        "O_DIRECT"
+    } else {
+        "buffered (O_DIRECT refused)"
+    };
     writeln!(
         page,
         "\nfloor      {way}; {} B per create (and twice the payload), {} B per completion",
         floor.create_bytes, floor.complete_bytes
     )?;
-    writeln!(page, "           {:.1} records per flush; write + fdatasync, ms:", floor.records_per_flush)?;
+    writeln!(
+        page,
+        "           {:.1} records per flush; write + fdatasync, ms:",
+        floor.records_per_flush
+    )?;
     write_latency(page, "flush", &floor.flush)
 }
 
@@ -439,7 +481,10 @@ impl Machine {
         let cpu = read("/proc/cpuinfo")
             .lines()
             .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-            .map_or_else(|| "unknown CPU".to_owned(), |(_, name)| name.trim().to_owned());
+            .map_or_else(
+                || "unknown CPU".to_owned(),
+                |(_, name)| name.trim().to_owned(),
+            );
         Self {
             cores: std::thread::available_parallelism().map_or(0, |cores| cores.get() as u64),
             cpu,

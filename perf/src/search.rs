@@ -71,8 +71,12 @@ impl Bracket {
     fn next(&self, from: f64, precision: f64) -> Option<f64> {
         match (self.lower, self.upper) {
             (None, None) => Some(from),
-            (Some(lower), None) => (lower < MAX_RATE_PER_S).then(|| (lower * 2.0).min(MAX_RATE_PER_S)),
-            (None, Some(upper)) => (upper > MIN_RATE_PER_S).then(|| (upper / 2.0).max(MIN_RATE_PER_S)),
+            (Some(lower), None) => {
+                (lower < MAX_RATE_PER_S).then(|| (lower * 2.0).min(MAX_RATE_PER_S))
+            }
+            (None, Some(upper)) => {
+                (upper > MIN_RATE_PER_S).then(|| (upper / 2.0).max(MIN_RATE_PER_S))
+            }
             (Some(lower), Some(upper)) => {
                 (upper / lower - 1.0 > precision).then(|| (lower * upper).sqrt())
             }
@@ -109,7 +113,10 @@ pub(crate) fn main(args: &FindMaxArgs) -> Result<(), Error> {
     drive::runtime(&args.run)?.block_on(search(args))
 }
 
-#[expect(clippy::print_stdout, reason = "the table is what this subcommand prints")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the table is what this subcommand prints"
+)]
 async fn search(args: &FindMaxArgs) -> Result<(), Error> {
     let stop = Stop::new();
     tokio::spawn(stop.clone().on_interrupt());
@@ -117,7 +124,12 @@ async fn search(args: &FindMaxArgs) -> Result<(), Error> {
     let begun = Instant::now();
     let longest_step = args.run.warmup + args.run.duration + args.run.drain + SETTLE;
     let mut bracket = Bracket::default();
-    let mut found = Found { max_rate_per_s: 0.0, complete: false, steps: Vec::new(), best: None };
+    let mut found = Found {
+        max_rate_per_s: 0.0,
+        complete: false,
+        steps: Vec::new(),
+        best: None,
+    };
     println!(
         "{:>10} {:>12} {:>10} {:>10} {:>10}  verdict",
         "asked/s", "completed/s", "p99 ms", "rejected", "unfinished"
@@ -209,7 +221,10 @@ fn summary(args: &FindMaxArgs, found: &Found) -> String {
         None => format!("no rate held\n{bounds}"),
     };
     if let Some(step) = lowest_failure {
-        text.push_str(&format!("\nabove it: {} at {:.1}/s", step.verdict, step.asked_per_s));
+        text.push_str(&format!(
+            "\nabove it: {} at {:.1}/s",
+            step.verdict, step.asked_per_s
+        ));
         if step.verdict == Verdict::GeneratorLimit {
             text.push_str("; this is the limit of the generator, the server may take more");
         }
@@ -230,7 +245,14 @@ mod tests {
         while let Some(rate) = bracket.next(from, 0.05) {
             steps += 1;
             assert!(steps <= 40, "the search must end");
-            bracket.note(rate, if rate <= limit { Verdict::Held } else { Verdict::Late });
+            bracket.note(
+                rate,
+                if rate <= limit {
+                    Verdict::Held
+                } else {
+                    Verdict::Late
+                },
+            );
         }
         (bracket, steps)
     }
@@ -240,7 +262,10 @@ mod tests {
         for (limit, from) in [(1234.0, 100.0), (37.0, 100.0), (250_000.0, 10.0)] {
             let (bracket, steps) = search_for(limit, from);
             let (lower, upper) = (bracket.lower.unwrap(), bracket.upper.unwrap());
-            assert!(lower <= limit && limit < upper && upper / lower <= 1.051, "{bracket:?}");
+            assert!(
+                lower <= limit && limit < upper && upper / lower <= 1.051,
+                "{bracket:?}"
+            );
             assert!(steps <= 24, "{steps}");
         }
     }

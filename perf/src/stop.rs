@@ -12,7 +12,9 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) fn new() -> Self {
-        Self { raise: std::sync::Arc::new(watch::Sender::new(false)) }
+        Self {
+            raise: std::sync::Arc::new(watch::Sender::new(false)),
+        }
     }
 
     pub(crate) fn raise(&self) {

@@ -70,7 +70,9 @@ impl Track {
 
     fn shard(&self, key: i64) -> MutexGuard<'_, HashMap<i64, Instance>> {
         let shard = key.unsigned_abs() as usize % SHARDS;
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The answer to a create call was read.
@@ -149,7 +151,10 @@ impl Track {
     pub(crate) fn foreign(&self) -> u64 {
         let early = |shard: &Mutex<HashMap<i64, Instance>>| {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.values().filter(|instance| instance.started.is_none()).count() as u64
+            shard
+                .values()
+                .filter(|instance| instance.started.is_none())
+                .count() as u64
         };
         self.foreign.load(Ordering::Relaxed) + self.shards.iter().map(early).sum::<u64>()
     }
@@ -169,19 +174,29 @@ mod tests {
     use super::*;
 
     fn started(intended: Instant) -> Started {
-        Started { intended, measured: true, done: None }
+        Started {
+            intended,
+            measured: true,
+            done: None,
+        }
     }
 
     #[test]
     fn a_job_completed_before_the_create_answer_is_not_lost() {
         let track = Track::new(1);
         let begin = Instant::now();
-        let (seen, done) = (begin + Duration::from_millis(2), begin + Duration::from_millis(3));
+        let (seen, done) = (
+            begin + Duration::from_millis(2),
+            begin + Duration::from_millis(3),
+        );
         assert_eq!(track.activated(7, seen), None);
         assert_eq!(track.job_completed(7, done), None);
         assert_eq!(track.foreign(), 1);
         let progress = track.started(7, started(begin));
-        assert_eq!((progress.activated, progress.completed), (Some(seen), Some(done)));
+        assert_eq!(
+            (progress.activated, progress.completed),
+            (Some(seen), Some(done))
+        );
         assert_eq!((track.open(), track.foreign()), (0, 0));
     }
 
@@ -195,7 +210,10 @@ mod tests {
         assert!(track.job_completed(7, begin).is_none());
         assert!(track.job_completed(7, begin).is_none());
         assert_eq!(track.open(), 1);
-        assert_eq!(track.job_completed(7, begin).unwrap().completed, Some(begin));
+        assert_eq!(
+            track.job_completed(7, begin).unwrap().completed,
+            Some(begin)
+        );
         assert!(track.job_completed(7, begin).is_none());
         assert_eq!(track.open(), 0);
     }
@@ -205,7 +223,14 @@ mod tests {
         let track = Track::new(1);
         let (done, mut told) = oneshot::channel();
         let begin = Instant::now();
-        track.started(1, Started { intended: begin, measured: false, done: Some(done) });
+        track.started(
+            1,
+            Started {
+                intended: begin,
+                measured: false,
+                done: Some(done),
+            },
+        );
         track.activated(1, begin);
         track.job_completed(1, begin);
         assert!(told.try_recv().is_ok());

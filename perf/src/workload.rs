@@ -35,11 +35,18 @@ pub(crate) struct Workload {
 
 macro_rules! model {
     ($file:literal) => {
-        ($file, include_bytes!(concat!("../process/", $file)) as &[u8])
+        (
+            $file,
+            include_bytes!(concat!("../process/", $file)) as &[u8],
+        )
     };
 }
 
-const fn row(name: &'static str, id: &'static str, model: (&'static str, &'static [u8])) -> Workload {
+const fn row(
+    name: &'static str,
+    id: &'static str,
+    model: (&'static str, &'static [u8]),
+) -> Workload {
     Workload {
         name,
         process_id: id,
@@ -53,16 +60,22 @@ const fn row(name: &'static str, id: &'static str, model: (&'static str, &'stati
 }
 
 static ONE_TASK: Workload = row("one-task", "perf-one-task", model!("one-task.bpmn"));
-static TEN_TASKS: Workload =
-    Workload { tasks: 10, ..row("ten-tasks", "perf-ten-tasks", model!("ten-tasks.bpmn")) };
+static TEN_TASKS: Workload = Workload {
+    tasks: 10,
+    ..row("ten-tasks", "perf-ten-tasks", model!("ten-tasks.bpmn"))
+};
 static TIMERS: Workload = Workload {
     designed_wait: Duration::from_secs(1),
     ..row("timers", "perf-timers", model!("timers.bpmn"))
 };
-static MESSAGES: Workload =
-    Workload { publishes: true, ..row("messages", "perf-messages", model!("messages.bpmn")) };
-static WITH_RESULT: Workload =
-    Workload { awaits_result: true, ..row("with-result", "perf-one-task", model!("one-task.bpmn")) };
+static MESSAGES: Workload = Workload {
+    publishes: true,
+    ..row("messages", "perf-messages", model!("messages.bpmn"))
+};
+static WITH_RESULT: Workload = Workload {
+    awaits_result: true,
+    ..row("with-result", "perf-one-task", model!("one-task.bpmn"))
+};
 
 impl WorkloadName {
     pub(crate) fn workload(self) -> &'static Workload {
@@ -103,7 +116,10 @@ impl Payload {
 
     /// A JSON object as text.
     pub(crate) fn variables(&self, key: &str) -> String {
-        format!("{{\"perfKey\":\"{key}\",\"perfPayload\":\"{}\"}}", self.filler)
+        format!(
+            "{{\"perfKey\":\"{key}\",\"perfPayload\":\"{}\"}}",
+            self.filler
+        )
     }
 }
 
@@ -116,10 +132,21 @@ mod tests {
         for workload in [&ONE_TASK, &TEN_TASKS, &TIMERS, &MESSAGES, &WITH_RESULT] {
             let text = std::str::from_utf8(workload.bpmn).unwrap();
             let id = workload.process_id;
-            assert!(text.contains(&format!("<bpmn:process id=\"{id}\"")), "{}", workload.name);
-            let jobs = text.matches(&format!("<zeebe:taskDefinition type=\"{id}\"")).count();
+            assert!(
+                text.contains(&format!("<bpmn:process id=\"{id}\"")),
+                "{}",
+                workload.name
+            );
+            let jobs = text
+                .matches(&format!("<zeebe:taskDefinition type=\"{id}\""))
+                .count();
             assert_eq!(jobs, workload.tasks as usize, "{}", workload.name);
-            assert_eq!(workload.publishes, text.contains(MESSAGE_NAME), "{}", workload.name);
+            assert_eq!(
+                workload.publishes,
+                text.contains(MESSAGE_NAME),
+                "{}",
+                workload.name
+            );
         }
     }
 

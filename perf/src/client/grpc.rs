@@ -57,7 +57,12 @@ pub(crate) struct JobStream(Streaming<ActivatedJob>);
 impl JobStream {
     /// The next pushed job; `Ok(None)` when the server ended the call.
     pub(crate) async fn next(&mut self) -> Result<Option<Job>, Failure> {
-        Ok(self.0.message().await.map_err(failure)?.map(|job| job_of(&job)))
+        Ok(self
+            .0
+            .message()
+            .await
+            .map_err(failure)?
+            .map(|job| job_of(&job)))
     }
 }
 
@@ -113,10 +118,18 @@ impl GrpcClient {
     }
 
     pub(crate) async fn deploy(&self, name: &str, bpmn: &[u8]) -> Result<(), Failure> {
-        let resource = Resource { name: name.to_owned(), content: bpmn.to_vec() };
-        let message = DeployResourceRequest { resources: vec![resource], tenant_id: String::new() };
+        let resource = Resource {
+            name: name.to_owned(),
+            content: bpmn.to_vec(),
+        };
+        let message = DeployResourceRequest {
+            resources: vec![resource],
+            tenant_id: String::new(),
+        };
         let mut stub = self.stub(0);
-        within(self.timeout, stub.deploy_resource(self.request(message))).await.map(drop)
+        within(self.timeout, stub.deploy_resource(self.request(message)))
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn create(&self, slot: usize, creation: Creation<'_>) -> Result<i64, Failure> {
@@ -154,7 +167,9 @@ impl GrpcClient {
             ..PublishMessageRequest::default()
         };
         let mut stub = self.stub(slot);
-        within(self.timeout, stub.publish_message(self.request(message))).await.map(drop)
+        within(self.timeout, stub.publish_message(self.request(message)))
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn complete(&self, slot: usize, job_key: i64) -> Result<(), Failure> {
@@ -164,7 +179,9 @@ impl GrpcClient {
             ..CompleteJobRequest::default()
         };
         let mut stub = self.stub(slot);
-        within(self.timeout, stub.complete_job(self.request(message))).await.map(drop)
+        within(self.timeout, stub.complete_job(self.request(message)))
+            .await
+            .map(drop)
     }
 
     pub(crate) async fn poll(&self, slot: usize, query: &JobQuery) -> Result<Vec<Job>, Failure> {
@@ -225,7 +242,10 @@ fn create_message(creation: Creation<'_>) -> CreateProcessInstanceRequest {
 }
 
 fn job_of(job: &ActivatedJob) -> Job {
-    Job { key: job.key, instance_key: job.process_instance_key }
+    Job {
+        key: job.key,
+        instance_key: job.process_instance_key,
+    }
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -239,11 +259,17 @@ async fn within<T>(
     match tokio::time::timeout(limit, call).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => Err(failure(status)),
-        Err(_) => Err(Failure::new(Code::ClientTimeout, format!("no answer in {limit:?}"))),
+        Err(_) => Err(Failure::new(
+            Code::ClientTimeout,
+            format!("no answer in {limit:?}"),
+        )),
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
 fn failure(status: Status) -> Failure {
     Failure::new(Code::Grpc(status.code()), status.message())
 }

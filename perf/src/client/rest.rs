@@ -46,8 +46,14 @@ impl RestClient {
     ) -> Result<Self, Failure> {
         let bad = |what: String| Failure::new(Code::Malformed, what);
         let base = base.trim_end_matches('/');
-        let base = if base.ends_with("/v2") { base.to_owned() } else { format!("{base}/v2") };
-        let uri: Uri = base.parse().map_err(|_| bad(format!("{base:?} is no address")))?;
+        let base = if base.ends_with("/v2") {
+            base.to_owned()
+        } else {
+            format!("{base}/v2")
+        };
+        let uri: Uri = base
+            .parse()
+            .map_err(|_| bad(format!("{base:?} is no address")))?;
         if uri.scheme_str() != Some("http") || uri.host().is_none() {
             return Err(bad(format!("{base:?} does not begin with http://host")));
         }
@@ -109,12 +115,18 @@ impl RestClient {
         correlation_key: &str,
         ttl: Duration,
     ) -> Result<(), Failure> {
-        let body = json!({"name": name, "correlationKey": correlation_key, "timeToLive": millis(ttl)});
+        let body =
+            json!({"name": name, "correlationKey": correlation_key, "timeToLive": millis(ttl)});
         self.json("/messages/publication", &body).await.map(drop)
     }
 
     pub(crate) async fn complete(&self, job_key: i64) -> Result<(), Failure> {
-        self.json(&format!("/jobs/{job_key}/completion"), &json!({"variables": {}})).await.map(drop)
+        self.json(
+            &format!("/jobs/{job_key}/completion"),
+            &json!({"variables": {}}),
+        )
+        .await
+        .map(drop)
     }
 
     pub(crate) async fn poll(&self, query: &JobQuery) -> Result<Vec<Job>, Failure> {
@@ -133,7 +145,10 @@ impl RestClient {
         jobs.iter()
             .map(|job| {
                 let instance_key = key(job, &["processInstanceKey"])?;
-                Ok(Job { key: key(job, &["jobKey", "key"])?, instance_key })
+                Ok(Job {
+                    key: key(job, &["jobKey", "key"])?,
+                    instance_key,
+                })
             })
             .collect()
     }
@@ -153,7 +168,9 @@ impl RestClient {
 
     async fn send(&self, path: &str, media: &str, body: Vec<u8>) -> Result<Value, Failure> {
         let transport = |error: &dyn std::error::Error| {
-            let cause = error.source().map_or_else(String::new, |inner| format!(": {inner}"));
+            let cause = error
+                .source()
+                .map_or_else(String::new, |inner| format!(": {inner}"));
             Failure::new(Code::Transport, format!("{error}{cause}"))
         };
         let mut request = Request::builder()
@@ -166,9 +183,15 @@ impl RestClient {
         let request = request
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| Failure::new(Code::Malformed, error.to_string()))?;
-        let answer = self.http.request(request).await.map_err(|error| transport(&error))?;
+        let answer = self
+            .http
+            .request(request)
+            .await
+            .map_err(|error| transport(&error))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await;
         let body = body.map_err(|error| Failure::new(Code::Transport, error.to_string()))?;
         read(status, &body.to_bytes())
     }
@@ -217,7 +240,10 @@ async fn within(
     call: impl Future<Output = Result<Value, Failure>>,
 ) -> Result<Value, Failure> {
     tokio::time::timeout(limit, call).await.unwrap_or_else(|_| {
-        Err(Failure::new(Code::ClientTimeout, format!("no answer in {limit:?}")))
+        Err(Failure::new(
+            Code::ClientTimeout,
+            format!("no answer in {limit:?}"),
+        ))
     })
 }
 
@@ -228,9 +254,20 @@ mod tests {
     #[test]
     fn overload_is_429_or_503_with_its_title() {
         let busy = br#"{"title":"RESOURCE_EXHAUSTED","status":503,"detail":"later"}"#;
-        assert!(read(StatusCode::SERVICE_UNAVAILABLE, busy).unwrap_err().resource_exhausted);
-        assert!(read(StatusCode::TOO_MANY_REQUESTS, b"").unwrap_err().resource_exhausted);
-        let down = read(StatusCode::SERVICE_UNAVAILABLE, br#"{"title":"UNAVAILABLE"}"#);
+        assert!(
+            read(StatusCode::SERVICE_UNAVAILABLE, busy)
+                .unwrap_err()
+                .resource_exhausted
+        );
+        assert!(
+            read(StatusCode::TOO_MANY_REQUESTS, b"")
+                .unwrap_err()
+                .resource_exhausted
+        );
+        let down = read(
+            StatusCode::SERVICE_UNAVAILABLE,
+            br#"{"title":"UNAVAILABLE"}"#,
+        );
         let down = down.unwrap_err();
         assert!(!down.resource_exhausted && down.outcome_unknown());
         assert_eq!(read(StatusCode::NO_CONTENT, b"").unwrap(), Value::Null);
@@ -240,8 +277,14 @@ mod tests {
     fn keys_are_read_as_text_and_as_numbers() {
         let new = json!({"jobKey": "2251799813685249"});
         let old = json!({"key": 2_251_799_813_685_249_i64});
-        assert_eq!(key(&new, &["jobKey", "key"]).unwrap(), 2_251_799_813_685_249);
-        assert_eq!(key(&old, &["jobKey", "key"]).unwrap(), 2_251_799_813_685_249);
+        assert_eq!(
+            key(&new, &["jobKey", "key"]).unwrap(),
+            2_251_799_813_685_249
+        );
+        assert_eq!(
+            key(&old, &["jobKey", "key"]).unwrap(),
+            2_251_799_813_685_249
+        );
         assert!(key(&json!({"jobKey": "x"}), &["jobKey"]).is_err());
     }
 
@@ -249,7 +292,10 @@ mod tests {
     async fn the_version_prefix_is_added_once() {
         let client = |base| RestClient::new(base, 1, &[], Duration::from_secs(1));
         assert_eq!(&*client("http://h:8080").unwrap().base, "http://h:8080/v2");
-        assert_eq!(&*client("http://h:8080/v2/").unwrap().base, "http://h:8080/v2");
+        assert_eq!(
+            &*client("http://h:8080/v2/").unwrap().base,
+            "http://h:8080/v2"
+        );
         assert!(client("h:8080").is_err());
     }
 }

@@ -82,14 +82,24 @@ impl FloorLog {
     ) -> Result<(), Status> {
         let bytes = record_bytes(filler, job.as_ref());
         if bytes > RECORD_MAX {
-            return Err(Status::invalid_argument(format!("a record of {bytes} bytes")));
+            return Err(Status::invalid_argument(format!(
+                "a record of {bytes} bytes"
+            )));
         }
         let (answer, flushed) = oneshot::channel();
-        self.lane.try_send(Append { filler, job, answer }).map_err(|refused| match refused {
-            TrySendError::Full(_) => Status::resource_exhausted("the log lane is full"),
-            TrySendError::Disconnected(_) => Status::internal("the log has failed"),
-        })?;
-        flushed.await.map_err(|_| Status::internal("the log has failed"))
+        self.lane
+            .try_send(Append {
+                filler,
+                job,
+                answer,
+            })
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => Status::resource_exhausted("the log lane is full"),
+                TrySendError::Disconnected(_) => Status::internal("the log has failed"),
+            })?;
+        flushed
+            .await
+            .map_err(|_| Status::internal("the log has failed"))
     }
 }
 
@@ -109,7 +119,14 @@ pub(crate) fn open(args: &FloorArgs) -> io::Result<(FloorLog, LogThread)> {
     };
     let (lane, appends) = sync_channel(LANE);
     let jobs = Arc::new(Jobs::default());
-    let writer = Writer { file, path, bytes, offset: 0, buffer, jobs: Arc::clone(&jobs) };
+    let writer = Writer {
+        file,
+        path,
+        bytes,
+        offset: 0,
+        buffer,
+        jobs: Arc::clone(&jobs),
+    };
     let handle = std::thread::Builder::new()
         .name("floor-log".to_owned())
         .spawn(move || writer.run(&appends))?;
@@ -150,7 +167,11 @@ impl Buffer {
     fn new() -> Self {
         let memory = vec![0; GROUP_MAX + BLOCK];
         let start = memory.as_ptr().align_offset(BLOCK);
-        Self { memory, start, length: 0 }
+        Self {
+            memory,
+            start,
+            length: 0,
+        }
     }
 
     fn push(&mut self, bytes: &[u8]) {
@@ -182,11 +203,16 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, appends: &Receiver<Append>) -> io::Result<Flushes> {
-        let mut flushes = Flushes { latency: measure::histogram(), records: 0 };
+        let mut flushes = Flushes {
+            latency: measure::histogram(),
+            records: 0,
+        };
         let mut group = Vec::new();
         let outcome = loop {
             // Every sender gone: the server has ended.
-            let Ok(first) = appends.recv() else { break Ok(()) };
+            let Ok(first) = appends.recv() else {
+                break Ok(());
+            };
             self.add(first, &mut group);
             while self.buffer.length + RECORD_MAX <= GROUP_MAX {
                 let Ok(next) = appends.try_recv() else { break };
@@ -245,14 +271,20 @@ mod tests {
         buffer.push(b"abc");
         buffer.fill(BLOCK - 3);
         assert_eq!(buffer.filled().as_ptr().align_offset(BLOCK), 0);
-        assert_eq!((buffer.filled().len(), &buffer.filled()[..4]), (BLOCK, &b"abc\xa5"[..]));
+        assert_eq!(
+            (buffer.filled().len(), &buffer.filled()[..4]),
+            (BLOCK, &b"abc\xa5"[..])
+        );
         buffer.length = GROUP_MAX;
         assert_eq!(buffer.filled().len(), GROUP_MAX);
     }
 
     #[test]
     fn a_record_counts_its_payload_twice() {
-        let job = ActivatedJob { variables: "x".repeat(100), ..ActivatedJob::default() };
+        let job = ActivatedJob {
+            variables: "x".repeat(100),
+            ..ActivatedJob::default()
+        };
         assert_eq!(record_bytes(10, Some(&job)), 210);
         assert_eq!(record_bytes(10, None), 10);
     }
