@@ -16,6 +16,8 @@ pub(crate) const MAX_CONNECTIONS: u64 = 10_000;
 pub(crate) const MAX_RATE_PER_S: f64 = 1_000_000.0;
 /// A gateway refuses messages above 4 MiB; one MiB of payload leaves room for the envelope.
 pub(crate) const MAX_PAYLOAD_BYTES: u64 = 1 << 20;
+/// A hundred times the largest published figure of resident instances.
+pub(crate) const RESIDENT_MAX: u64 = 100_000_000;
 /// One day: longer runs belong to a scheduler that starts this tool.
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
@@ -146,6 +148,13 @@ pub(crate) struct RunArgs {
     /// Seed of payload and arrivals
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Instances to create before the run that wait for a message which never comes. They stay
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=RESIDENT_MAX))]
+    pub(crate) resident: u64,
+    /// Look up one new instance per this time through the REST search until it is found (needs
+    /// --rest), to measure when data becomes visible
+    #[arg(long, value_parser = duration)]
+    pub(crate) visible_every: Option<Duration>,
     /// Partitions of the cluster, for the report only
     #[arg(long)]
     pub(crate) partitions: Option<u32>,

@@ -9,9 +9,10 @@
 //! Not here: what is called and when (`drive`, `worker`).
 
 mod grpc;
-mod rest;
+pub(crate) mod rest;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::args::{Protocol, RunArgs};
@@ -123,7 +124,7 @@ impl std::error::Error for Failure {}
 #[derive(Clone, Debug)]
 pub(crate) enum Client {
     Grpc(GrpcClient),
-    Rest(RestClient),
+    Rest(Arc<RestClient>),
 }
 
 impl Client {
@@ -139,7 +140,7 @@ impl Client {
             Protocol::Rest => {
                 let connections = args.connections.unwrap_or(64);
                 RestClient::new(&args.rest, connections, &args.headers, args.timeout)
-                    .map(Self::Rest)
+                    .map(|client| Self::Rest(Arc::new(client)))
             }
         }
     }

@@ -6,7 +6,7 @@
 //! a completion counts for the rate by the moment it happened.
 //!
 //! Invariants: 1. every start that became due in the measured time is created, rejected, failed,
-//! or not sent, and the report shows each; 2. a start is never repeated; 3. every loop ends with
+//! unanswered or not sent, and the report shows each; 2. a start is never repeated; 3. every loop ends with
 //! the clock or with the stop, and the end of a run waits for nothing longer than the drain.
 
 use std::sync::Arc;
@@ -25,8 +25,10 @@ use crate::hlog::{self, Hlog};
 use crate::measure::{Interval, Op, Recorder};
 use crate::pacer::{self, LANE_STARTS_MAX, Schedule, Start};
 use crate::report::{Measured, Report};
+use crate::resident;
 use crate::stop::Stop;
 use crate::track::{Progress, Started, Track};
+use crate::visible;
 use crate::worker::{self, JOB_LOCK, JOBS_IN_FLIGHT_MAX, POLL_WAIT};
 use crate::workload::{MESSAGE_NAME, MESSAGE_TTL, Payload, Workload};
 
@@ -74,6 +76,7 @@ pub(crate) struct Run {
     payload: Payload,
     measured_from: Instant,
     measured_to: Instant,
+    visible: Option<visible::Lane>,
     in_flight: AtomicU64,
     in_flight_max: u64,
 }
@@ -131,6 +134,9 @@ impl Run {
                 if measured {
                     Counters::add(&counters.created);
                     self.recorder.record(slot, op, latency);
+                    if let Some(visible) = &self.visible {
+                        visible.offer(instance, Instant::now());
+                    }
                 }
                 let started = Started {
                     intended: start.intended,
@@ -206,6 +212,8 @@ pub(crate) async fn run(args: &RunArgs, client: Client, stop: &Stop) -> Result<R
             text: format!("deploy: {}", failure.text),
             ..failure
         })?;
+    resident::create(args, &client, stop).await?;
+    let (visible_lane, probes) = visible::lane(args)?.unzip();
     let origin = Instant::now() + WORKER_HEAD_START;
     let began = SystemTime::now() + WORKER_HEAD_START;
     let millis = began
@@ -224,10 +232,14 @@ pub(crate) async fn run(args: &RunArgs, client: Client, stop: &Stop) -> Result<R
         payload: Payload::new(format!("{millis:x}"), args.payload_bytes, args.seed),
         measured_from: origin + args.warmup,
         measured_to: origin + args.warmup + args.duration,
+        visible: visible_lane,
         in_flight: AtomicU64::new(0),
         in_flight_max: args.inflight_max,
     });
     let mut workers = start_workers(args, &run);
+    if let Some(probes) = probes {
+        workers.spawn(visible::probe_loop(Arc::clone(&run), probes));
+    }
     let starts_over = Stop::new();
     match args.mode {
         Mode::Open => start_open(args, &run, &mut workers, origin, &starts_over)?,

@@ -36,6 +36,8 @@ pub(crate) enum Op {
     Complete,
     /// Intended start to the answer of the last complete call of the instance.
     Completed,
+    /// Answer of the create call to the instance in a REST search result.
+    Visible,
     /// Intended start to a refusal for overload.
     Rejected,
     /// Intended start to the moment this generator sent it.
@@ -45,13 +47,14 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Create,
         Self::WithResult,
         Self::Publish,
         Self::Activated,
         Self::Complete,
         Self::Completed,
+        Self::Visible,
         Self::Rejected,
         Self::Lag,
         Self::Poll,
@@ -65,6 +68,7 @@ impl Op {
             Self::Activated => "activated",
             Self::Complete => "complete",
             Self::Completed => "completed",
+            Self::Visible => "visible",
             Self::Rejected => "rejected",
             Self::Lag => "lag",
             Self::Poll => "poll",

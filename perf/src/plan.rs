@@ -93,7 +93,8 @@ fn point(file: String, report: &Report) -> Result<Point, Error> {
         return Err(format!("{file}: no server sample; run with --server-pid").into());
     };
     Ok(Point {
-        file,
+        // The cost of an instance falls with load (larger groups), so the rate belongs to it.
+        file: format!("{file} at {:.0}/s", report.rate_per_s),
         tasks: f64::from(report.setup.tasks_per_instance),
         payload_bytes: report.setup.payload_bytes as f64,
         cpu_us: server.cpu_us_per_instance,

@@ -190,7 +190,7 @@ fn judge(args: &FindMaxArgs, report: &Report) -> Verdict {
         Verdict::Failed
     } else if starts.not_sent > 0 || report.lag_exceeds(args.run.lag_max_ms) {
         Verdict::GeneratorLimit
-    } else if starts.unfinished > 0
+    } else if starts.unfinished + starts.unanswered > 0
         || report.rate_per_s * report.measured_s < due * COMPLETED_SHARE_MIN
     {
         Verdict::Backlog

@@ -8,6 +8,7 @@
     unused_qualifications,
     elided_lifetimes_in_paths,
     clippy::all,
+    clippy::allow_attributes_without_reason,
     reason = "generated code"
 )]
 

@@ -153,6 +153,18 @@ impl RestClient {
             .collect()
     }
 
+    /// Whether the search over secondary storage finds the instance.
+    pub(crate) async fn finds(&self, instance_key: i64) -> Result<bool, Failure> {
+        let body = json!({
+            "filter": {"processInstanceKey": instance_key.to_string()},
+            "page": {"limit": 1},
+        });
+        let answer = self.json("/process-instances/search", &body).await?;
+        let items = answer["items"].as_array();
+        let items = items.ok_or_else(|| Failure::new(Code::Malformed, "no items in the answer"))?;
+        Ok(!items.is_empty())
+    }
+
     async fn json(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.bounded(path, "application/json", to_bytes(body)).await
     }

@@ -3,6 +3,8 @@
 //! all starts that fell due during it, and a refused start must not be repeated or lost.
 //! The gateway pushes one job per instance and can refuse, stall or push before it answers.
 
+mod rest;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
@@ -33,6 +35,8 @@ struct Misbehaving {
     stalled_since: Mutex<Option<Instant>>,
     /// How many completions of each job are lost before one is answered.
     lose_completions: u64,
+    /// Job-less creates at the beginning.
+    quiet: u64,
     creates: AtomicU64,
     completes: AtomicU64,
     published: Arc<Mutex<Vec<String>>>,
@@ -54,7 +58,10 @@ impl Gateway for Misbehaving {
         request: Request<CreateProcessInstanceRequest>,
     ) -> Result<Response<CreateProcessInstanceResponse>, Status> {
         let ordinal = self.creates.fetch_add(1, Ordering::SeqCst);
-        if self.refuse_every.is_some_and(|every| ordinal % every == 0) {
+        if self
+            .refuse_every
+            .is_some_and(|every| ordinal.is_multiple_of(every))
+        {
             return Err(Status::resource_exhausted("full"));
         }
         if let Some((from, length)) = self.stall
@@ -74,8 +81,10 @@ impl Gateway for Misbehaving {
             process_instance_key: key,
             ..ActivatedJob::default()
         };
-        // Before the answer: the client must cope with either order.
-        self.streams.lock().unwrap()[0].send(Ok(job)).unwrap();
+        if ordinal >= self.quiet {
+            // Before the answer: the client must cope with either order.
+            self.streams.lock().unwrap()[0].send(Ok(job)).unwrap();
+        }
         Ok(Response::new(CreateProcessInstanceResponse {
             process_instance_key: key,
             ..CreateProcessInstanceResponse::default()
@@ -271,4 +280,39 @@ async fn a_stop_ends_a_long_run_early_and_keeps_what_was_measured() {
             .iter()
             .any(|doubt| doubt.contains("interrupted"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_instances_are_created_first_and_are_not_measured() {
+    let gateway = Misbehaving {
+        refuse_every: Some(5),
+        quiet: 125,
+        ..Misbehaving::default()
+    };
+    let options = ["--resident", "100", "--rate", "50", "--duration", "400ms"];
+    let report = run_against(gateway, &options).await;
+    assert_eq!(report.starts.due, 20);
+    assert_eq!(report.setup.resident, 100);
+    assert_eq!(report.starts.created + report.starts.rejected, 20);
+    assert_eq!(
+        (report.starts.completed, report.starts.foreign),
+        (report.starts.created, 0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn starts_without_an_answer_are_told_and_void_the_run() {
+    let stall = Some((10, Duration::from_secs(30)));
+    let gateway = Misbehaving {
+        stall,
+        ..Misbehaving::default()
+    };
+    let options = ["--rate", "50", "--duration", "400ms", "--drain", "300ms"];
+    let report = run_against(gateway, &options).await;
+    let starts = &report.starts;
+    assert_eq!(
+        (starts.due, starts.created, starts.unanswered),
+        (20, 10, 10)
+    );
+    assert!(!report.trustworthy);
 }
