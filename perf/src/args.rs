@@ -143,13 +143,21 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub(crate) poll_jobs: i32,
     /// Variable payload of each instance. The default is that of the published benchmarks
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(0..=MAX_PAYLOAD_BYTES))]
+    #[arg(
+        long,
+        default_value_t = 512,
+        value_parser = clap::value_parser!(u64).range(0..=MAX_PAYLOAD_BYTES)
+    )]
     pub(crate) payload_bytes: u64,
     /// Seed of payload and arrivals
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// Instances to create before the run that wait for a message which never comes. They stay
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=RESIDENT_MAX))]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(0..=RESIDENT_MAX)
+    )]
     pub(crate) resident: u64,
     /// Look up one new instance per this time through the REST search until it is found (needs
     /// --rest), to measure when data becomes visible
@@ -188,10 +196,18 @@ pub(crate) struct FloorArgs {
     pub(crate) serve_only: bool,
     /// Log bytes per created instance, besides twice its payload. The default is an estimate: the
     /// 19 records of a one-task creation at 150 bytes
-    #[arg(long, default_value_t = 2850, value_parser = clap::value_parser!(u64).range(1..=MAX_PAYLOAD_BYTES))]
+    #[arg(
+        long,
+        default_value_t = 2850,
+        value_parser = clap::value_parser!(u64).range(1..=MAX_PAYLOAD_BYTES)
+    )]
     pub(crate) create_bytes: u64,
     /// Log bytes per completed job. The default is an estimate: 15 records at 150 bytes
-    #[arg(long, default_value_t = 2250, value_parser = clap::value_parser!(u64).range(1..=MAX_PAYLOAD_BYTES))]
+    #[arg(
+        long,
+        default_value_t = 2250,
+        value_parser = clap::value_parser!(u64).range(1..=MAX_PAYLOAD_BYTES)
+    )]
     pub(crate) complete_bytes: u64,
     /// Size of the pre-written log file, reused in a circle
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(8..=65_536))]

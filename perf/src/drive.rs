@@ -6,8 +6,9 @@
 //! a completion counts for the rate by the moment it happened.
 //!
 //! Invariants: 1. every start that became due in the measured time is created, rejected, failed,
-//! unanswered or not sent, and the report shows each; 2. a start is never repeated; 3. every loop ends with
-//! the clock or with the stop, and the end of a run waits for nothing longer than the drain.
+//! unanswered or not sent, and the report shows each; 2. a start is never repeated; 3. every loop
+//! ends with the clock or with the stop, and the end of a run waits for nothing longer than the
+//! drain.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -220,6 +221,7 @@ pub(crate) async fn run(args: &RunArgs, client: Client, stop: &Stop) -> Result<R
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
         .as_millis();
+    let run_id = format!("{millis:x}-{:x}", std::process::id());
     let clients = usize::try_from(args.clients).unwrap_or(1);
     let run = Arc::new(Run {
         client,
@@ -229,7 +231,7 @@ pub(crate) async fn run(args: &RunArgs, client: Client, stop: &Stop) -> Result<R
         completions: Arc::new(Semaphore::new(JOBS_IN_FLIGHT_MAX)),
         counters: Counters::default(),
         workload,
-        payload: Payload::new(format!("{millis:x}"), args.payload_bytes, args.seed),
+        payload: Payload::new(run_id, args.payload_bytes, args.seed),
         measured_from: origin + args.warmup,
         measured_to: origin + args.warmup + args.duration,
         visible: visible_lane,

@@ -5,8 +5,8 @@
 //! It shares no code with the product, only the protocol file: a load generator must not share the
 //! server's mistakes. Everything here runs on ordinary tokio threads, the pacer on one of its own.
 //!
-//! Limits: plaintext endpoints only; one process to generate load. Authentication goes through
-//! `--header`.
+//! Limits: plaintext endpoints only; authentication goes through `--header`. One process per server
+//! and workload at a time: two would take each other's jobs, which both reports show as foreign.
 
 #![forbid(unsafe_code)]
 

@@ -3,7 +3,7 @@
 //! pays for each start that became due meanwhile; nothing is omitted.
 //!
 //! Runs on a thread of its own that sleeps until the next start is due and hands it to a lane. It
-//! never spins and never waits for a lane: a full lane is a start that is not sent, counted as shed.
+//! never spins and never waits for a lane: a full lane is a start not sent, and counted as such.
 //!
 //! Invariants: 1. intended times depend on rate, arrival and seed only; 2. the even schedule does
 //! not drift, start n is at n / rate; 3. how late a start left the generator is measured where it

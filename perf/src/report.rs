@@ -4,8 +4,8 @@
 //!
 //! Invariants: 1. `trustworthy` is false when the generator, not the server, shaped the numbers,
 //! or when many measured starts never finished; 2. every start of the measured time is in exactly
-//! one of created, rejected, failed, unanswered, not_sent; 3. field names carry their unit and are stable:
-//! `plan` reads this document.
+//! one of created, rejected, failed, unanswered, not_sent; 3. field names carry their unit and are
+//! stable: `plan` reads this document.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -105,7 +105,7 @@ pub(crate) struct Fates {
     pub(crate) foreign: u64,
 }
 
-/// The flushes of the floor server.
+/// The flushes of the floor server over its whole life, warm-up included.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct FloorUse {
     pub(crate) flush: Latency,
@@ -254,7 +254,7 @@ impl Report {
     }
 
     fn write_text(&self, page: &mut String) -> std::fmt::Result {
-        let (setup, starts) = (&self.setup, &self.starts);
+        let starts = &self.starts;
         writeln!(page, "rate {:>12.1} instances/s", self.rate_per_s)?;
         writeln!(
             page,
@@ -264,6 +264,49 @@ impl Report {
         if !self.trustworthy {
             writeln!(page, "NOT TRUSTWORTHY: see below")?;
         }
+        self.write_setup(page)?;
+        writeln!(
+            page,
+            "measured   {:.1} s after {:.1} s warm-up",
+            self.measured_s, self.setup.warmup_s
+        )?;
+        writeln!(
+            page,
+            "starts     {} due: {} created, {} rejected, {} failed, {} unanswered, {} not sent",
+            starts.due,
+            starts.created,
+            starts.rejected,
+            starts.failed,
+            starts.unanswered,
+            starts.not_sent
+        )?;
+        writeln!(
+            page,
+            "instances  {} completed, {} unfinished, {} foreign",
+            starts.completed, starts.unfinished, starts.foreign
+        )?;
+        self.write_latencies(page)?;
+        for row in &self.errors {
+            writeln!(
+                page,
+                "error  {} {} x {}: {}",
+                row.operation, row.code, row.count, row.sample
+            )?;
+        }
+        if let Some(server) = &self.server {
+            write_server(page, server)?;
+        }
+        if let Some(floor) = &self.floor {
+            write_floor(page, floor)?;
+        }
+        for doubt in &self.doubts {
+            writeln!(page, "note   {doubt}")?;
+        }
+        Ok(())
+    }
+
+    fn write_setup(&self, page: &mut String) -> std::fmt::Result {
+        let setup = &self.setup;
         let load = match (setup.rate_asked_per_s, setup.concurrency) {
             (Some(rate), _) => format!("open loop {rate}/s, {:?} arrivals", setup.arrival),
             (None, callers) => format!("closed loop, {} callers", callers.unwrap_or(0)),
@@ -298,43 +341,6 @@ impl Report {
         }
         if let Some(partitions) = setup.partitions {
             writeln!(page, "partitions {partitions} (as stated)")?;
-        }
-        writeln!(
-            page,
-            "measured   {:.1} s after {:.1} s warm-up",
-            self.measured_s, setup.warmup_s
-        )?;
-        writeln!(
-            page,
-            "starts     {} due: {} created, {} rejected, {} failed, {} unanswered, {} not sent",
-            starts.due,
-            starts.created,
-            starts.rejected,
-            starts.failed,
-            starts.unanswered,
-            starts.not_sent
-        )?;
-        writeln!(
-            page,
-            "instances  {} completed, {} unfinished, {} foreign",
-            starts.completed, starts.unfinished, starts.foreign
-        )?;
-        self.write_latencies(page)?;
-        for row in &self.errors {
-            writeln!(
-                page,
-                "error  {} {} x {}: {}",
-                row.operation, row.code, row.count, row.sample
-            )?;
-        }
-        if let Some(server) = &self.server {
-            write_server(page, server)?;
-        }
-        if let Some(floor) = &self.floor {
-            write_floor(page, floor)?;
-        }
-        for doubt in &self.doubts {
-            writeln!(page, "note   {doubt}")?;
         }
         Ok(())
     }
@@ -515,5 +521,91 @@ impl Machine {
             cpu,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Args;
+
+    fn judged(starts: &Fates, lag_p99_ms: f64) -> (bool, String) {
+        let args = Args::try_parse_from(["ringflow-perf", "--lag-max-ms", "2"])
+            .unwrap()
+            .run;
+        let (trustworthy, doubts) =
+            judge(&args, args.workload.workload(), starts, lag_p99_ms, false);
+        (trustworthy, doubts.join("; "))
+    }
+
+    fn all_well() -> Fates {
+        Fates {
+            due: 1000,
+            created: 1000,
+            rejected: 0,
+            failed: 0,
+            unanswered: 0,
+            not_sent: 0,
+            completed: 1000,
+            unfinished: 0,
+            foreign: 0,
+        }
+    }
+
+    #[test]
+    fn a_generator_that_lags_voids_its_own_numbers() {
+        assert!(judged(&all_well(), 1.9).0);
+        let (trustworthy, doubts) = judged(&all_well(), 2.1);
+        assert!(
+            !trustworthy && doubts.contains("p99 2.100 ms, bound 2 ms"),
+            "{doubts}"
+        );
+    }
+
+    #[test]
+    fn one_in_a_thousand_may_be_open_and_no_start_may_be_withheld() {
+        assert!(
+            judged(
+                &Fates {
+                    completed: 999,
+                    unfinished: 1,
+                    ..all_well()
+                },
+                0.0
+            )
+            .0
+        );
+        assert!(
+            !judged(
+                &Fates {
+                    completed: 998,
+                    unfinished: 2,
+                    ..all_well()
+                },
+                0.0
+            )
+            .0
+        );
+        let (trustworthy, doubts) = judged(
+            &Fates {
+                not_sent: 1,
+                ..all_well()
+            },
+            0.0,
+        );
+        assert!(!trustworthy && doubts.contains("not sent"), "{doubts}");
+        assert!(
+            !judged(
+                &Fates {
+                    completed: 0,
+                    created: 0,
+                    ..all_well()
+                },
+                0.0
+            )
+            .0
+        );
     }
 }
