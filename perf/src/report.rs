@@ -7,6 +7,8 @@
 //! one of created, rejected, failed, unanswered, not_sent; 3. field names carry their unit and are
 //! stable: `plan` reads this document.
 
+mod trust;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
@@ -23,8 +25,6 @@ use crate::measure::{Interval, Op};
 use crate::workload::Workload;
 
 const MS: f64 = 1e6;
-/// Above this share of unfinished starts the high percentiles are not known.
-const UNFINISHED_SHARE_MAX: f64 = 0.001;
 
 /// What the measuring loop hands over.
 #[derive(Debug)]
@@ -178,7 +178,8 @@ impl Report {
         };
         let totals = measured.totals;
         let lag_ms = totals.quantile_ns(Op::Lag, 0.99) as f64 / MS;
-        let (trustworthy, doubts) = judge(args, workload, &starts, lag_ms, measured.interrupted);
+        let (trustworthy, doubts) =
+            trust::judge(args, workload, &starts, lag_ms, measured.interrupted);
         let began = began
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -405,77 +406,6 @@ fn write_floor(page: &mut String, floor: &FloorUse) -> std::fmt::Result {
     write_latency(page, "flush", &floor.flush)
 }
 
-/// Whether the numbers are the server's, and every reason to read them with care.
-fn judge(
-    args: &RunArgs,
-    workload: &Workload,
-    starts: &Fates,
-    lag_p99_ms: f64,
-    interrupted: bool,
-) -> (bool, Vec<String>) {
-    let mut trustworthy = true;
-    let mut doubts = Vec::new();
-    if args.mode == Mode::Open && lag_p99_ms > args.lag_max_ms {
-        trustworthy = false;
-        doubts.push(format!(
-            "the generator itself lagged: p99 {lag_p99_ms:.3} ms, bound {} ms; the numbers are \
-             not trustworthy",
-            args.lag_max_ms
-        ));
-    }
-    if starts.not_sent > 0 {
-        trustworthy = false;
-        doubts.push(format!(
-            "{} starts were due but not sent (in-flight limit); the numbers are not trustworthy",
-            starts.not_sent
-        ));
-    }
-    let open = starts.unfinished + starts.unanswered;
-    trustworthy &= open as f64 <= UNFINISHED_SHARE_MAX * starts.due as f64;
-    if starts.unanswered > 0 {
-        doubts.push(format!(
-            "{} starts had no answer when the drain ended: percentiles of create are lower bounds",
-            starts.unanswered
-        ));
-    }
-    if starts.unfinished > 0 {
-        doubts.push(format!(
-            "{} measured instances did not complete before the drain ended: percentiles of \
-             completed are lower bounds",
-            starts.unfinished
-        ));
-    }
-    if starts.completed == 0 {
-        trustworthy = false;
-        doubts.push("no measured instance completed".to_owned());
-    }
-    if starts.foreign > 0 {
-        doubts.push(format!(
-            "{} jobs belonged to instances of other runs or with a lost create answer",
-            starts.foreign
-        ));
-    }
-    if args.mode == Mode::Closed {
-        doubts.push(
-            "closed loop: a slow answer delays the next start, and that delay is in no percentile"
-                .to_owned(),
-        );
-    }
-    if !workload.designed_wait.is_zero() {
-        doubts.push(format!(
-            "activated and completed contain {} ms of waiting that the model asks for",
-            workload.designed_wait.as_millis()
-        ));
-    }
-    if interrupted {
-        doubts.push("interrupted: shorter than asked".to_owned());
-    }
-    if cfg!(debug_assertions) {
-        doubts.push("the generator is a debug build".to_owned());
-    }
-    (trustworthy, doubts)
-}
-
 impl Setup {
     fn new(args: &RunArgs, workload: &Workload) -> Self {
         let target = match args.protocol {
@@ -521,91 +451,5 @@ impl Machine {
             cpu,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::args::Args;
-
-    fn judged(starts: &Fates, lag_p99_ms: f64) -> (bool, String) {
-        let args = Args::try_parse_from(["ringflow-perf", "--lag-max-ms", "2"])
-            .unwrap()
-            .run;
-        let (trustworthy, doubts) =
-            judge(&args, args.workload.workload(), starts, lag_p99_ms, false);
-        (trustworthy, doubts.join("; "))
-    }
-
-    fn all_well() -> Fates {
-        Fates {
-            due: 1000,
-            created: 1000,
-            rejected: 0,
-            failed: 0,
-            unanswered: 0,
-            not_sent: 0,
-            completed: 1000,
-            unfinished: 0,
-            foreign: 0,
-        }
-    }
-
-    #[test]
-    fn a_generator_that_lags_voids_its_own_numbers() {
-        assert!(judged(&all_well(), 1.9).0);
-        let (trustworthy, doubts) = judged(&all_well(), 2.1);
-        assert!(
-            !trustworthy && doubts.contains("p99 2.100 ms, bound 2 ms"),
-            "{doubts}"
-        );
-    }
-
-    #[test]
-    fn one_in_a_thousand_may_be_open_and_no_start_may_be_withheld() {
-        assert!(
-            judged(
-                &Fates {
-                    completed: 999,
-                    unfinished: 1,
-                    ..all_well()
-                },
-                0.0
-            )
-            .0
-        );
-        assert!(
-            !judged(
-                &Fates {
-                    completed: 998,
-                    unfinished: 2,
-                    ..all_well()
-                },
-                0.0
-            )
-            .0
-        );
-        let (trustworthy, doubts) = judged(
-            &Fates {
-                not_sent: 1,
-                ..all_well()
-            },
-            0.0,
-        );
-        assert!(!trustworthy && doubts.contains("not sent"), "{doubts}");
-        assert!(
-            !judged(
-                &Fates {
-                    completed: 0,
-                    created: 0,
-                    ..all_well()
-                },
-                0.0
-            )
-            .0
-        );
     }
 }

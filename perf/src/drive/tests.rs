@@ -163,7 +163,7 @@ async fn a_stall_is_paid_for_by_every_start_that_fell_due() {
     let create = &report.operations["create"];
     assert!(create.p90_ms > 250.0, "{create:?}");
     assert!(report.operations["completed"].p90_ms > 250.0);
-    assert!(create.p50_ms < 200.0, "{create:?}");
+    assert!(create.p50_ms * 2.0 < create.p90_ms, "{create:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
