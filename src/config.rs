@@ -1,0 +1,495 @@
+//! The configuration: every setting in its type, checked once at start.
+//!
+//! [`settings`](crate::settings) knows names and sources; here each text becomes a value or a refusal
+//! that names the setting, the value, where it came from and what it must be. Nothing behind this
+//! file parses text again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::settings::{Id, SettingError, Settings};
+
+/// Most partitions of a cluster (keys have room for more; one broker does not).
+pub const PARTITIONS_MAX: u16 = 1024;
+
+/// Which input and output driver the shards use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IoDriver {
+    /// Probe for io_uring, fall back to plain.
+    Auto,
+    /// glommio on io_uring, or refuse to start.
+    Uring,
+    /// No io_uring.
+    Plain,
+}
+
+/// Where history goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SecondaryStorage {
+    /// Nowhere; searching answers that it is switched off.
+    None,
+    /// To the database of this URL.
+    Database(String),
+}
+
+/// A user of Basic authentication.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// Name.
+    pub name: String,
+    /// Password, plain or as a hash (`$argon2..`, `$2b$..`, `{bcrypt}..`).
+    pub password: String,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "User({}, ***)", self.name)
+    }
+}
+
+/// Who may call the APIs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Everybody; credentials are ignored.
+    Unprotected,
+    /// These users, by HTTP Basic.
+    Basic(Vec<User>),
+}
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Data directory.
+    pub data_dir: PathBuf,
+    /// Time between snapshots.
+    pub snapshot_period: Duration,
+    /// Bytes of a log segment.
+    pub segment_bytes: u64,
+    /// Bytes for all RocksDB databases together.
+    pub state_memory_bytes: u64,
+    /// Free bytes on disk below which intake stops.
+    pub free_space_bytes: u64,
+    /// Number of partitions; `None` = one per shard core.
+    pub partitions: Option<u16>,
+    /// Cores for shards; `None` = decide, empty = unpinned.
+    pub cores: Option<Vec<usize>>,
+    /// Driver.
+    pub io: IoDriver,
+    /// gRPC listener.
+    pub grpc_address: SocketAddr,
+    /// REST listener.
+    pub rest_address: SocketAddr,
+    /// Management listener.
+    pub management_address: SocketAddr,
+    /// How long a command may take.
+    pub request_timeout: Duration,
+    /// Gateway threads; `None` = decide.
+    pub gateway_threads: Option<usize>,
+    /// History.
+    pub secondary_storage: SecondaryStorage,
+    /// Longest wait of a committed record for its batch.
+    pub flush_interval: Duration,
+    /// How long finished instances stay.
+    pub history_ttl: Duration,
+    /// Access.
+    pub access: Access,
+    /// Filter of log lines.
+    pub log_filter: String,
+    /// Log lines as JSON.
+    pub log_json: bool,
+}
+
+impl Config {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// For the first setting that does not fit.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        let read = Reader { settings };
+        let data_dir = PathBuf::from(settings.get(Id::DataDirectory).0);
+        Ok(Self {
+            snapshot_period: read.duration(Id::SnapshotPeriod, 10 * SECOND, DAY)?,
+            segment_bytes: read.size(Id::SegmentSize, 8 * MB, 1024 * MB)?,
+            state_memory_bytes: read.size(Id::StateMemory, 32 * MB, MB * MB)?,
+            free_space_bytes: read.size(Id::MinimumFreeSpace, 16 * MB, MB * MB)?,
+            partitions: read
+                .auto_or(Id::Partitions, 1, u64::from(PARTITIONS_MAX))?
+                .map(|n| n as u16),
+            cores: read.cores(Id::Cores)?,
+            io: read.one_of(
+                Id::Io,
+                &[
+                    ("auto", IoDriver::Auto),
+                    ("uring", IoDriver::Uring),
+                    ("plain", IoDriver::Plain),
+                ],
+            )?,
+            grpc_address: read.address(Id::GrpcAddress)?,
+            rest_address: read.address(Id::RestAddress)?,
+            management_address: read.address(Id::ManagementAddress)?,
+            request_timeout: read.duration(Id::RequestTimeout, 100, 10 * MINUTE)?,
+            gateway_threads: read.auto_or(Id::GatewayThreads, 1, 64)?.map(|n| n as usize),
+            secondary_storage: read.secondary_storage(&data_dir)?,
+            flush_interval: read.duration(Id::FlushInterval, 10, 10 * SECOND)?,
+            history_ttl: read.duration(Id::HistoryTtl, MINUTE, 3650 * DAY)?,
+            access: read.access()?,
+            log_filter: settings.get(Id::LogLevel).0.to_owned(),
+            log_json: read.one_of(Id::LogFormat, &[("text", false), ("json", true)])?,
+            data_dir,
+        })
+    }
+}
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const DAY: u64 = 24 * 60 * MINUTE;
+const MB: u64 = 1 << 20;
+
+struct Reader<'s> {
+    settings: &'s Settings,
+}
+
+impl Reader<'_> {
+    fn text(&self, id: Id) -> &str {
+        self.settings.get(id).0.trim()
+    }
+
+    fn duration(&self, id: Id, min_millis: u64, max_millis: u64) -> Result<Duration, SettingError> {
+        millis(self.text(id))
+            .filter(|millis| (min_millis..=max_millis).contains(millis))
+            .map(Duration::from_millis)
+            .ok_or_else(|| {
+                let range = format!("{min_millis}ms to {max_millis}ms");
+                self.settings
+                    .invalid(id, format!("a duration such as 5s, 100ms or PT5S, {range}"))
+            })
+    }
+
+    fn size(&self, id: Id, min: u64, max: u64) -> Result<u64, SettingError> {
+        bytes(self.text(id))
+            .filter(|size| (min..=max).contains(size))
+            .ok_or_else(|| {
+                let range = format!("{}MB to {}MB", min / MB, max / MB);
+                self.settings
+                    .invalid(id, format!("a size such as 128MB, {range}"))
+            })
+    }
+
+    fn auto_or(&self, id: Id, min: u64, max: u64) -> Result<Option<u64>, SettingError> {
+        let text = self.text(id);
+        if text == "auto" {
+            return Ok(None);
+        }
+        text.parse()
+            .ok()
+            .filter(|number| (min..=max).contains(number))
+            .map(Some)
+            .ok_or_else(|| {
+                self.settings
+                    .invalid(id, format!("auto or a number, {min} to {max}"))
+            })
+    }
+
+    fn one_of<T: Copy>(&self, id: Id, choices: &[(&str, T)]) -> Result<T, SettingError> {
+        let text = self.text(id);
+        choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(text))
+            .map(|(_, it)| *it)
+            .ok_or_else(|| {
+                let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+                self.settings
+                    .invalid(id, format!("one of {}", names.join(", ")))
+            })
+    }
+
+    fn address(&self, id: Id) -> Result<SocketAddr, SettingError> {
+        use std::net::ToSocketAddrs as _;
+        let text = self.text(id);
+        text.to_socket_addrs()
+            .ok()
+            .and_then(|mut found| found.next())
+            .ok_or_else(|| {
+                self.settings
+                    .invalid(id, "HOST:PORT with a host that resolves")
+            })
+    }
+
+    fn cores(&self, id: Id) -> Result<Option<Vec<usize>>, SettingError> {
+        let text = self.text(id);
+        match text {
+            "auto" => return Ok(None),
+            "none" => return Ok(Some(Vec::new())),
+            _ => {}
+        }
+        let refused = || {
+            self.settings
+                .invalid(id, "auto, none, or a list of cores such as 1-3,5")
+        };
+        let mut cores = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let first: usize = first.trim().parse().map_err(|_| refused())?;
+            let last: usize = last.trim().parse().map_err(|_| refused())?;
+            if first > last || last >= 4096 {
+                return Err(refused());
+            }
+            cores.extend(first..=last);
+        }
+        cores.sort_unstable();
+        cores.dedup();
+        Ok(Some(cores))
+    }
+
+    fn secondary_storage(
+        &self,
+        data_dir: &std::path::Path,
+    ) -> Result<SecondaryStorage, SettingError> {
+        let kind = self.text(Id::SecondaryStorageType).to_ascii_lowercase();
+        let url = self.text(Id::SecondaryStorage);
+        match kind.as_str() {
+            "none" => return Ok(SecondaryStorage::None),
+            "auto" | "rdbms" => {}
+            _ => {
+                return Err(self.settings.invalid(
+                    Id::SecondaryStorageType,
+                    "auto, rdbms or none (Elasticsearch and OpenSearch are not secondary storage here)",
+                ));
+            }
+        }
+        if url == "none" {
+            return Ok(SecondaryStorage::None);
+        }
+        if url == "auto" {
+            let file = data_dir.join("secondary.db");
+            return Ok(SecondaryStorage::Database(format!(
+                "sqlite:{}",
+                file.display()
+            )));
+        }
+        let user = self.text(Id::SecondaryStorageUser);
+        let password = self.text(Id::SecondaryStoragePassword);
+        with_credentials(url, user, password)
+            .map(SecondaryStorage::Database)
+            .ok_or_else(|| {
+                self.settings.invalid(
+                    Id::SecondaryStorage,
+                    "sqlite:PATH, postgres://HOST/DATABASE or none",
+                )
+            })
+    }
+
+    fn access(&self) -> Result<Access, SettingError> {
+        let mut users = Vec::new();
+        for entry in self.text(Id::Users).split_whitespace() {
+            match entry.split_once(':') {
+                Some((name, password)) if !name.is_empty() && !password.is_empty() => {
+                    users.push(User {
+                        name: name.to_owned(),
+                        password: password.to_owned(),
+                    });
+                }
+                _ => {
+                    return Err(self
+                        .settings
+                        .invalid(Id::Users, "NAME:PASSWORD, blank between"));
+                }
+            }
+        }
+        let unprotected = self.one_of(
+            Id::Unprotected,
+            &[("auto", users.is_empty()), ("true", true), ("false", false)],
+        )?;
+        if unprotected {
+            return Ok(Access::Unprotected);
+        }
+        if users.is_empty() {
+            return Err(self.settings.invalid(
+                Id::Unprotected,
+                "true, unless security.users names somebody who could log in",
+            ));
+        }
+        Ok(Access::Basic(users))
+    }
+}
+
+/// `url` with user and password put in, unless it names a user itself; `None` for a URL of no
+/// supported database.
+fn with_credentials(url: &str, user: &str, password: &str) -> Option<String> {
+    let plain = url.strip_prefix("jdbc:").unwrap_or(url);
+    if plain.starts_with("sqlite:") {
+        return Some(plain.to_owned());
+    }
+    let (scheme, rest) = plain.split_once("://")?;
+    if !matches!(scheme, "postgres" | "postgresql") {
+        return None;
+    }
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    if user.is_empty() || authority.contains('@') {
+        return Some(format!("postgres://{rest}"));
+    }
+    Some(format!(
+        "postgres://{}:{}@{rest}",
+        percent(user),
+        percent(password)
+    ))
+}
+
+fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// Milliseconds of `250ms`, `5s`, `2m`, `3h`, `30d`, or of ISO-8601 days to seconds (`P1DT2H3M4S`).
+fn millis(text: &str) -> Option<u64> {
+    let upper = text.to_ascii_uppercase();
+    let Some(iso) = upper.strip_prefix('P') else {
+        return unit(&upper, true);
+    };
+    let (days, time) = iso.split_once('T').unwrap_or((iso, ""));
+    if iso.is_empty() || iso.ends_with('T') {
+        return None;
+    }
+    let mut total = if days.is_empty() {
+        0
+    } else {
+        unit(days, true).filter(|_| days.ends_with('D'))?
+    };
+    let mut start = 0;
+    for (end, _) in time.char_indices().filter(|(_, c)| c.is_ascii_alphabetic()) {
+        total += unit(&time[start..=end], false)?;
+        start = end + 1;
+    }
+    (start == time.len()).then_some(total)
+}
+
+fn unit(text: &str, with_days: bool) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..digits].parse().ok()?;
+    let factor = match &text[digits..] {
+        "MS" => 1,
+        "S" => SECOND,
+        "M" => MINUTE,
+        "H" => 60 * MINUTE,
+        "D" if with_days => DAY,
+        _ => return None,
+    };
+    let millis = number * factor as f64;
+    (millis.is_finite() && millis < 1e15).then_some(millis.round() as u64)
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let upper = text.to_ascii_uppercase();
+    let digits = upper
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(upper.len());
+    let number: u64 = upper[..digits].parse().ok()?;
+    let factor = match upper[digits..].trim() {
+        "" | "B" => 1,
+        "K" | "KB" => 1 << 10,
+        "M" | "MB" => MB,
+        "G" | "GB" => MB << 10,
+        "T" | "TB" => MB << 20,
+        _ => return None,
+    };
+    number.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(pairs: &[(Id, &str)]) -> Result<Config, String> {
+        let mut settings = Settings::default();
+        for (id, value) in pairs {
+            settings.set(*id, *value);
+        }
+        Config::from_settings(&settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = config(&[]).expect("defaults");
+        assert_eq!(config.access, Access::Unprotected);
+        assert_eq!(
+            config.secondary_storage,
+            SecondaryStorage::Database("sqlite:data/secondary.db".to_owned())
+        );
+    }
+
+    #[test]
+    fn refusals_name_field_value_source_and_range() {
+        let cases = [
+            (
+                Id::Partitions,
+                "0",
+                "setting 'cluster.partition-count' is '0' (command line) but must be auto or a number, 1 to 1024",
+            ),
+            (
+                Id::SnapshotPeriod,
+                "1s",
+                "setting 'data.snapshot-period' is '1s' (command line) but must be a duration such as 5s, 100ms or PT5S, 10000ms to 86400000ms",
+            ),
+            (
+                Id::Io,
+                "fast",
+                "setting 'shards.io' is 'fast' (command line) but must be one of auto, uring, plain",
+            ),
+            (
+                Id::Cores,
+                "3-1",
+                "setting 'shards.cores' is '3-1' (command line) but must be auto, none, or a list of cores such as 1-3,5",
+            ),
+            (
+                Id::Users,
+                "demo",
+                "setting 'security.users' is '***' (command line) but must be NAME:PASSWORD, blank between",
+            ),
+        ];
+        for (id, value, expected) in cases {
+            assert_eq!(config(&[(id, value)]).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn durations_and_sizes_have_the_forms_users_know() {
+        for (text, expected) in [
+            ("250ms", Some(250)),
+            ("5s", Some(5_000)),
+            ("PT5S", Some(5_000)),
+            ("PT0.5S", Some(500)),
+            ("P1DT2H3M4S", Some(93_784_000)),
+            ("30d", Some(2_592_000_000)),
+            ("P30D", Some(2_592_000_000)),
+            ("5", None),
+            ("P", None),
+            ("PT", None),
+            ("-5s", None),
+        ] {
+            assert_eq!(millis(text), expected, "{text}");
+        }
+        assert_eq!(bytes("128MB"), Some(128 << 20));
+        assert_eq!(bytes("99999999999TB"), None);
+    }
+
+    #[test]
+    fn jdbc_urls_and_separate_credentials_are_understood() {
+        assert_eq!(
+            with_credentials(
+                "jdbc:postgresql://db:5432/camunda?sslmode=require",
+                "u",
+                "p@ss"
+            ),
+            Some("postgres://u:p%40ss@db:5432/camunda?sslmode=require".to_owned())
+        );
+        assert_eq!(with_credentials("jdbc:oracle:thin:@//h/s", "", ""), None);
+    }
+}

@@ -1,0 +1,471 @@
+//! The registry of settings: one row names a setting, its other names, its default and its meaning.
+//!
+//! A value comes from, in rising order: the default, the configuration file, the environment, the
+//! command line. File keys and environment variables are compared without case and separators, so
+//! that `camunda.cluster.partition-count`, `CAMUNDA_CLUSTER_PARTITIONCOUNT` and
+//! `CAMUNDA_CLUSTER_PARTITION_COUNT` are one name (Spring's relaxed binding). An unknown key in the
+//! file, or an unknown `RINGFLOW_` variable, is an error; foreign names that Camunda knows and this
+//! program does not need are ignored, because one environment often serves several programs.
+//!
+//! | condition | refusal |
+//! |---|---|
+//! | key not in the table | names the key and where it stood |
+//! | value not of the setting's form | names the setting, the value, the form or range |
+//! | two names of one setting with different values in one source | names both |
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Most bytes of a configuration file: it is read whole.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Sections that a file shared with Camunda may hold; unknown keys below them are ignored.
+const FOREIGN_FILE_SECTIONS: &[&str] = &[
+    "camunda.",
+    "zeebe.",
+    "spring.",
+    "server.",
+    "management.",
+    "logging.",
+];
+
+/// One row of the registry.
+pub struct Setting {
+    /// Name in the file; `RINGFLOW_` + upper case in the environment.
+    pub name: &'static str,
+    /// Camunda's and Zeebe's names for the same thing.
+    pub aliases: &'static [&'static str],
+    /// Text of the default.
+    pub default: &'static str,
+    /// Meaning, unit, effect of the extremes.
+    pub about: &'static str,
+}
+
+macro_rules! settings {
+    ($($id:ident = $name:literal, default $default:literal, aliases [$($alias:literal),*], $about:literal;)+) => {
+        /// Identifies a setting.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+        pub enum Id { $(#[doc = $about] $id,)+ }
+
+        impl Id {
+            /// All settings, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$id,)+];
+
+            /// The row of this setting.
+            #[must_use]
+            pub const fn row(self) -> &'static Setting {
+                match self {
+                    $(Self::$id => &Setting {
+                        name: $name,
+                        aliases: &[$($alias),*],
+                        default: $default,
+                        about: $about,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    DataDirectory = "data.directory", default "data",
+        aliases ["camunda.data.primary-storage.directory", "zeebe.broker.data.directory"],
+        "Directory of log, state and snapshots; created if absent.";
+    SnapshotPeriod = "data.snapshot-period", default "5m",
+        aliases ["camunda.data.snapshot-period", "zeebe.broker.data.snapshot-period"],
+        "Time between snapshots, 10s to 24h. Longer means more replay at start and more log kept.";
+    SegmentSize = "data.log-segment-size", default "64MB",
+        aliases ["camunda.data.primary-storage.logstream.log-segment-size",
+                 "zeebe.broker.data.log-segment-size"],
+        "Size of one log file, 8MB to 1GB. Files are written in full once and recycled.";
+    StateMemory = "data.state-memory", default "512MB",
+        aliases ["camunda.data.primary-storage.rocksdb.memory-limit",
+                 "zeebe.broker.experimental.rocksdb.memory-limit"],
+        "Memory of all RocksDB databases of this broker together, 32MB to 1TB.";
+    MinimumFreeSpace = "data.disk.free-space", default "256MB",
+        aliases ["camunda.data.primary-storage.disk.free-space.processing",
+                 "zeebe.broker.data.disk.free-space.processing"],
+        "Free disk space below which client commands are refused, 16MB to 1TB.";
+    Partitions = "cluster.partition-count", default "auto",
+        aliases ["camunda.cluster.partition-count", "zeebe.broker.cluster.partitions-count"],
+        "Number of partitions, 1 to 1024, or auto: one per shard core. Fixed once data exists.";
+    Cores = "shards.cores", default "auto",
+        aliases [],
+        "Cores that carry shards: a list such as 1-3,5, auto (all but core 0), or none (unpinned).";
+    Io = "shards.io", default "auto",
+        aliases [],
+        "Input and output driver: auto (probe), uring or plain.";
+    GrpcAddress = "api.grpc.address", default "0.0.0.0:26500",
+        aliases [],
+        "Host and port of the gRPC API; port 0 picks a free one.";
+    RestAddress = "api.rest.address", default "0.0.0.0:8080",
+        aliases [],
+        "Host and port of the REST API; port 0 picks a free one.";
+    ManagementAddress = "api.management.address", default "0.0.0.0:9600",
+        aliases [],
+        "Host and port of health and metrics; port 0 picks a free one.";
+    RequestTimeout = "api.request-timeout", default "15s",
+        aliases ["zeebe.gateway.cluster.request-timeout"],
+        "Time a command may take before its caller is told so, 100ms to 10m.";
+    GatewayThreads = "api.threads", default "auto",
+        aliases ["zeebe.gateway.threads.management-threads", "camunda.api.grpc.management-threads"],
+        "Threads that serve clients, 1 to 64, or auto.";
+    SecondaryStorage = "secondary-storage.url", default "auto",
+        aliases ["camunda.data.secondary-storage.rdbms.url"],
+        "sqlite:PATH, postgres://..., none, or auto: a SQLite file in the data directory.";
+    SecondaryStorageType = "secondary-storage.type", default "auto",
+        aliases ["camunda.data.secondary-storage.type"],
+        "auto, rdbms or none; none switches searching off.";
+    SecondaryStorageUser = "secondary-storage.username", default "",
+        aliases ["camunda.data.secondary-storage.rdbms.username"],
+        "User of the database, if the URL names none.";
+    SecondaryStoragePassword = "secondary-storage.password", default "",
+        aliases ["camunda.data.secondary-storage.rdbms.password"],
+        "Password of the database, if the URL holds none.";
+    FlushInterval = "secondary-storage.flush-interval", default "100ms",
+        aliases ["camunda.data.secondary-storage.rdbms.flush-interval"],
+        "Longest time a committed record waits for its batch, 10ms to 10s.";
+    HistoryTtl = "secondary-storage.history-ttl", default "30d",
+        aliases ["camunda.data.secondary-storage.rdbms.history.default-history-ttl"],
+        "How long finished instances stay searchable, 1m to 3650d.";
+    Unprotected = "security.unprotected-api", default "auto",
+        aliases ["camunda.security.authentication.unprotected-api"],
+        "true: no credentials asked; false: Basic with security.users; auto: true without users.";
+    Users = "security.users", default "",
+        aliases [],
+        "Users of Basic authentication, NAME:PASSWORD separated by blanks; a password may be a hash.";
+    LogLevel = "log.level", default "info",
+        aliases ["camunda.log.level", "zeebe.log.level"],
+        "error, warn, info, debug, trace, or a filter such as info,ringflow_io=debug.";
+    LogFormat = "log.format", default "text",
+        aliases [],
+        "text or json.";
+}
+
+/// Why settings could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingError {
+    /// The file is not there, not readable, or too large.
+    #[error("configuration file {path}: {reason}")]
+    File {
+        /// Its path.
+        path: String,
+        /// What went wrong, with line and column where known.
+        reason: String,
+    },
+    /// A key that no row has.
+    #[error("{origin}: unknown setting '{key}'")]
+    Unknown {
+        /// Where it stood.
+        origin: Origin,
+        /// The key.
+        key: String,
+    },
+    /// Two names of one setting disagree.
+    #[error("{origin}: '{first}' and '{second}' are the same setting ({name}) but differ")]
+    Conflict {
+        /// Where they stood.
+        origin: Origin,
+        /// One name.
+        first: String,
+        /// The other.
+        second: String,
+        /// The name in the table.
+        name: &'static str,
+    },
+    /// A value that does not fit.
+    #[error("setting '{name}' is '{value}' ({origin}) but must be {expected}")]
+    Invalid {
+        /// The name in the table.
+        name: &'static str,
+        /// The value.
+        value: String,
+        /// Where it came from.
+        origin: Origin,
+        /// Form or range.
+        expected: String,
+    },
+}
+
+/// Where a value came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// The table.
+    Default,
+    /// The configuration file.
+    File(String),
+    /// The environment.
+    Environment,
+    /// The command line.
+    CommandLine,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "configuration file {path}"),
+            Self::Environment => f.write_str("environment"),
+            Self::CommandLine => f.write_str("command line"),
+        }
+    }
+}
+
+/// The settings as text, each with its origin.
+#[derive(Debug, Default)]
+pub struct Settings {
+    values: BTreeMap<Id, (String, Origin)>,
+}
+
+impl Settings {
+    /// The text of a setting and where it came from.
+    #[must_use]
+    pub fn get(&self, id: Id) -> (&str, Origin) {
+        match self.values.get(&id) {
+            Some((value, origin)) => (value, origin.clone()),
+            None => (id.row().default, Origin::Default),
+        }
+    }
+
+    /// Sets one setting from the command line.
+    pub fn set(&mut self, id: Id, value: impl Into<String>) {
+        self.values.insert(id, (value.into(), Origin::CommandLine));
+    }
+
+    /// An error about the current value of `id`.
+    pub fn invalid(&self, id: Id, expected: impl Into<String>) -> SettingError {
+        let (value, origin) = self.get(id);
+        let secret = matches!(id, Id::Users | Id::SecondaryStoragePassword);
+        SettingError::Invalid {
+            name: id.row().name,
+            value: if secret {
+                "***".to_owned()
+            } else {
+                value.to_owned()
+            },
+            origin,
+            expected: expected.into(),
+        }
+    }
+
+    /// Reads a TOML file, or a YAML file if the name ends in `.yaml` or `.yml`.
+    ///
+    /// # Errors
+    /// If the file cannot be read or parsed, holds an unknown key, or contradicts itself.
+    pub fn read_file(&mut self, path: &str) -> Result<(), SettingError> {
+        let failed = |reason: String| SettingError::File {
+            path: path.to_owned(),
+            reason,
+        };
+        let size = std::fs::metadata(path)
+            .map_err(|error| failed(error.to_string()))?
+            .len();
+        if size > CONFIG_FILE_BYTES_MAX {
+            return Err(failed(format!("larger than {CONFIG_FILE_BYTES_MAX} bytes")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let tree: serde_json::Value = if path.ends_with(".yaml") || path.ends_with(".yml") {
+            serde_saphyr::from_str(&text).map_err(|error| failed(error.to_string()))?
+        } else {
+            toml::from_str(&text).map_err(|error| failed(error.to_string()))?
+        };
+        let mut pairs = Vec::new();
+        flatten(&tree, String::new(), &mut pairs);
+        self.merge(pairs, &Origin::File(path.to_owned()), |key| {
+            !FOREIGN_FILE_SECTIONS
+                .iter()
+                .any(|section| key.starts_with(section))
+        })
+    }
+
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// If a `RINGFLOW_` variable is unknown, or two names of one setting disagree.
+    pub fn read_environment(
+        &mut self,
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<(), SettingError> {
+        let pairs = variables
+            .filter(|(name, _)| {
+                ["RINGFLOW_", "CAMUNDA_", "ZEEBE_"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+            })
+            .collect();
+        self.merge(pairs, &Origin::Environment, |key| {
+            key.starts_with("RINGFLOW_")
+        })
+    }
+
+    fn merge(
+        &mut self,
+        pairs: Vec<(String, String)>,
+        origin: &Origin,
+        must_be_known: impl Fn(&str) -> bool,
+    ) -> Result<(), SettingError> {
+        let mut seen: BTreeMap<Id, (String, String)> = BTreeMap::new();
+        for (key, value) in pairs {
+            let Some(id) = find(&key) else {
+                if must_be_known(&key) {
+                    return Err(SettingError::Unknown {
+                        origin: origin.clone(),
+                        key,
+                    });
+                }
+                continue;
+            };
+            if let Some((first, other)) = seen.get(&id)
+                && *other != value
+            {
+                return Err(SettingError::Conflict {
+                    origin: origin.clone(),
+                    first: first.clone(),
+                    second: key,
+                    name: id.row().name,
+                });
+            }
+            self.values.insert(id, (value.clone(), origin.clone()));
+            seen.insert(id, (key, value));
+        }
+        Ok(())
+    }
+}
+
+/// The setting that `key` names, without regard to case and separators.
+fn find(key: &str) -> Option<Id> {
+    let wanted = bare(key);
+    let wanted = wanted.strip_prefix("ringflow").unwrap_or(&wanted);
+    Id::ALL.iter().copied().find(|id| {
+        let row = id.row();
+        bare(row.name) == wanted || row.aliases.iter().any(|alias| bare(alias) == wanted)
+    })
+}
+
+fn bare(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+fn flatten(tree: &serde_json::Value, path: String, pairs: &mut Vec<(String, String)>) {
+    match tree {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                flatten(member, path, pairs);
+            }
+        }
+        serde_json::Value::Array(items) => {
+            let texts: Vec<String> = items.iter().map(scalar).collect();
+            pairs.push((path, texts.join(" ")));
+        }
+        scalar_value => pairs.push((path, scalar(scalar_value))),
+    }
+}
+
+fn scalar(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Result<Settings, SettingError> {
+        let mut settings = Settings::default();
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        settings
+            .read_environment(pairs.into_iter())
+            .map(|()| settings)
+    }
+
+    #[test]
+    fn all_names_of_a_setting_are_understood() {
+        for name in [
+            "RINGFLOW_CLUSTER_PARTITION_COUNT",
+            "CAMUNDA_CLUSTER_PARTITIONCOUNT",
+            "CAMUNDA_CLUSTER_PARTITION_COUNT",
+            "ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT",
+        ] {
+            let settings = environment(&[(name, "3")]).expect(name);
+            assert_eq!(
+                settings.get(Id::Partitions),
+                ("3", Origin::Environment),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_own_variables_are_refused_and_foreign_ones_are_not() {
+        let error = environment(&[("RINGFLOW_NONSENSE", "1")])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "environment: unknown setting 'RINGFLOW_NONSENSE'");
+        environment(&[("CAMUNDA_NONSENSE", "1"), ("PATH", "/bin")]).expect("foreign names pass");
+    }
+
+    #[test]
+    fn contradictions_name_both_keys() {
+        let error = environment(&[
+            ("CAMUNDA_CLUSTER_PARTITIONCOUNT", "3"),
+            ("ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT", "4"),
+        ])
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("CAMUNDA_CLUSTER_PARTITIONCOUNT"), "{error}");
+        assert!(
+            error.contains("ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn no_two_settings_share_a_name() {
+        for &id in Id::ALL {
+            let row = id.row();
+            for name in std::iter::once(&row.name).chain(row.aliases) {
+                assert_eq!(find(name), Some(id), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_both_kinds_are_read() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let toml = dir.path().join("c.toml");
+        std::fs::write(&toml, "[cluster]\npartition-count = 3\n").expect("written");
+        let yaml = dir.path().join("c.yaml");
+        std::fs::write(&yaml, "camunda:\n  cluster:\n    partitionCount: 4\n").expect("written");
+        let mut settings = Settings::default();
+        settings
+            .read_file(toml.to_str().expect("UTF-8"))
+            .expect("TOML");
+        assert_eq!(settings.get(Id::Partitions).0, "3");
+        settings
+            .read_file(yaml.to_str().expect("UTF-8"))
+            .expect("YAML");
+        assert_eq!(settings.get(Id::Partitions).0, "4");
+        std::fs::write(&toml, "[cluster]\npartitions = 3\n").expect("written");
+        let error = settings
+            .read_file(toml.to_str().expect("UTF-8"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("unknown setting 'cluster.partitions'"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,53 @@
+"""Runs the steps of a suite in order and counts; shared by the Python suites."""
+
+import asyncio
+import inspect
+import os
+import sys
+import time
+import traceback
+
+GRPC = os.environ["RINGFLOW_TEST_GRPC"]
+REST = os.environ["RINGFLOW_TEST_REST"]
+MODELS = os.environ["RINGFLOW_TEST_MODELS"]
+
+
+def model(name):
+    return os.path.join(MODELS, name)
+
+
+def eventually(question, what, seconds=20.0):
+    """Asks until the answer is true: searches lag behind commands."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            answer = question()
+        except Exception as error:  # a get answers 404 until the row is there
+            answer, what = None, f"{what} (last error: {error})"[:400]
+        if answer:
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def run(suite, steps):
+    """Runs each step; a step may be a coroutine function. Ends the process with the outcome."""
+
+    async def all_steps():
+        passed = failed = 0
+        for step in steps:
+            try:
+                outcome = step()
+                if inspect.isawaitable(outcome):
+                    await asyncio.wait_for(outcome, 60)
+                print(f"ok {suite}: {step.__name__}", flush=True)
+                passed += 1
+            except BaseException:
+                print(f"FAILED {suite}: {step.__name__}", flush=True)
+                traceback.print_exc()
+                failed += 1
+        return passed, failed
+
+    passed, failed = asyncio.run(all_steps())
+    print(f"{suite}: {passed} passed, {failed} failed", flush=True)
+    sys.exit(1 if failed else 0)
