@@ -1,4 +1,5 @@
 //! The deterministic engine: no I/O, no clock, no randomness of its own.
 
+pub mod feel;
 pub mod json;
 pub mod msgpack;
