@@ -45,10 +45,13 @@ pub trait Variables {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 }
 
-/// A MessagePack document is a source of variables.
-impl Variables for [u8] {
+/// The variables of one MessagePack document.
+#[derive(Clone, Copy, Debug)]
+pub struct DocumentVariables<'a>(pub &'a [u8]);
+
+impl Variables for DocumentVariables<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        crate::msgpack::get(self, name)
+        crate::msgpack::get(self.0, name)
             .ok()
             .flatten()
             .map(Cow::Borrowed)

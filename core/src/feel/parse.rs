@@ -20,10 +20,10 @@ mod test;
 use super::ast::Expr;
 
 /// Longest source in bytes.
-pub const MAX_SOURCE: usize = 64 * 1024;
+const MAX_SOURCE: usize = 64 * 1024;
 
 /// Deepest nesting of brackets and other constructs that contain expressions.
-pub const MAX_DEPTH: u32 = 150;
+const MAX_DEPTH: u32 = 150;
 
 /// Attempts to read an expression that are allowed per character of the source.
 const ATTEMPTS_PER_BYTE: u32 = 64;

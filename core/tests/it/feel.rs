@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
-use ringflow_core::feel::{self, Environment, EvalError, Value, Variables, Warning};
+use ringflow_core::feel::{
+    self, DocumentVariables, Environment, EvalError, NoVariables, Value, Variables, Warning,
+};
 use ringflow_core::{json, msgpack};
 use serde_json::Value as Json;
 
@@ -23,20 +25,11 @@ fn environment(variables: &dyn Variables) -> Environment<'_> {
     }
 }
 
-/// A document that is a source of variables.
-struct Document(Vec<u8>);
-
-impl Variables for Document {
-    fn get(&self, name: &str) -> Option<std::borrow::Cow<'_, [u8]>> {
-        self.0.get(name)
-    }
-}
-
-fn document(json: Option<&Json>) -> Document {
+fn document(json: Option<&Json>) -> Vec<u8> {
     let text = json.map_or_else(|| "{}".to_owned(), ToString::to_string);
     let bytes = json::to_msgpack(&text).unwrap();
     msgpack::validate_document(&bytes).unwrap();
-    Document(bytes)
+    bytes
 }
 
 /// The outcome of a case in a form that outlives its expression.
@@ -71,6 +64,7 @@ fn outcome(evaluation: Result<feel::Evaluation<'_>, EvalError>) -> Outcome {
 
 fn run(case: &Json) -> Outcome {
     let variables = document(case.get("variables"));
+    let variables = DocumentVariables(&variables);
     let environment = environment(&variables);
     if let Some(source) = case.get("expr") {
         return match feel::compile(source.as_str().unwrap()) {
@@ -84,7 +78,7 @@ fn run(case: &Json) -> Outcome {
     let input = if case.get("temporal input").is_some() {
         temporal.evaluate(&environment).unwrap().value
     } else {
-        Value::from_msgpack(msgpack::get(&input.0, "input").unwrap().unwrap())
+        Value::from_msgpack(msgpack::get(&input, "input").unwrap().unwrap())
     };
     match feel::compile_unary_tests(case["test"].as_str().unwrap()) {
         Ok(tests) => outcome(tests.evaluate(&environment, input)),
@@ -132,13 +126,10 @@ fn complaint(case: &Json) -> Option<String> {
             }
             if let Some(expected) = case.get("temporal") {
                 // The same value written differently is fine: compare what the text denotes.
-                let source = format!("@{expected}");
-                let expected = feel::compile(&source).unwrap();
-                let variables = document(None);
-                let environment = environment(&variables);
+                let expected = feel::compile(&format!("@{expected}")).unwrap();
+                let actual = feel::compile(&format!("@\"{text}\"")).unwrap();
+                let environment = environment(&NoVariables);
                 let expected = expected.evaluate(&environment).unwrap().value;
-                let actual = format!("@\"{text}\"");
-                let actual = feel::compile(&actual).unwrap();
                 let actual = actual.evaluate(&environment).unwrap().value;
                 let same = actual
                     .order(&expected)

@@ -34,7 +34,7 @@ impl From<Trouble> for Refusal {
 pub(in crate::feel) type Outcome<'e> = Result<Value<'e>, Refusal>;
 
 /// Code of the host behind a function.
-pub type Native<'e> = dyn Fn(&[Value<'e>]) -> Result<Value<'e>, String> + 'e;
+type Native<'e> = dyn Fn(&[Value<'e>]) -> Result<Value<'e>, String> + 'e;
 
 /// A function as a value.
 pub struct Function<'e> {
