@@ -160,12 +160,15 @@ impl Dec {
         if low.is_zero() {
             return high.padded(gap);
         }
-        // Far below the last digit that is kept the smaller number only matters for rounding.
+        // More digits than this below the higher number never matter except for rounding.
         const FAR: i64 = 41;
-        let (shift, low_part, sticky) = if gap <= FAR {
-            (gap, low.magnitude(), false)
-        } else {
-            (FAR, 0, true)
+        let shift = gap.min(FAR);
+        let (low_part, sticky) = match u32::try_from(gap - shift) {
+            Ok(beyond @ 0..=38) => (
+                low.magnitude() / pow10(beyond),
+                low.magnitude() % pow10(beyond) != 0,
+            ),
+            _ => (0, true),
         };
         let wide = Wide::from(high.magnitude()).times_pow10(shift as u32);
         let exponent = i64::from(high.exponent) - shift;
@@ -174,8 +177,8 @@ impl Dec {
             return Dec::from_wide(negative, wide.plus(low_part), exponent, sticky);
         }
         if sticky {
-            // Just below the wide value: one unit less, and more digits behind it.
-            return Dec::from_wide(negative, wide.minus(1), exponent, true);
+            // Just below the difference: one unit less, and more digits behind it.
+            return Dec::from_wide(negative, wide.minus(low_part + 1), exponent, true);
         }
         match wide.checked_minus(low_part) {
             Some(rest) => Dec::from_wide(negative, rest, exponent, false),
@@ -236,7 +239,8 @@ impl Dec {
         let (quotient, rest) = Wide::from(dividend).times_pow10(shift).div_rem(divisor);
         let exponent = preferred - i64::from(shift);
         let mut result = Dec::from_wide(negative, Wide::from(quotient), exponent, rest != 0)?;
-        if rest == 0 {
+        let dropped = digits(quotient).saturating_sub(DIGITS);
+        if rest == 0 && quotient % pow10(dropped) == 0 {
             while i64::from(result.exponent) < preferred && result.coefficient % 10 == 0 {
                 result.coefficient /= 10;
                 result.exponent += 1;
@@ -252,6 +256,12 @@ impl Dec {
             return None;
         }
         let exponent = self.exponent.min(other.exponent);
+        if self.is_zero() {
+            return Some(Dec {
+                coefficient: 0,
+                exponent,
+            });
+        }
         let divisor_shift = i64::from(other.exponent) - i64::from(exponent);
         let Some(divisor) = scaled(other.magnitude(), divisor_shift) else {
             // The divisor is larger than anything the dividend can be.
