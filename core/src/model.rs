@@ -27,6 +27,7 @@ mod expression;
 mod extension;
 mod parse;
 mod seam;
+mod validate;
 mod xml;
 
 use rustc_hash::FxHashMap;
@@ -50,6 +51,9 @@ pub fn compile(resource: &[u8]) -> Result<Vec<Process>, Refused> {
     let text = xml::text(resource).map_err(refused)?;
     let tree = xml::tree(text).map_err(refused)?;
     let source = parse::Source::new(&tree).map_err(refused)?;
+    if let Some(report) = validate::validate(&source) {
+        return Err(Refused(report));
+    }
     compile::compile(&source)
 }
 
