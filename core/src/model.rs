@@ -36,12 +36,41 @@ use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType};
 
 pub use expression::{Code, Expr};
+pub use validate::loops::StraightThroughLoop;
 
-/// Why a file is refused: the text that follows `'<resource name>': ` in the rejection, worded as
-/// Camunda words it.
+/// Why a file is refused, worded as Camunda words it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
+pub enum Refused {
+    /// It is not XML, not BPMN, over a limit, or breaks rules.
+    #[error("{0}")]
+    Invalid(String),
+    /// Processes that would run in circles for ever.
+    #[error("{}", loops_text(.0, ""))]
+    Loops(Vec<StraightThroughLoop>),
+}
+
+impl Refused {
+    /// The lines of the rejection that stand for the file called `resource`.
+    #[must_use]
+    pub fn reason(&self, resource: &str) -> String {
+        match self {
+            Self::Invalid(text) => format!("'{resource}': {text}"),
+            Self::Loops(loops) => loops_text(loops, &format!("`{resource}`: ")),
+        }
+    }
+}
+
+fn loops_text(loops: &[StraightThroughLoop], front: &str) -> String {
+    let text = |found: &StraightThroughLoop| {
+        format!(
+            "{front}- Process: {}\n    - ERROR: Processes are not allowed to contain a \
+             straight-through processing loop: {}\n",
+            found.process,
+            found.elements.join(" > ")
+        )
+    };
+    loops.iter().map(text).collect()
+}
 
 /// Compiles the executable processes of a BPMN file, in document order.
 ///
@@ -52,13 +81,15 @@ pub fn compile(resource: &[u8]) -> Result<Vec<Process>, Refused> {
     let tree = xml::tree(text).map_err(refused)?;
     let source = parse::Source::new(&tree).map_err(refused)?;
     if let Some(report) = validate::validate(&source) {
-        return Err(Refused(report));
+        return Err(Refused::Invalid(report));
     }
-    compile::compile(&source)
+    let processes = compile::compile(&source)?;
+    let loops = validate::loops::find(&processes);
+    if loops.is_empty() { Ok(processes) } else { Err(Refused::Loops(loops)) }
 }
 
 fn refused(error: xml::XmlError) -> Refused {
-    Refused(error.to_string())
+    Refused::Invalid(error.to_string())
 }
 
 /// Index of an element in its process. 0 is the process itself.

@@ -120,7 +120,7 @@ fn compile_process<'a>(
 
 /// For what validation should have refused.
 fn impossible(what: &str, node: Xml<'_>) -> Refused {
-    Refused(format!("Expected {what} of element '{}'", id(node).unwrap_or("")))
+    Refused::Invalid(format!("Expected {what} of element '{}'", id(node).unwrap_or("")))
 }
 
 impl<'a> Compiler<'_, 'a> {

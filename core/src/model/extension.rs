@@ -34,11 +34,11 @@ pub(super) const DEFAULT_RETRIES: &str = "3";
 
 /// Parses an attribute that validation has already parsed once.
 pub(super) fn expr(source: &str) -> Result<Expr, Refused> {
-    Expr::parse(source).map_err(|error| Refused(error.to_string()))
+    Expr::parse(source).map_err(|error| Refused::Invalid(error.to_string()))
 }
 
 fn literal(source: &str) -> Result<Expr, Refused> {
-    Expr::literal(source).map_err(|error| Refused(error.to_string()))
+    Expr::literal(source).map_err(|error| Refused::Invalid(error.to_string()))
 }
 
 fn attribute(node: Xml<'_>, name: &str) -> Result<Expr, Refused> {
