@@ -1,8 +1,12 @@
-//! Integration tests of the crate, one binary; each module covers one area.
+//! Integration tests of the engine, in one binary.
 //!
-//! Fixtures lie under `tests/fixture/<area>`. With `UPDATE_FIXTURES=1` in the environment the
-//! runners write what they got into the fixtures instead of failing.
+//! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
+//! so that a change of behaviour shows as a change of a fixture.
 
+#[path = "it/decimal.rs"]
+mod decimal;
+#[path = "it/feel.rs"]
+mod feel;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/schedule.rs"]

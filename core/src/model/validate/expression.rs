@@ -26,10 +26,7 @@ impl<'a> Check<'_, 'a> {
         match Expr::parse(source) {
             Ok(expr) => Some(expr),
             Err(error) => {
-                self.error(format!(
-                    "failed to parse expression '{}': {error}",
-                    source.strip_prefix('=').unwrap_or(source)
-                ));
+                self.error(error.to_string());
                 None
             }
         }
