@@ -7,3 +7,7 @@
 mod decimal;
 #[path = "it/feel.rs"]
 mod feel;
+#[path = "it/model.rs"]
+mod model;
+#[path = "it/schedule.rs"]
+mod schedule;
