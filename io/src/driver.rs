@@ -88,7 +88,23 @@ pub(crate) fn run<T: 'static>(
     set_driver(driver);
     match driver {
         Driver::Uring => uring::run(options, main),
-        Driver::Plain => plain::run(options, main),
+        Driver::Plain => plain::block_on(options, main),
+    }
+}
+
+/// Runs `main` to completion on the calling thread, for openraft's conformance suite.
+///
+/// # Errors
+/// A sentence, if the executor cannot be set up.
+pub(crate) fn block_on<T>(
+    driver: Driver,
+    options: &ExecutorOptions,
+    main: impl Future<Output = T>,
+) -> Result<T, String> {
+    set_driver(driver);
+    match driver {
+        Driver::Uring => Ok(uring::executor(options)?.run(main)),
+        Driver::Plain => plain::block_on(options, main),
     }
 }
 

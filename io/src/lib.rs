@@ -21,6 +21,8 @@ pub mod options;
 pub mod submit;
 pub mod topology;
 
+mod driver;
+mod raft;
 mod shard;
 
 pub use broker::{Broker, StartError};

@@ -9,9 +9,9 @@ use tokio::task::LocalSet;
 
 use crate::driver::ExecutorOptions;
 
-pub(crate) fn run<T: 'static>(
+pub(crate) fn block_on<T>(
     options: &ExecutorOptions,
-    main: impl Future<Output = T> + 'static,
+    main: impl Future<Output = T>,
 ) -> Result<T, String> {
     if let Some(core) = options.core {
         let mut cores = CpuSet::new();

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use glommio::{Latency, LocalExecutorBuilder, Placement, Shares};
+use glommio::{Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares};
 
 use crate::driver::ExecutorOptions;
 
@@ -20,10 +20,7 @@ const IO_MEMORY_BYTES: usize = 1 << 20;
 /// Entries of each ring.
 const RING_DEPTH: usize = 64;
 
-pub(crate) fn run<T: 'static>(
-    options: &ExecutorOptions,
-    main: impl Future<Output = T> + 'static,
-) -> Result<T, String> {
+pub(crate) fn executor(options: &ExecutorOptions) -> Result<LocalExecutor, String> {
     let placement = options.core.map_or(Placement::Unbound, Placement::Fixed);
     let mut builder = LocalExecutorBuilder::new(placement)
         .name(&options.name)
@@ -33,10 +30,16 @@ pub(crate) fn run<T: 'static>(
     if options.core.is_some() && !options.spin.is_zero() {
         builder = builder.spin_before_park(options.spin);
     }
-    let executor = builder
+    builder
         .make()
-        .map_err(|error| format!("the io_uring executor cannot be set up: {error}"))?;
-    executor.run(async move {
+        .map_err(|error| format!("the io_uring executor cannot be set up: {error}"))
+}
+
+pub(crate) fn run<T: 'static>(
+    options: &ExecutorOptions,
+    main: impl Future<Output = T> + 'static,
+) -> Result<T, String> {
+    executor(options)?.run(async move {
         let queue = glommio::executor().create_task_queue(
             Shares::Static(1000),
             Latency::Matters(LATENCY_GOAL),

@@ -151,7 +151,7 @@ impl AsyncRuntime for ShardRuntime {
         F: Future<Output = T>,
     {
         let options = ExecutorOptions {
-            name: "suite".to_owned(),
+            name: "runtime".to_owned(),
             core: None,
             spin: Duration::ZERO,
         };
