@@ -230,6 +230,8 @@ partition_metrics! {
 #[derive(Debug, Default)]
 pub(crate) struct ShardMetrics {
     pub(crate) iterations: Count,
+    /// Times the executor ran the task that the pacemaker wakes.
+    pub(crate) pulses: Count,
     pub(crate) stalls: Count,
     pub(crate) longest_stall_micros: Count,
 }
