@@ -9,6 +9,7 @@
 pub mod engine;
 pub mod ids;
 pub mod json;
+pub mod model;
 pub mod msgpack;
 pub mod record;
 pub mod state;
