@@ -12,4 +12,5 @@ pub mod json;
 pub mod model;
 pub mod msgpack;
 pub mod record;
+pub mod schedule;
 pub mod state;

@@ -19,7 +19,7 @@ pub struct ParseError;
 ///
 /// # Errors
 /// The text is blank.
-pub fn compile(text: &str) -> Result<Expression, ParseError> {
+pub(super) fn compile(text: &str) -> Result<Expression, ParseError> {
     if text.trim().is_empty() {
         return Err(ParseError);
     }
