@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod engine;
+pub mod feel;
 pub mod ids;
 pub mod json;
 pub mod model;

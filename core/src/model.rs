@@ -26,7 +26,6 @@ mod element_type;
 mod expression;
 mod extension;
 mod parse;
-mod seam;
 mod validate;
 mod xml;
 
