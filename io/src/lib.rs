@@ -1,1 +1,33 @@
-//! placeholder
+//! Shards, partitions and replication: everything between a decoded request and a committed record.
+//!
+//! Threads of this crate, what each owns, and the only ways they talk:
+//!
+//! | thread | owns | hears of work through |
+//! |---|---|---|
+//! | shard n | its partitions: engine, state store, Raft group, waiting callers, job streams | bounded lanes (`shard::mailbox`) plus a wake |
+//! | log thread, one per device | the segment files while they are written | the flusher's queue |
+//! | helper, one per broker | snapshots while they are taken | a bounded queue |
+//! | pacemaker, one per broker | nothing | a clock |
+//!
+//! Callers (gateway threads, the export core) hold a [`Submitter`], [`JobStream`]s and
+//! [`FeedReader`]s: handles that are `Send` and share nothing with a shard but lanes and atomics.
+//! One partition = one Raft group = one log = one state store; the order in which a command becomes
+//! durable, applied and answered is stated once, in `partition/process.rs`.
+
+pub mod broker;
+pub mod feed;
+pub mod metrics;
+pub mod options;
+pub mod submit;
+pub mod topology;
+
+mod driver;
+mod raft;
+mod shard;
+
+pub use broker::{Broker, StartError};
+pub use feed::{FeedBatch, FeedReader};
+pub use metrics::{HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, ShardSnapshot};
+pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
+pub use submit::{JobStream, SubmitError, Submitter};
+pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

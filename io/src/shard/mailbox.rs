@@ -1,0 +1,203 @@
+//! The bounded lanes into a partition, and everything else that other threads may touch of it.
+//!
+//! | lane | holds | full means |
+//! |---|---|---|
+//! | requests | client commands under the request limit | cannot be: the lane is as long as the limit's maximum |
+//! | reserved | client commands the limit never refuses | refused as resource exhausted |
+//! | peers | commands from other partitions | dropped; their owner in state sends them again |
+//! | control | stream registrations | the stream ends at once, the client opens it again |
+//!
+//! A sender pushes, then wakes; the partition's loop registers its waker, then looks again. Wakes
+//! from foreign threads reach the executor through its own wake-up file descriptor.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use crossbeam::queue::ArrayQueue;
+use futures::task::AtomicWaker;
+use ringflow_core::engine::effect::{Response, StreamId};
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::{Key, PartitionId};
+use ringflow_core::record::value::JobRecord;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::feed::FeedLane;
+use crate::metrics::PartitionMetrics;
+use crate::options::BrokerOptions;
+use crate::shard::budget::Budget;
+use crate::submit::StreamSpec;
+use crate::topology::PartitionStatus;
+
+/// Why a caller gets no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Loss {
+    /// The command was not processed.
+    NotTaken(&'static str),
+    /// The command may or may not take effect.
+    Unknown,
+}
+
+/// Where the answer of a request goes.
+pub(crate) type Reply = oneshot::Sender<Result<Response, Loss>>;
+
+/// A client command on its way in.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) command: Command,
+    /// `None` if nobody waits.
+    pub(crate) reply: Option<Reply>,
+    pub(crate) enqueued: Instant,
+    /// True if it holds a slot of the budget.
+    pub(crate) counted: bool,
+}
+
+/// What is not a command.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// A stream opened.
+    AddStream {
+        id: StreamId,
+        spec: StreamSpec,
+        jobs: mpsc::Sender<(Key, Arc<JobRecord>)>,
+    },
+    /// A stream closed.
+    RemoveStream(StreamId),
+}
+
+/// What other threads share with a partition.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    pub(crate) partition: PartitionId,
+    requests: ArrayQueue<Request>,
+    reserved: ArrayQueue<Request>,
+    peers: ArrayQueue<Command>,
+    control: ArrayQueue<Control>,
+    waker: AtomicWaker,
+    /// Set when the partition shall drain and end.
+    stop: AtomicBool,
+    pub(crate) budget: Budget,
+    pub(crate) status: PartitionStatus,
+    pub(crate) metrics: PartitionMetrics,
+    pub(crate) feed: FeedLane,
+    /// Counts turns of the partition's loop; the pacemaker compares it.
+    pub(crate) turns: AtomicU64,
+    /// True while the loop has work it has not finished.
+    pub(crate) outstanding: AtomicBool,
+}
+
+impl Mailbox {
+    pub(crate) fn new(partition: PartitionId, options: &BrokerOptions) -> Self {
+        let limits = &options.limits;
+        Self {
+            partition,
+            requests: ArrayQueue::new(options.request_limit.max as usize),
+            reserved: ArrayQueue::new(limits.reserved_lane),
+            peers: ArrayQueue::new(limits.partition_lane),
+            control: ArrayQueue::new(limits.control_lane),
+            waker: AtomicWaker::new(),
+            stop: AtomicBool::new(false),
+            budget: Budget::new(options.request_limit),
+            status: PartitionStatus::new(),
+            metrics: PartitionMetrics::default(),
+            feed: FeedLane::new(limits),
+            turns: AtomicU64::new(0),
+            outstanding: AtomicBool::new(false),
+        }
+    }
+
+    /// Hands in a client command that holds a slot.
+    pub(crate) fn push_request(&self, request: Request) -> Result<(), Request> {
+        self.requests.push(request)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Hands in a client command that needs no slot.
+    pub(crate) fn push_reserved(&self, request: Request) -> Result<(), Request> {
+        self.reserved.push(request)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Hands in a command of another partition.
+    pub(crate) fn push_peer(&self, command: Command) -> Result<(), Command> {
+        self.peers.push(command)?;
+        self.wake();
+        Ok(())
+    }
+
+    pub(crate) fn push_control(&self, control: Control) -> Result<(), Control> {
+        self.control.push(control)?;
+        self.wake();
+        Ok(())
+    }
+
+    pub(crate) fn pop_request(&self) -> Option<Request> {
+        self.requests.pop()
+    }
+
+    pub(crate) fn pop_reserved(&self) -> Option<Request> {
+        self.reserved.pop()
+    }
+
+    pub(crate) fn pop_peer(&self) -> Option<Command> {
+        self.peers.pop()
+    }
+
+    pub(crate) fn pop_control(&self) -> Option<Control> {
+        self.control.pop()
+    }
+
+    /// True if any lane holds something or the partition shall end.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.requests.is_empty()
+            || !self.reserved.is_empty()
+            || !self.peers.is_empty()
+            || !self.control.is_empty()
+    }
+
+    pub(crate) fn request_stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn stop_requested(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// To be called before the last look at the lanes.
+    pub(crate) fn register(&self, waker: &std::task::Waker) {
+        self.waker.register(waker);
+    }
+}
+
+/// The mailboxes of all partitions of the broker, by partition number.
+#[derive(Clone, Debug)]
+pub(crate) struct PartitionTable(Arc<[Arc<Mailbox>]>);
+
+impl PartitionTable {
+    pub(crate) fn new(options: &BrokerOptions) -> Self {
+        Self(
+            (1..=options.partitions)
+                .map(|id| Arc::new(Mailbox::new(PartitionId(id), options)))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn get(&self, partition: PartitionId) -> Option<&Arc<Mailbox>> {
+        self.0.get(usize::from(partition.0).checked_sub(1)?)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
+        self.0.iter()
+    }
+
+    pub(crate) fn count(&self) -> u16 {
+        self.0.len() as u16
+    }
+}

@@ -1,0 +1,281 @@
+//! The directory a broker keeps everything in: whose it is, which format it has, where things are.
+//!
+//! Opened once by the process that owns it, before any partition; the lock lives as long as the
+//! [`DataDir`]. A directory without a `VERSION` file is taken over only if it is empty, so that a
+//! mistyped path is never filled with data.
+//!
+//! | name | content |
+//! |---|---|
+//! | `VERSION` | `ringflow-data 1` and a line feed |
+//! | `LOCK` | process id of the holder, locked with `flock` |
+//! | `partitions/<n>/log/` | segments of the Raft log |
+//! | `partitions/<n>/vote` | Raft vote, two slots |
+//! | `partitions/<n>/state/` | RocksDB |
+//! | `partitions/<n>/snapshots/` | checkpoints |
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use ringflow_core::ids::PartitionId;
+
+use crate::crashsafe;
+use crate::disk::Disk;
+use crate::disk::posix::PosixDisk;
+use crate::error::Error;
+use crate::watermark::DiskSpace;
+
+/// Version of the directory's layout and of all formats in it.
+pub const DATA_VERSION: u32 = 1;
+/// First word of the `VERSION` file.
+const VERSION_WORD: &str = "ringflow-data";
+
+/// How a data directory is opened.
+#[derive(Debug, Clone)]
+pub struct DataDirOptions {
+    /// Create the directory if it is missing (default), or refuse.
+    pub create: bool,
+    /// Bytes that must be free on its device at start; default 64 MiB, two empty segments.
+    pub min_free_bytes: u64,
+}
+
+impl Default for DataDirOptions {
+    fn default() -> Self {
+        Self {
+            create: true,
+            min_free_bytes: 64 << 20,
+        }
+    }
+}
+
+/// An open, locked data directory.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    disk: PosixDisk,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens or creates a data directory and locks it until the value is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process holds it, [`Error::Version`] if it is of another
+    /// version, [`Error::Full`] below the minimum of free space, [`Error::Misuse`] if it is
+    /// missing (and may not be created) or holds something else, [`Error::Io`] otherwise.
+    pub fn open(path: impl Into<PathBuf>, options: DataDirOptions) -> Result<Self, Error> {
+        let path = path.into();
+        let disk = PosixDisk::new();
+        if !path.is_dir() {
+            if !options.create {
+                return Err(Error::Misuse(format!(
+                    "the data directory {} does not exist",
+                    path.display()
+                )));
+            }
+            create_with_parents(&disk, &path)?;
+        }
+        // Before the lock, so that a directory of someone else is not even given a LOCK file.
+        let version = path.join("VERSION");
+        let is_new = !version.exists();
+        if is_new {
+            refuse_foreign(&disk, &path)?;
+        }
+        let lock = lock(&path)?;
+        if is_new && !version.exists() {
+            let text = format!("{VERSION_WORD} {DATA_VERSION}\n");
+            crashsafe::replace(&disk, &version, text.as_bytes())?;
+        }
+        check_version(&version)?;
+        let opened = Self {
+            path,
+            disk,
+            _lock: lock,
+        };
+        let free = DiskSpace::of(&opened.path)?.free_bytes;
+        if free < options.min_free_bytes {
+            return Err(Error::Full {
+                action: "start in",
+                path: opened.path,
+            });
+        }
+        opened.create("partitions")?;
+        Ok(opened)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Space on its device.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file system does not answer.
+    pub fn space(&self) -> Result<DiskSpace, Error> {
+        DiskSpace::of(&self.path)
+    }
+
+    /// The directories of a partition, created if missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Full`].
+    pub fn partition(&self, partition: PartitionId) -> Result<PartitionDir, Error> {
+        let relative = format!("partitions/{partition}");
+        self.create(&relative)?;
+        self.create(&format!("{relative}/log"))?;
+        self.create(&format!("{relative}/snapshots"))?;
+        Ok(PartitionDir {
+            path: self.path.join(relative),
+        })
+    }
+
+    /// The partitions that have a directory, ascending.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the directory cannot be read.
+    pub fn partitions(&self) -> Result<Vec<PartitionId>, Error> {
+        let directory = self.path.join("partitions");
+        let names = self
+            .disk
+            .list(&directory)
+            .map_err(|error| Error::io("list", &directory, error))?;
+        let mut found: Vec<PartitionId> = names
+            .iter()
+            .filter_map(|name| name.parse().ok().map(PartitionId))
+            .collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    fn create(&self, relative: &str) -> Result<(), Error> {
+        crashsafe::create_directory(&self.disk, &self.path.join(relative))
+    }
+}
+
+/// Where the files of one partition are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionDir {
+    path: PathBuf,
+}
+
+impl PartitionDir {
+    /// The partition's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Directory of the log's segments.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// The vote file.
+    #[must_use]
+    pub fn vote(&self) -> PathBuf {
+        self.path.join("vote")
+    }
+
+    /// Directory of the state store; created by RocksDB.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
+    /// Directory of the snapshots.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.path.join("snapshots")
+    }
+}
+
+fn create_with_parents(disk: &PosixDisk, path: &Path) -> Result<(), Error> {
+    let mut missing = Vec::new();
+    let mut next = Some(path);
+    while let Some(directory) = next {
+        if directory.as_os_str().is_empty() || directory.is_dir() {
+            break;
+        }
+        missing.push(directory);
+        next = directory.parent();
+    }
+    for directory in missing.into_iter().rev() {
+        crashsafe::create_directory(disk, directory)?;
+    }
+    Ok(())
+}
+
+/// A directory without a version must hold nothing but what an interrupted first start leaves.
+fn refuse_foreign(disk: &PosixDisk, path: &Path) -> Result<(), Error> {
+    let names = disk
+        .list(path)
+        .map_err(|error| Error::io("list", path, error))?;
+    match names
+        .iter()
+        .find(|name| !["LOCK", "VERSION.new", "lost+found"].contains(&name.as_str()))
+    {
+        None => Ok(()),
+        Some(name) => Err(Error::Misuse(format!(
+            "{} is not empty (it holds {name:?}) and has no VERSION file: \
+             it is not a Ringflow data directory",
+            path.display()
+        ))),
+    }
+}
+
+fn lock(path: &Path) -> Result<File, Error> {
+    let lock_path = path.join("LOCK");
+    let fail = |error| Error::io("lock", &lock_path, error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&lock_path)
+        .map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let holder = file.read_to_string(&mut text).ok();
+            return Err(Error::Locked {
+                path: path.to_owned(),
+                holder: holder.and_then(|_| text.trim().parse().ok()),
+            });
+        }
+        Err(TryLockError::Error(error)) => return Err(fail(error)),
+    }
+    // Tells a refused second process whom to stop; of no meaning once the lock is released, so it
+    // is not synced.
+    file.set_len(0).map_err(fail)?;
+    file.rewind().map_err(fail)?;
+    writeln!(file, "{}", process::id()).map_err(fail)?;
+    Ok(file)
+}
+
+fn check_version(path: &Path) -> Result<(), Error> {
+    let bytes = crashsafe::read_small(path, 256)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let found = match text.trim_end().split_once(' ') {
+        Some((VERSION_WORD, number)) => number.to_owned(),
+        _ => {
+            return Err(Error::corrupt(
+                path,
+                0,
+                format!("expected `{VERSION_WORD} <number>`"),
+            ));
+        }
+    };
+    if found.parse() == Ok(DATA_VERSION) {
+        return Ok(());
+    }
+    Err(Error::Version {
+        path: path.to_owned(),
+        found,
+        supported: DATA_VERSION,
+    })
+}

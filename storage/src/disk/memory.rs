@@ -1,0 +1,2 @@
+//! draft of it, see above
+//!
