@@ -14,14 +14,16 @@ use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
 use ringflow_core::record::value::JobRecord;
+use ringflow_export::Queries;
 use ringflow_io::{JobStream, MetricsSnapshot, Submitter, Topology};
 use tokio::sync::broadcast;
 
 pub use ringflow_io::SubmitError;
 pub use ringflow_io::submit::StreamSpec;
 
-pub use crate::query::{
-    Cell, Entity, Filter, Literal, Op, Page, PageSpec, Query, QueryError, Row, Sort,
+pub use ringflow_export::{
+    Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Query, QueryError,
+    Row, Sort,
 };
 
 /// The way of commands to the partitions.
@@ -65,7 +67,17 @@ pub trait Reads: Send + Sync + 'static {
     fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>>;
 
     /// One entity by its key.
-    fn get(&self, entity: Entity, key: i64) -> BoxFuture<'_, Result<Option<Row>, QueryError>>;
+    fn get(
+        &self,
+        entity: Entity,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<Row>, QueryError>>;
+
+    /// The BPMN text of a process definition.
+    fn process_definition_xml(
+        &self,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>>;
 }
 
 /// What a gateway is started on.
@@ -115,5 +127,26 @@ impl PushedJobs for JobStream {
 
     fn give_back(&self, key: Key, job: Arc<JobRecord>) {
         JobStream::give_back(self, key, job);
+    }
+}
+
+impl Reads for Queries {
+    fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>> {
+        Box::pin(async move { Queries::search(self, &query).await })
+    }
+
+    fn get(
+        &self,
+        entity: Entity,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<Row>, QueryError>> {
+        Box::pin(Queries::get(self, entity, key))
+    }
+
+    fn process_definition_xml(
+        &self,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
+        Box::pin(Queries::process_definition_xml(self, key))
     }
 }

@@ -154,6 +154,11 @@ impl Identity {
         })
     }
 
+    /// Nobody in particular: callers of open operations.
+    pub(crate) fn anonymous(&self) -> Arc<Principal> {
+        Arc::clone(&self.anonymous)
+    }
+
     /// Who is behind the value of an `authorization` header.
     ///
     /// # Errors

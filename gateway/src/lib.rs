@@ -1,5 +1,14 @@
 #![forbid(unsafe_code)]
+pub mod backend;
+pub mod identity;
 pub mod limits;
 pub mod problem;
-mod document;
 mod contract;
+mod document;
+mod metrics;
+mod op;
+mod park;
+mod rest;
+mod grpc;
+mod route;
+mod submit;
