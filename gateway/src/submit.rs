@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use ringflow_core::engine::effect::Response;
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::PartitionId;
+use tokio::sync::watch;
 
 use crate::backend::{Backend, Reads, SubmitError};
 use crate::limits::Limits;
@@ -31,6 +32,13 @@ pub(crate) struct Front {
     pub(crate) metrics: GatewayMetrics,
     pub(crate) parking: Arc<Parking>,
     turn: RoundRobin,
+    stopping: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").finish_non_exhaustive()
+    }
 }
 
 impl Front {
@@ -42,7 +50,25 @@ impl Front {
             version,
             metrics: GatewayMetrics::default(),
             turn: RoundRobin::default(),
+            stopping: watch::channel(false).0,
         }
+    }
+
+    /// Ends what waits for jobs; other requests finish.
+    pub(crate) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// True from [`Front::stop`] on.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Returns when the gateway stops.
+    pub(crate) async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as `self`.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
     }
 
     /// Number of partitions.

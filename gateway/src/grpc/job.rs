@@ -222,7 +222,11 @@ struct Open {
 impl Open {
     async fn next(&mut self) -> Result<proto::ActivatedJob, tonic::Status> {
         loop {
-            let Some((key, record)) = self.jobs.next().await else {
+            let pushed = tokio::select! {
+                pushed = self.jobs.next() => pushed,
+                () = self.front.stopped() => None,
+            };
+            let Some((key, record)) = pushed else {
                 return Err(status::of(&Problem::ShuttingDown));
             };
             let job = match message_of(key, &record) {

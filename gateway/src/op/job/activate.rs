@@ -194,6 +194,7 @@ impl Activate {
             }
             tokio::select! {
                 () = out.closed() => return Ok(()),
+                () = front.stopped() => return Err(Problem::ShuttingDown),
                 ended = front.parking.wait(&job_type, seen, deadline) => match ended {
                     Woken::AskAgain => woken = true,
                     Woken::TimeOut => return Ok(()),
