@@ -1,0 +1,152 @@
+//! What the gateway needs from the broker and from the secondary storage, and nothing more.
+//!
+//! [`Commands`] and [`Reads`] exist because the protocols are tested against a backend in memory
+//! that answers what a test wants; the product has one implementation of each (`Submitter` of
+//! `ringflow-io`, `Queries` of `ringflow-export`). Both are called from gateway threads and never
+//! block them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use ringflow_core::engine::effect::Response;
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::{Key, PartitionId};
+use ringflow_core::record::Text;
+use ringflow_core::record::value::JobRecord;
+use ringflow_export::Queries;
+use ringflow_io::{JobStream, MetricsSnapshot, Submitter, Topology};
+use tokio::sync::broadcast;
+
+pub use ringflow_io::SubmitError;
+pub use ringflow_io::submit::StreamSpec;
+
+pub use ringflow_export::{
+    Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Query, QueryError,
+    Row, Sort,
+};
+
+/// The way of commands to the partitions.
+pub trait Commands: Send + Sync + 'static {
+    /// Number of partitions; 0 while the cluster is not known.
+    fn partition_count(&self) -> u16;
+
+    /// Hands a command to a partition and waits for the answer, which comes after the commit.
+    fn submit(
+        &self,
+        to: PartitionId,
+        command: Command,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response, SubmitError>>;
+
+    /// Opens a stream of jobs on all partitions.
+    fn open_stream(&self, spec: StreamSpec) -> Box<dyn PushedJobs>;
+
+    /// Types of which jobs became available; a receiver that lags looks at everything.
+    fn jobs_available(&self) -> broadcast::Receiver<Text>;
+
+    /// The cluster as the broker sees it.
+    fn topology(&self) -> Topology;
+
+    /// The broker's numbers.
+    fn metrics(&self) -> MetricsSnapshot;
+}
+
+/// Jobs pushed to one worker; dropping it closes the stream.
+pub trait PushedJobs: Send {
+    /// The next job; `None` when the stream has ended.
+    fn next(&mut self) -> BoxFuture<'_, Option<(Key, Arc<JobRecord>)>>;
+
+    /// Gives back a job that could not be delivered.
+    fn give_back(&self, key: Key, job: Arc<JobRecord>);
+}
+
+/// The way of queries to the secondary storage.
+pub trait Reads: Send + Sync + 'static {
+    /// A page of the entities that match.
+    fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>>;
+
+    /// One entity by its key.
+    fn get(
+        &self,
+        entity: Entity,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<Row>, QueryError>>;
+
+    /// The BPMN text of a process definition.
+    fn process_definition_xml(
+        &self,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>>;
+}
+
+/// What a gateway is started on.
+#[derive(Clone)]
+pub struct Backend {
+    /// The broker.
+    pub commands: Arc<dyn Commands>,
+    /// The secondary storage; `None` if the cluster has none.
+    pub reads: Option<Arc<dyn Reads>>,
+}
+
+impl Commands for Submitter {
+    fn partition_count(&self) -> u16 {
+        Submitter::partition_count(self)
+    }
+
+    fn submit(
+        &self,
+        to: PartitionId,
+        command: Command,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response, SubmitError>> {
+        Box::pin(Submitter::submit(self, to, command, timeout))
+    }
+
+    fn open_stream(&self, spec: StreamSpec) -> Box<dyn PushedJobs> {
+        Box::new(Submitter::open_stream(self, spec))
+    }
+
+    fn jobs_available(&self) -> broadcast::Receiver<Text> {
+        Submitter::jobs_available(self)
+    }
+
+    fn topology(&self) -> Topology {
+        Submitter::topology(self)
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        Submitter::metrics(self)
+    }
+}
+
+impl PushedJobs for JobStream {
+    fn next(&mut self) -> BoxFuture<'_, Option<(Key, Arc<JobRecord>)>> {
+        Box::pin(JobStream::next(self))
+    }
+
+    fn give_back(&self, key: Key, job: Arc<JobRecord>) {
+        JobStream::give_back(self, key, job);
+    }
+}
+
+impl Reads for Queries {
+    fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>> {
+        Box::pin(async move { Queries::search(self, &query).await })
+    }
+
+    fn get(
+        &self,
+        entity: Entity,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<Row>, QueryError>> {
+        Box::pin(Queries::get(self, entity, key))
+    }
+
+    fn process_definition_xml(
+        &self,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
+        Box::pin(Queries::process_definition_xml(self, key))
+    }
+}

@@ -1,0 +1,74 @@
+//! Messages of deployments and their operations.
+
+use ringflow_core::ids::Key;
+use ringflow_core::record::value;
+
+use super::proto;
+use crate::op::operation_reference;
+use crate::op::resource::{Delete, Deploy, Deployed};
+use crate::problem::Problem;
+
+pub(super) fn deploy(request: proto::DeployResourceRequest) -> Deploy {
+    Deploy {
+        files: request
+            .resources
+            .into_iter()
+            .map(|resource| (resource.name, resource.content))
+            .collect(),
+        tenant_id: Some(request.tenant_id),
+    }
+}
+
+#[expect(deprecated, reason = "old clients still call it")]
+pub(super) fn deploy_process(request: proto::DeployProcessRequest) -> Deploy {
+    Deploy {
+        files: request
+            .processes
+            .into_iter()
+            .map(|process| (process.name, process.definition))
+            .collect(),
+        tenant_id: None,
+    }
+}
+
+pub(super) fn deployed(deployed: Deployed) -> proto::DeployResourceResponse {
+    use proto::deployment::Metadata;
+
+    proto::DeployResourceResponse {
+        key: deployed.key.0,
+        deployments: deployed
+            .processes
+            .iter()
+            .map(|process| proto::Deployment {
+                metadata: Some(Metadata::Process(metadata(process))),
+            })
+            .collect(),
+        tenant_id: deployed.tenant_id.to_string(),
+    }
+}
+
+#[expect(deprecated, reason = "old clients still call it")]
+pub(super) fn deployed_processes(deployed: Deployed) -> proto::DeployProcessResponse {
+    proto::DeployProcessResponse {
+        key: deployed.key.0,
+        processes: deployed.processes.iter().map(metadata).collect(),
+    }
+}
+
+fn metadata(process: &value::ProcessMetadata) -> proto::ProcessMetadata {
+    proto::ProcessMetadata {
+        bpmn_process_id: process.bpmn_process_id.to_string(),
+        version: process.version,
+        process_definition_key: process.process_definition_key.0,
+        resource_name: process.resource_name.to_string(),
+        tenant_id: process.tenant_id.to_string(),
+    }
+}
+
+pub(super) fn delete(request: &proto::DeleteResourceRequest) -> Result<Delete, Problem> {
+    Ok(Delete {
+        key: Key(request.resource_key),
+        operation_reference: operation_reference(request.operation_reference)?,
+        delete_history: request.delete_history.unwrap_or(false),
+    })
+}

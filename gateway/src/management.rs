@@ -1,0 +1,120 @@
+//! Probes and metrics, on a port of their own and without authentication.
+//!
+//! | path | answer |
+//! |---|---|
+//! | `/actuator/health`, `/actuator/health/status` | UP while every partition has a healthy leader |
+//! | `/actuator/health/readiness` | the same, and the gateway does not stop |
+//! | `/actuator/health/startup` | UP from the first moment of readiness on |
+//! | `/actuator/health/liveness` | UP while this process answers at all |
+//! | `/ready`, `/health`, `/startup` | 301 to readiness, status, startup |
+//! | `/actuator/prometheus` | all numbers, see [`crate::metrics`] |
+//! | `/actuator/info` | versions |
+//!
+//! UP is 200, DOWN is 503. Everything else is 404.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Response;
+use axum::http::header::{HeaderValue, LOCATION};
+use axum::routing::get;
+
+use crate::metrics;
+use crate::op::shape::ObjectWriter;
+use crate::problem::Problem;
+use crate::rest::answer;
+use crate::submit::Front;
+
+/// The text format of the metrics.
+const METRICS_MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the management port is served from.
+pub(crate) struct Management {
+    pub(crate) front: Arc<Front>,
+    /// Ready once; stays.
+    pub(crate) started: AtomicBool,
+}
+
+impl Management {
+    fn healthy(&self) -> bool {
+        self.front.backend.commands.topology().is_ready()
+    }
+
+    fn ready(&self) -> bool {
+        let ready = self.healthy() && !self.front.is_stopping();
+        if ready {
+            self.started.store(true, Ordering::Relaxed);
+        }
+        ready
+    }
+
+    fn started(&self) -> bool {
+        self.started.load(Ordering::Relaxed) || self.ready()
+    }
+}
+
+type Shared = State<Arc<Management>>;
+
+pub(crate) fn router(management: Arc<Management>) -> Router {
+    let status = |State(management): Shared| async move { state(management.healthy()) };
+    Router::new()
+        .route("/actuator/health", get(status))
+        .route("/actuator/health/status", get(status))
+        .route(
+            "/actuator/health/readiness",
+            get(|State(management): Shared| async move { state(management.ready()) }),
+        )
+        .route(
+            "/actuator/health/startup",
+            get(|State(management): Shared| async move { state(management.started()) }),
+        )
+        .route("/actuator/health/liveness", get(|| async { state(true) }))
+        .route("/actuator/prometheus", get(prometheus))
+        .route("/actuator/info", get(info))
+        .route("/ready", get(|| async { moved("/actuator/health/readiness") }))
+        .route("/health", get(|| async { moved("/actuator/health/status") }))
+        .route("/startup", get(|| async { moved("/actuator/health/startup") }))
+        .with_state(management)
+}
+
+fn state(up: bool) -> Response<Body> {
+    let (code, text) = if up { (200, "UP") } else { (503, "DOWN") };
+    let mut out = ObjectWriter::new();
+    out.str("status", text);
+    answer::with_body(code, "application/json", out.finish())
+}
+
+/// Probes follow it; tools that look at the status expect 301.
+fn moved(to: &'static str) -> Response<Body> {
+    let mut response = answer::with_body(301, "text/plain", String::new());
+    response
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_static(to));
+    response
+}
+
+async fn prometheus(State(management): Shared) -> Response<Body> {
+    match metrics::exposition(&management.front) {
+        Ok(text) => answer::with_body(200, METRICS_MEDIA, text),
+        Err(error) => answer::problem(
+            &Problem::Internal(error.to_string()),
+            "/actuator/prometheus",
+        ),
+    }
+}
+
+async fn info(State(management): Shared) -> Response<Body> {
+    let mut build = ObjectWriter::new();
+    build
+        .str("name", "ringflow")
+        .str("version", env!("CARGO_PKG_VERSION"));
+    let mut camunda = ObjectWriter::new();
+    camunda.str("version", &management.front.version);
+    let mut out = ObjectWriter::new();
+    out.raw("build", &build.finish())
+        .raw("camunda", &camunda.finish());
+    answer::with_body(200, "application/json", out.finish())
+}

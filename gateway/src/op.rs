@@ -1,0 +1,198 @@
+//! What can be asked for, in the form of no protocol.
+//!
+//! An operation is a struct of checked fields; running it builds one command, routes it, and turns
+//! the answer into a result. REST's shape of both lives here as well (it is JSON of the same
+//! fields); gRPC maps its messages in [`crate::grpc`]. Rules that both protocols share (tenants,
+//! time-outs, references) are stated once, below.
+//!
+//! | module | operations |
+//! |---|---|
+//! | [`process_instance`] | create, create and wait, cancel |
+//! | [`job`] | activate, push, complete, fail, throw error, update |
+//! | [`message`], [`signal`] | publish, correlate; broadcast |
+//! | [`user_task`] | assign, unassign, complete, update |
+//! | [`incident`], [`variable`] | resolve; set |
+//! | [`resource`] | deploy, delete |
+//! | [`cluster`] | topology, status, licence, who am I |
+//! | [`search`] | everything that is read from the secondary storage |
+
+pub(crate) mod cluster;
+pub(crate) mod incident;
+pub(crate) mod job;
+pub(crate) mod message;
+pub(crate) mod process_instance;
+pub(crate) mod resource;
+pub(crate) mod search;
+pub(crate) mod shape;
+pub(crate) mod signal;
+pub(crate) mod user_task;
+pub(crate) mod variable;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringflow_core::engine::effect::Response;
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::Key;
+use ringflow_core::record::value::default_tenant;
+use ringflow_core::record::{Intent, Text, Value, ValueType};
+
+use crate::identity::Principal;
+use crate::limits::Limits;
+use crate::problem::{OperationName, Problem, TenantFault};
+
+/// Longest tenant id.
+const TENANT_CHARACTERS: usize = 31;
+
+/// Who asks, and the number they gave to the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
+
+impl Caller {
+    /// A command in the name of this caller.
+    pub(crate) fn command(
+        &self,
+        key: Key,
+        intent: impl Into<Intent>,
+        value: impl Into<Value>,
+        operation_reference: Option<i64>,
+    ) -> Command {
+        Command {
+            operation_reference: operation_reference.unwrap_or(-1),
+            authorization: self.0.claims.clone(),
+            ..Command::internal(key, intent, value)
+        }
+    }
+}
+
+/// The tenant that `given` names while multi-tenancy is off: the default one, or none.
+///
+/// # Errors
+/// It names another one, or is no tenant id at all.
+pub(crate) fn tenant(operation: OperationName, given: Option<&str>) -> Result<Text, Problem> {
+    let default = default_tenant();
+    match given {
+        None | Some("") => Ok(default),
+        Some(id) if default == *id => Ok(default),
+        Some(id) => {
+            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+            let fault = if id.chars().count() > TENANT_CHARACTERS {
+                TenantFault::TooLong
+            } else if !id.chars().all(legal) {
+                TenantFault::IllegalCharacters
+            } else {
+                TenantFault::Disabled
+            };
+            Err(Problem::Tenant {
+                operation,
+                id: id.to_owned(),
+                fault,
+            })
+        }
+    }
+}
+
+/// The time a caller wants to wait: `None` for the default, which zero asks for as well.
+pub(crate) fn wanted_timeout(limits: &Limits, millis: i64) -> Option<Duration> {
+    u64::try_from(millis)
+        .ok()
+        .filter(|millis| *millis > 0)
+        .map(|millis| Duration::from_millis(millis).min(limits.longest_wait))
+}
+
+/// The reference a gRPC client gave; it has to be positive and fit the record.
+///
+/// # Errors
+/// It does not.
+pub(crate) fn operation_reference(given: Option<u64>) -> Result<Option<i64>, Problem> {
+    match given {
+        None => Ok(None),
+        Some(number) => match i64::try_from(number) {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            Ok(_) | Err(_) => Err(Problem::invalid(format!(
+                "The value for operationReference is '{number}' but must be > 0"
+            ))),
+        },
+    }
+}
+
+/// The answer is of another kind than the command asks for: a fault behind the backend.
+pub(crate) fn unexpected(response: &Response, expected: ValueType) -> Problem {
+    Problem::Internal(format!(
+        "expected a {} to be answered, but got {:?}",
+        expected.name(),
+        response.intent
+    ))
+}
+
+/// Takes the value of the answer as the record type an operation expects.
+macro_rules! answered {
+    ($response:expr, $variant:ident) => {
+        match &$response.value {
+            ringflow_core::record::Value::$variant(value) => Ok(std::sync::Arc::clone(value)),
+            _ => Err($crate::op::unexpected(
+                &$response,
+                ringflow_core::record::ValueType::$variant,
+            )),
+        }
+    };
+}
+pub(crate) use answered;
+
+/// Texts of a record.
+pub(crate) fn texts(from: Vec<String>) -> Vec<Text> {
+    from.into_iter().map(Text::from).collect()
+}
+
+/// Texts of an answer.
+pub(crate) fn strings(from: &[Text]) -> Vec<String> {
+    from.iter().map(|text| text.as_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: OperationName = OperationName {
+        rpc: "CreateProcessInstance",
+        human: "Create Process Instance",
+    };
+
+    #[test]
+    fn only_the_default_tenant_exists() {
+        for given in [None, Some(""), Some("<default>")] {
+            assert_eq!(tenant(NAME, given), Ok(default_tenant()));
+        }
+        let long = "x".repeat(32);
+        let cases = [
+            ("other", "multi-tenancy is disabled"),
+            (long.as_str(), "tenant identifier is longer than 31 characters"),
+            ("a b", "tenant identifier contains illegal characters"),
+        ];
+        for (id, reason) in cases {
+            let problem = tenant(NAME, Some(id)).unwrap_err();
+            assert_eq!(
+                problem.grpc_text(),
+                format!(
+                    "Expected to handle gRPC request CreateProcessInstance with tenant \
+                     identifier '{id}', but {reason}"
+                )
+            );
+            assert_eq!(
+                problem.detail(),
+                format!(
+                    "Expected to handle request Create Process Instance with tenant identifier \
+                     '{id}', but {reason}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn references_are_positive() {
+        assert_eq!(operation_reference(None), Ok(None));
+        assert_eq!(operation_reference(Some(7)), Ok(Some(7)));
+        assert!(operation_reference(Some(0)).is_err());
+        assert!(operation_reference(Some(u64::MAX)).is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! What the cluster is and who asks: answered from memory, never by a partition.
+
+use ringflow_io::{BrokerInfo, Health, PartitionInfo, Role, Topology};
+
+use super::shape::{ObjectWriter, put_list};
+use crate::problem::Problem;
+use crate::rest::{Answer, Call};
+use crate::submit::Front;
+
+/// Names that the two protocols write in different casing.
+pub(crate) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Leader => "leader",
+        Role::Follower => "follower",
+        Role::Inactive => "inactive",
+    }
+}
+
+/// As [`role`].
+pub(crate) const fn health(health: Health) -> &'static str {
+    match health {
+        Health::Healthy => "healthy",
+        Health::Unhealthy => "unhealthy",
+        Health::Dead => "dead",
+    }
+}
+
+/// True if at least one partition has a healthy leader.
+pub(crate) fn serves(topology: &Topology) -> bool {
+    topology
+        .brokers
+        .iter()
+        .flat_map(|broker| &broker.partitions)
+        .any(|partition| partition.role == Role::Leader && partition.health == Health::Healthy)
+}
+
+/// `getTopology`.
+pub(crate) async fn topology(call: Call) -> Result<Answer, Problem> {
+    let topology = call.front.backend.commands.topology();
+    let version = &call.front.version;
+    let mut out = ObjectWriter::new();
+    out.with("brokers", |out| {
+        put_list(out, &topology.brokers, |broker| broker_json(broker, version));
+    })
+    .null("clusterId")
+    .int("clusterSize", i64::from(topology.cluster_size))
+    .int("partitionsCount", i64::from(topology.partitions_count))
+    .int("replicationFactor", i64::from(topology.replication_factor))
+    .str("gatewayVersion", version)
+    // No change of the cluster was ever asked for.
+    .str("lastCompletedChangeId", "-1");
+    Ok(Answer::Json(out.finish()))
+}
+
+fn broker_json(broker: &BrokerInfo, version: &str) -> String {
+    let mut out = ObjectWriter::new();
+    out.int("nodeId", i64::from(broker.node_id))
+        .str("brokerId", &broker.node_id.to_string())
+        .str("host", &broker.address.host)
+        .int("port", i64::from(broker.address.port))
+        .with("partitions", |out| {
+            put_list(out, &broker.partitions, partition_json);
+        })
+        // Clients compare it with Camunda's versions, not with those of this program.
+        .str("version", version);
+    out.finish()
+}
+
+fn partition_json(partition: &PartitionInfo) -> String {
+    let mut out = ObjectWriter::new();
+    out.int("partitionId", i64::from(partition.id.0))
+        .str("role", role(partition.role))
+        .str("health", health(partition.health))
+        .str(
+            "state",
+            match partition.health {
+                Health::Healthy | Health::Unhealthy => "active",
+                Health::Dead => "unknown",
+            },
+        );
+    out.finish()
+}
+
+/// `getStatus`: 204 while somebody serves.
+pub(crate) async fn status(call: Call) -> Result<Answer, Problem> {
+    Ok(if is_up(&call.front) {
+        Answer::NoContent
+    } else {
+        Answer::Empty(503)
+    })
+}
+
+fn is_up(front: &Front) -> bool {
+    serves(&front.backend.commands.topology())
+}
+
+/// `getLicense`.
+pub(crate) async fn license(_call: Call) -> Result<Answer, Problem> {
+    let mut out = ObjectWriter::new();
+    out.flag("validLicense", false)
+        .str("licenseType", "unknown")
+        .flag("isCommercial", false)
+        .null("expiresAt");
+    Ok(Answer::Json(out.finish()))
+}
+
+/// `getAuthentication`.
+pub(crate) async fn me(call: Call) -> Result<Answer, Problem> {
+    let known = call.caller.0.user.as_ref();
+    let (name, display_name, email) = known.map_or(("anonymous", "", ""), |user| {
+        (
+            user.name.as_str(),
+            user.display_name.as_str(),
+            user.email.as_str(),
+        )
+    });
+    let mut out = ObjectWriter::new();
+    out.str("username", name)
+        .str_or_null("displayName", display_name)
+        .str_or_null("email", email)
+        .strs("authorizedComponents", ["*"])
+        .raw("tenants", "[]")
+        .strs("groups", [])
+        .strs("roles", [])
+        .null("salesPlanType")
+        .raw("c8Links", "{}")
+        .flag("canLogout", known.is_some());
+    Ok(Answer::Json(out.finish()))
+}

@@ -1,0 +1,374 @@
+//! What clients do with a job they hold: complete, fail, throw an error, change it.
+//!
+//! Taking jobs is in [`activate`]. Every command goes to the partition of the job's key; the engine
+//! knows whether the job is in a state that allows it.
+
+pub(crate) mod activate;
+
+use ringflow_core::ids::Key;
+use ringflow_core::msgpack;
+use ringflow_core::record::intent::of;
+use ringflow_core::record::value::{JobRecord, JobResult};
+use ringflow_core::record::{Document, Intent, Text};
+
+use super::Caller;
+use super::shape::Members;
+use crate::problem::Problem;
+use crate::rest::{Answer, Call};
+use crate::route::Target;
+use crate::submit::Front;
+
+/// Something done with one job.
+#[derive(Clone, Debug)]
+pub(crate) struct OnJob {
+    pub(crate) key: Key,
+    pub(crate) action: Action,
+    pub(crate) operation_reference: Option<i64>,
+}
+
+/// What is done.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    /// It is done.
+    Complete {
+        variables: Document,
+        result: Option<Outcome>,
+    },
+    /// It could not be done.
+    Fail {
+        retries: i32,
+        message: String,
+        /// Milliseconds until it is offered again.
+        back_off: i64,
+        variables: Document,
+    },
+    /// A business error.
+    ThrowError {
+        code: String,
+        message: String,
+        variables: Document,
+    },
+    /// New retries.
+    UpdateRetries(i32),
+    /// Milliseconds from now on.
+    UpdateTimeout(i64),
+    /// Both or either.
+    Update {
+        retries: Option<i32>,
+        timeout: Option<i64>,
+    },
+}
+
+/// What a listener job says about the user task it listens to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) denied: bool,
+    pub(crate) denied_reason: String,
+    pub(crate) corrections: Corrections,
+}
+
+/// Attributes of a user task that a listener changes; `None` = leaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Corrections {
+    pub(crate) assignee: Option<String>,
+    pub(crate) due_date: Option<String>,
+    pub(crate) follow_up_date: Option<String>,
+    pub(crate) candidate_users: Option<Vec<String>>,
+    pub(crate) candidate_groups: Option<Vec<String>>,
+    pub(crate) priority: Option<i32>,
+}
+
+impl OnJob {
+    /// # Errors
+    /// The engine refused, or no answer came.
+    pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<(), Problem> {
+        let (intent, value) = record_of(self.action);
+        let command = caller.command(self.key, intent, value, self.operation_reference);
+        front.call(&Target::Key(self.key), command, None).await?;
+        Ok(())
+    }
+}
+
+fn record_of(action: Action) -> (Intent, JobRecord) {
+    let record = JobRecord::default();
+    match action {
+        Action::Complete { variables, result } => (
+            of::Job::Complete.into(),
+            JobRecord {
+                variables,
+                result: result.into_iter().map(Outcome::record).collect(),
+                ..record
+            },
+        ),
+        Action::Fail {
+            retries,
+            message,
+            back_off,
+            variables,
+        } => (
+            of::Job::Fail.into(),
+            JobRecord {
+                retries,
+                error_message: Text::from(message),
+                retry_backoff: back_off,
+                variables,
+                ..record
+            },
+        ),
+        Action::ThrowError {
+            code,
+            message,
+            variables,
+        } => (
+            of::Job::ThrowError.into(),
+            JobRecord {
+                error_code: Text::from(code),
+                error_message: Text::from(message),
+                variables,
+                ..record
+            },
+        ),
+        Action::UpdateRetries(retries) => {
+            (of::Job::UpdateRetries.into(), JobRecord { retries, ..record })
+        }
+        Action::UpdateTimeout(timeout) => {
+            (of::Job::UpdateTimeout.into(), JobRecord { timeout, ..record })
+        }
+        Action::Update { retries, timeout } => {
+            let mut changed_attributes = Vec::new();
+            if retries.is_some() {
+                changed_attributes.push(Text::from("retries"));
+            }
+            if timeout.is_some() {
+                changed_attributes.push(Text::from("timeout"));
+            }
+            (
+                of::Job::Update.into(),
+                JobRecord {
+                    retries: retries.unwrap_or(record.retries),
+                    timeout: timeout.unwrap_or(record.timeout),
+                    changed_attributes,
+                    ..record
+                },
+            )
+        }
+    }
+}
+
+impl Outcome {
+    fn record(self) -> JobResult {
+        let Corrections {
+            assignee,
+            due_date,
+            follow_up_date,
+            candidate_users,
+            candidate_groups,
+            priority,
+        } = self.corrections;
+        let mut entries: Vec<(&str, Vec<u8>)> = Vec::new();
+        let texts = [
+            ("assignee", assignee),
+            ("dueDate", due_date),
+            ("followUpDate", follow_up_date),
+        ];
+        for (name, value) in texts {
+            if let Some(value) = value {
+                entries.push((name, packed(|out| msgpack::write_str(out, &value))));
+            }
+        }
+        let lists = [
+            ("candidateUsersList", candidate_users),
+            ("candidateGroupsList", candidate_groups),
+        ];
+        for (name, values) in lists {
+            if let Some(values) = values {
+                entries.push((
+                    name,
+                    packed(|out| {
+                        msgpack::write_array_header(out, values.len());
+                        for value in &values {
+                            msgpack::write_str(out, value);
+                        }
+                    }),
+                ));
+            }
+        }
+        if let Some(priority) = priority {
+            let value = packed(|out| msgpack::write_int(out, i64::from(priority)));
+            entries.push(("priority", value));
+        }
+        let mut corrections = Vec::new();
+        msgpack::write_map_header(&mut corrections, entries.len());
+        for (name, value) in &entries {
+            msgpack::write_str(&mut corrections, name);
+            corrections.extend_from_slice(value);
+        }
+        JobResult {
+            kind: Text::from("userTask"),
+            denied: self.denied,
+            denied_reason: Text::from(self.denied_reason),
+            corrected_attributes: entries.iter().map(|(name, _)| Text::from(*name)).collect(),
+            corrections: Document::from(corrections),
+        }
+    }
+}
+
+fn packed(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put(&mut bytes);
+    bytes
+}
+
+/// Refuses a result that completes an ad-hoc sub-process.
+pub(crate) fn refuse_ad_hoc(kind: Option<&str>) -> Result<(), Problem> {
+    match kind {
+        None | Some("" | "userTask") => Ok(()),
+        Some(_) => Err(Problem::Unimplemented(
+            "Job results of the type adHocSubProcess are not implemented yet.".into(),
+        )),
+    }
+}
+
+/// Refuses a lease token: no job is ever handed out with one.
+fn refuse_lease(body: Members<'_>) -> Result<(), Problem> {
+    match body.get("leaseToken") {
+        None => Ok(()),
+        Some(_) => Err(Problem::Unimplemented(
+            "Job leases are not implemented yet; jobs are handed out without a lease token."
+                .into(),
+        )),
+    }
+}
+
+async fn answer(call: &Call, action: Action) -> Result<Answer, Problem> {
+    refuse_lease(Members(&call.body))?;
+    let request = OnJob {
+        key: call.path_key("jobKey"),
+        action,
+        operation_reference: Members(&call.body).int("operationReference"),
+    };
+    request.run(&call.front, &call.caller).await?;
+    Ok(Answer::NoContent)
+}
+
+/// `completeJob`.
+pub(crate) async fn complete(call: Call) -> Result<Answer, Problem> {
+    let body = Members(&call.body);
+    if body.get("businessId").is_some() {
+        return Err(Problem::Unimplemented(
+            "The businessId of a job completion is not implemented yet.".into(),
+        ));
+    }
+    let result = match body.object("result") {
+        None => None,
+        Some(result) => {
+            refuse_ad_hoc(result.str("type"))?;
+            let corrections = result.object("corrections");
+            let text = |name| {
+                corrections
+                    .and_then(|members| members.str(name))
+                    .map(str::to_owned)
+            };
+            let list = |name| {
+                corrections
+                    .filter(|members| members.get(name).is_some())
+                    .map(|members| members.strings(name))
+            };
+            Some(Outcome {
+                denied: result.flag("denied").unwrap_or(false),
+                denied_reason: result.str("deniedReason").unwrap_or_default().to_owned(),
+                corrections: Corrections {
+                    assignee: text("assignee"),
+                    due_date: text("dueDate"),
+                    follow_up_date: text("followUpDate"),
+                    candidate_users: list("candidateUsers"),
+                    candidate_groups: list("candidateGroups"),
+                    priority: corrections.and_then(|members| members.int32("priority")),
+                },
+            })
+        }
+    };
+    let action = Action::Complete {
+        variables: body.document("variables"),
+        result,
+    };
+    answer(&call, action).await
+}
+
+/// `failJob`.
+pub(crate) async fn fail(call: Call) -> Result<Answer, Problem> {
+    let body = Members(&call.body);
+    let action = Action::Fail {
+        retries: body.int32("retries").unwrap_or(0),
+        message: body.str("errorMessage").unwrap_or_default().to_owned(),
+        back_off: body.int("retryBackOff").unwrap_or(0),
+        variables: body.document("variables"),
+    };
+    answer(&call, action).await
+}
+
+/// `throwJobError`.
+pub(crate) async fn throw_error(call: Call) -> Result<Answer, Problem> {
+    let body = Members(&call.body);
+    let action = Action::ThrowError {
+        code: body.str("errorCode").unwrap_or_default().to_owned(),
+        message: body.str("errorMessage").unwrap_or_default().to_owned(),
+        variables: body.document("variables"),
+    };
+    answer(&call, action).await
+}
+
+/// `updateJob`.
+pub(crate) async fn update(call: Call) -> Result<Answer, Problem> {
+    let body = Members(&call.body);
+    let changeset = body.object("changeset").unwrap_or(body);
+    let (retries, timeout) = (changeset.int32("retries"), changeset.int("timeout"));
+    if changeset.get("priority").is_some() {
+        return Err(Problem::Unimplemented(
+            "Changing the priority of a job is not implemented yet.".into(),
+        ));
+    }
+    if retries.is_none() && timeout.is_none() {
+        return Err(Problem::invalid(
+            "At least one of [retries, timeout, priority] is required",
+        ));
+    }
+    answer(&call, Action::Update { retries, timeout }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_names_what_it_changes() {
+        let (intent, record) = record_of(Action::Update {
+            retries: Some(2),
+            timeout: None,
+        });
+        assert_eq!(intent, of::Job::Update.into());
+        assert_eq!(record.changed_attributes, [Text::from("retries")]);
+        assert_eq!((record.retries, record.timeout), (2, -1));
+    }
+
+    #[test]
+    fn corrections_are_a_document_of_what_was_given() {
+        let outcome = Outcome {
+            denied: true,
+            denied_reason: "no".into(),
+            corrections: Corrections {
+                assignee: Some(String::new()),
+                candidate_users: Some(vec!["a".into()]),
+                priority: Some(7),
+                ..Corrections::default()
+            },
+        };
+        let record = outcome.record();
+        assert_eq!(
+            crate::document::to_json(&record.corrections).unwrap(),
+            r#"{"assignee":"","candidateUsersList":["a"],"priority":7}"#
+        );
+        let names = ["assignee", "candidateUsersList", "priority"];
+        assert_eq!(record.corrected_attributes, names.map(Text::from));
+    }
+}

@@ -1,0 +1,293 @@
+//! REST v2: every operation of the contract has a route, each served one has a row here.
+//!
+//! One function serves all of them, in the order in which the reference refuses: route and method
+//! (404, 405), credentials (401), media types (415, 406), parameters and body (400), then the
+//! operation. An operation without a row answers 501 with its name.
+//!
+//! | step | file |
+//! |---|---|
+//! | reading parameters, body, files | [`extract`], [`multipart`] |
+//! | writing answers and problems | [`answer`] |
+//! | the operation | [`crate::op`] |
+
+pub(crate) mod answer;
+mod extract;
+mod multipart;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ringflow_core::ids::Key;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+pub(crate) use answer::Answer;
+pub(crate) use multipart::Upload;
+
+use crate::backend::Entity;
+use crate::contract::schema::SchemaId;
+use crate::contract::{Contract, ContractError, Operation};
+use crate::identity::Identity;
+use crate::op::{
+    Caller, cluster, incident, job, message, process_instance, resource, search, signal, user_task,
+    variable,
+};
+use crate::problem::{HttpFault, Problem};
+use crate::submit::Front;
+
+/// A request that passed all checks of the contract.
+pub(crate) struct Call {
+    pub(crate) front: Arc<Front>,
+    pub(crate) rest: Arc<Rest>,
+    pub(crate) caller: Caller,
+    operation: usize,
+    /// Path parameters by name.
+    path: HashMap<String, Value>,
+    /// Query parameters by name.
+    query: HashMap<String, Value>,
+    /// Canonical; an empty object if none was sent.
+    pub(crate) body: Value,
+    pub(crate) upload: Upload,
+}
+
+impl Call {
+    fn operation(&self) -> &Operation {
+        &self.rest.contract.operations[self.operation]
+    }
+
+    /// The key in the path under `name`; the contract has checked that it is one.
+    pub(crate) fn path_key(&self, name: &str) -> Key {
+        let digits = self.path.get(name).and_then(Value::as_str);
+        Key(digits.and_then(|digits| digits.parse().ok()).unwrap_or(-1))
+    }
+
+    /// The flag in the query under `name`.
+    pub(crate) fn query_flag(&self, name: &str) -> Option<bool> {
+        self.query.get(name).and_then(Value::as_bool)
+    }
+
+    /// The schema of the body.
+    pub(crate) fn body_schema(&self) -> Option<SchemaId> {
+        self.operation().body.as_ref().map(|body| body.schema)
+    }
+
+    /// The schema of the answer.
+    ///
+    /// # Errors
+    /// The contract has none, so the operation cannot have an answer with a body.
+    pub(crate) fn result_schema(&self) -> Result<SchemaId, Problem> {
+        match &self.operation().result {
+            Some((_, schema)) => Ok(*schema),
+            None => Err(Problem::Internal("an answer without schema".into())),
+        }
+    }
+}
+
+type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
+
+/// Served operations: contract id, function.
+const SERVED: &[(&str, Handler)] = &[
+    ("getTopology", |c| cluster::topology(c).boxed()),
+    ("getStatus", |c| cluster::status(c).boxed()),
+    ("getLicense", |c| cluster::license(c).boxed()),
+    ("getAuthentication", |c| cluster::me(c).boxed()),
+    ("createDeployment", |c| resource::deploy(c).boxed()),
+    ("deleteResource", |c| resource::delete(c).boxed()),
+    ("createProcessInstance", |c| process_instance::create(c).boxed()),
+    ("cancelProcessInstance", |c| process_instance::cancel(c).boxed()),
+    ("activateJobs", |c| job::activate::activate(c).boxed()),
+    ("completeJob", |c| job::complete(c).boxed()),
+    ("failJob", |c| job::fail(c).boxed()),
+    ("throwJobError", |c| job::throw_error(c).boxed()),
+    ("updateJob", |c| job::update(c).boxed()),
+    ("publishMessage", |c| message::publish(c).boxed()),
+    ("correlateMessage", |c| message::correlate(c).boxed()),
+    ("broadcastSignal", |c| signal::broadcast(c).boxed()),
+    ("resolveIncident", |c| incident::resolve(c).boxed()),
+    ("createElementInstanceVariables", |c| variable::set(c).boxed()),
+    ("assignUserTask", |c| user_task::assign(c).boxed()),
+    ("unassignUserTask", |c| user_task::unassign(c).boxed()),
+    ("completeUserTask", |c| user_task::complete(c).boxed()),
+    ("updateUserTask", |c| user_task::update(c).boxed()),
+    ("searchProcessInstances", |c| search::search(c, Entity::ProcessInstance).boxed()),
+    ("getProcessInstance", |c| {
+        search::get(c, Entity::ProcessInstance, "processInstanceKey", "Process Instance").boxed()
+    }),
+    ("getProcessInstanceSequenceFlows", |c| search::sequence_flows(c).boxed()),
+    ("searchProcessInstanceIncidents", |c| {
+        search::search_within(c, Entity::Incident, "processInstanceKey").boxed()
+    }),
+    ("searchElementInstances", |c| search::search(c, Entity::ElementInstance).boxed()),
+    ("getElementInstance", |c| {
+        search::get(c, Entity::ElementInstance, "elementInstanceKey", "Element Instance").boxed()
+    }),
+    ("searchElementInstanceIncidents", |c| {
+        search::search_within(c, Entity::Incident, "elementInstanceKey").boxed()
+    }),
+    ("searchVariables", |c| search::search(c, Entity::Variable).boxed()),
+    ("getVariable", |c| search::get(c, Entity::Variable, "variableKey", "Variable").boxed()),
+    ("searchIncidents", |c| search::search(c, Entity::Incident).boxed()),
+    ("getIncident", |c| search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()),
+    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
+    ("searchUserTasks", |c| search::search(c, Entity::UserTask).boxed()),
+    ("getUserTask", |c| search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()),
+    ("searchUserTaskVariables", |c| search::search_task_variables(c).boxed()),
+    ("searchProcessDefinitions", |c| search::search_definitions(c).boxed()),
+    ("getProcessDefinition", |c| {
+        search::get(c, Entity::ProcessDefinition, "processDefinitionKey", "Process Definition")
+            .boxed()
+    }),
+    ("getProcessDefinitionXML", |c| search::definition_xml(c).boxed()),
+    ("searchMessageSubscriptions", |c| search::search(c, Entity::MessageSubscription).boxed()),
+    ("searchCorrelatedMessageSubscriptions", |c| {
+        search::search(c, Entity::CorrelatedMessageSubscription).boxed()
+    }),
+];
+
+/// What REST requests are served from.
+pub(crate) struct Rest {
+    pub(crate) contract: Contract,
+    pub(crate) front: Arc<Front>,
+    pub(crate) identity: Arc<Identity>,
+    handlers: Vec<Option<Handler>>,
+    places: Semaphore,
+}
+
+impl Rest {
+    /// # Errors
+    /// The contract is unusable, or a row above names an operation it does not have.
+    pub(crate) fn new(
+        front: Arc<Front>,
+        identity: Arc<Identity>,
+    ) -> Result<Arc<Self>, ContractError> {
+        let contract = Contract::load()?;
+        let mut handlers: Vec<Option<Handler>> = vec![None; contract.operations.len()];
+        for &(id, handler) in SERVED {
+            let at = contract
+                .operations
+                .iter()
+                .position(|operation| operation.id == id)
+                .ok_or_else(|| ContractError(format!("operation {id} does not exist")))?;
+            handlers[at] = Some(handler);
+        }
+        Ok(Arc::new(Self {
+            contract,
+            places: Semaphore::new(front.limits.concurrent_requests),
+            front,
+            identity,
+            handlers,
+        }))
+    }
+
+    /// The routes of all operations.
+    ///
+    /// # Errors
+    /// The contract has a method that HTTP does not have.
+    pub(crate) fn router(self: &Arc<Self>) -> Result<Router, ContractError> {
+        let mut paths: Vec<(String, MethodRouter)> = Vec::new();
+        for (at, operation) in self.contract.operations.iter().enumerate() {
+            let filter = match operation.method.as_str() {
+                "GET" => MethodFilter::GET,
+                "POST" => MethodFilter::POST,
+                "PUT" => MethodFilter::PUT,
+                "PATCH" => MethodFilter::PATCH,
+                "DELETE" => MethodFilter::DELETE,
+                other => return Err(ContractError(format!("method {other}"))),
+            };
+            let rest = Arc::clone(self);
+            let route = on(filter, move |request: Request| {
+                let rest = Arc::clone(&rest);
+                async move { rest.serve(at, request).await }
+            });
+            let path = by_position(&operation.path);
+            match paths.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, routes)) => {
+                    let merged = std::mem::take(routes).merge(route);
+                    *routes = merged;
+                }
+                None => paths.push((path, route)),
+            }
+        }
+        let mut router = Router::new();
+        for (path, routes) in paths {
+            router = router.route(&path, routes);
+        }
+        Ok(router
+            .fallback(|request: Request| async move {
+                let path = request.uri().path().to_owned();
+                answer::problem(&Problem::Http(HttpFault::NoRoute(path.clone())), &path)
+            })
+            .method_not_allowed_fallback(|request: Request| async move {
+                let fault = HttpFault::Method(request.method().to_string());
+                answer::problem(&Problem::Http(fault), request.uri().path())
+            }))
+    }
+
+    async fn serve(self: Arc<Self>, operation: usize, request: Request) -> Response {
+        let instance = request.uri().path().to_owned();
+        let response = match self.answer(operation, request).await {
+            Ok(answer) => answer.into_response(),
+            Err(problem) => {
+                if let Problem::Internal(text) = &problem {
+                    tracing::error!(operation = self.contract.operations[operation].id, text,
+                        "a request failed for a fault of this program");
+                }
+                answer::problem(&problem, &instance)
+            }
+        };
+        let id = &self.contract.operations[operation].id;
+        self.front.metrics.rest(id, response.status().as_u16());
+        response
+    }
+
+    async fn answer(self: &Arc<Self>, at: usize, request: Request) -> Result<Answer, Problem> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(Problem::Overloaded);
+        };
+        let operation = &self.contract.operations[at];
+        let caller = if operation.open {
+            Caller(self.identity.anonymous())
+        } else {
+            let header = request.headers().get("authorization");
+            let header = header.map(|value| value.as_bytes().to_vec());
+            Caller(self.identity.check(header.as_deref()).await?)
+        };
+        let parts = extract::extract(&self.contract, operation, &self.front.limits, request).await?;
+        let Some(handler) = self.handlers[at] else {
+            return Err(Problem::Unimplemented(format!(
+                "The operation {} ({} {}) is not implemented yet.",
+                operation.id, operation.method, operation.path
+            )));
+        };
+        handler(Call {
+            front: Arc::clone(&self.front),
+            rest: Arc::clone(self),
+            caller,
+            operation: at,
+            path: parts.path,
+            query: parts.query,
+            body: parts.body,
+            upload: parts.upload,
+        })
+        .await
+    }
+}
+
+/// The path with its parameters named by position: the router wants one name per place, the contract
+/// has several.
+fn by_position(path: &str) -> String {
+    let segments = path.split('/').enumerate().map(|(at, segment)| {
+        if segment.starts_with('{') {
+            format!("{{p{at}}}")
+        } else {
+            segment.to_owned()
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
+}

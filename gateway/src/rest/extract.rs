@@ -1,0 +1,199 @@
+//! Reads what a request carries and checks it against its operation.
+//!
+//! Order: media types, query and path parameters, body. Nothing is read beyond its limit: the body
+//! by bytes and by time, JSON by depth (the parser's own bound).
+
+use std::collections::HashMap;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::{Map, Value};
+
+use super::multipart::{self, Upload};
+use crate::contract::check::{check, check_param};
+use crate::contract::{Contract, Operation, Place};
+use crate::limits::Limits;
+use crate::problem::{HttpFault, Problem};
+
+/// What a request carries.
+pub(super) struct Extracted {
+    pub(super) path: HashMap<String, Value>,
+    pub(super) query: HashMap<String, Value>,
+    pub(super) body: Value,
+    pub(super) upload: Upload,
+}
+
+/// # Errors
+/// The request is not what the contract asks for.
+pub(super) async fn extract(
+    contract: &Contract,
+    operation: &Operation,
+    limits: &Limits,
+    request: Request,
+) -> Result<Extracted, Problem> {
+    let (mut parts, body) = request.into_parts();
+    accepts(operation, &parts.headers)?;
+    let path = path_params(contract, operation, &mut parts).await?;
+    let query = query_params(contract, operation, &parts)?;
+    let mut extracted = Extracted {
+        path,
+        query,
+        body: Value::Object(Map::new()),
+        upload: Upload::default(),
+    };
+    let Some(wanted) = &operation.body else {
+        return Ok(extracted);
+    };
+    if wanted.multipart {
+        extracted.upload = multipart::read(&parts, body, limits).await?;
+        return Ok(extracted);
+    }
+    let bytes = read_body(body, limits).await?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        if wanted.required {
+            return Err(missing_body());
+        }
+        return Ok(extracted);
+    }
+    json_content(&parts.headers)?;
+    let mut value: Value = serde_json::from_slice(&bytes)
+        .map_err(|_| Problem::Malformed("Failed to read request".into()))?;
+    if value.is_null() {
+        if wanted.required {
+            return Err(missing_body());
+        }
+        return Ok(extracted);
+    }
+    check(&contract.library, wanted.schema, &mut value)?;
+    extracted.body = value;
+    Ok(extracted)
+}
+
+fn missing_body() -> Problem {
+    Problem::Malformed("Required request body is missing".into())
+}
+
+async fn read_body(body: axum::body::Body, limits: &Limits) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, limits.message_bytes);
+    match tokio::time::timeout(limits.slow_client, limited.collect()).await {
+        Err(_) => Err(Problem::Http(HttpFault::Slow)),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::Http(
+            HttpFault::BodyTooLarge(limits.message_bytes),
+        )),
+        Ok(Err(_)) => Err(Problem::Malformed("Failed to read request".into())),
+    }
+}
+
+/// The media type of a header value, without its parameters.
+fn media(value: &str) -> String {
+    let essence = value.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
+}
+
+fn json_content(headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("application/octet-stream");
+    let essence = media(given);
+    if essence == "application/json" || essence.ends_with("+json") {
+        Ok(())
+    } else {
+        Err(Problem::Http(HttpFault::MediaType(given.to_owned())))
+    }
+}
+
+fn accepts(operation: &Operation, headers: &HeaderMap) -> Result<(), Problem> {
+    let produced: &'static str = match &operation.result {
+        Some((media, _)) if media == "text/xml" => "text/xml",
+        Some(_) => "application/json",
+        None => return Ok(()),
+    };
+    let mut named = false;
+    for value in headers.get_all(ACCEPT) {
+        for range in value.to_str().unwrap_or_default().split(',') {
+            let range = media(range);
+            if range.is_empty() {
+                continue;
+            }
+            named = true;
+            let kind = range.split('/').next().unwrap_or_default();
+            let fits = range == "*/*"
+                || range == produced
+                || (range.ends_with("/*") && produced.starts_with(kind))
+                || (produced == "application/json" && range.ends_with("json"))
+                || (produced == "text/xml" && range == "application/xml");
+            if fits {
+                return Ok(());
+            }
+        }
+    }
+    if named {
+        Err(Problem::Http(HttpFault::NotAcceptable(produced)))
+    } else {
+        Ok(())
+    }
+}
+
+async fn path_params(
+    contract: &Contract,
+    operation: &Operation,
+    parts: &mut Parts,
+) -> Result<HashMap<String, Value>, Problem> {
+    let unreadable = || Problem::Malformed("Failed to read request".into());
+    let raw = RawPathParams::from_request_parts(parts, &())
+        .await
+        .map_err(|_| unreadable())?;
+    // The router knows places, the contract knows names: both in the order of the path.
+    let names = operation
+        .path
+        .split('/')
+        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let mut values = HashMap::new();
+    for (name, (_, text)) in names.zip(&raw) {
+        let param = operation
+            .params
+            .iter()
+            .find(|param| param.place == Place::Path && param.name == name);
+        let value = match param {
+            Some(param) => check_param(&contract.library, param.schema, name, text)?,
+            None => Value::from(text),
+        };
+        values.insert(name.to_owned(), value);
+    }
+    Ok(values)
+}
+
+fn query_params(
+    contract: &Contract,
+    operation: &Operation,
+    parts: &Parts,
+) -> Result<HashMap<String, Value>, Problem> {
+    let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+        .map_err(|_| Problem::Malformed("Failed to read request".into()))?;
+    let mut values = HashMap::new();
+    for param in &operation.params {
+        if param.place != Place::Query {
+            continue;
+        }
+        match given.iter().find(|(name, _)| *name == param.name) {
+            Some((name, text)) => {
+                let value = check_param(&contract.library, param.schema, name, text)?;
+                values.insert(name.clone(), value);
+            }
+            None if param.required => {
+                return Err(Problem::Malformed(format!(
+                    "Required parameter '{}' is not present.",
+                    param.name
+                )));
+            }
+            None => {}
+        }
+    }
+    Ok(values)
+}

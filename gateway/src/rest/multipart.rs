@@ -1,0 +1,108 @@
+//! Files that come as `multipart/form-data`.
+//!
+//! A part with a file name is a file, whatever the part is called; other parts are text fields, and
+//! those nobody asks for are ignored. Bounds: [`Limits::upload_bytes`] for the whole body,
+//! [`MULTIPART_PARTS`] parts, [`Limits::slow_client`] to send them.
+
+use std::collections::HashMap;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::Limited;
+
+use crate::limits::{Limits, MULTIPART_PARTS};
+use crate::problem::{HttpFault, Problem};
+
+/// Name of the part that the contract gives to files.
+const FILES: &str = "resources";
+
+/// What came.
+#[derive(Debug, Default)]
+pub(crate) struct Upload {
+    /// Names and contents, in the order of the parts.
+    pub(crate) files: Vec<(String, Bytes)>,
+    /// Text parts by name.
+    pub(crate) fields: HashMap<String, String>,
+}
+
+/// # Errors
+/// The body is of another kind, too large, too slow, broken, or has no file.
+pub(super) async fn read(parts: &Parts, body: Body, limits: &Limits) -> Result<Upload, Problem> {
+    let content_type = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("application/octet-stream");
+    if !content_type
+        .to_ascii_lowercase()
+        .starts_with("multipart/form-data")
+    {
+        return Err(Problem::Http(HttpFault::MediaType(content_type.to_owned())));
+    }
+    let body = Body::new(Limited::new(body, limits.upload_bytes));
+    let mut request = Request::new(body);
+    *request.headers_mut() = parts.headers.clone();
+    // Our own bound replaces the framework's, which is meant for requests without files.
+    DefaultBodyLimit::disable().apply(&mut request);
+    let reading = async {
+        let mut multipart = Multipart::from_request(request, &())
+            .await
+            .map_err(|_| broken())?;
+        parts_of(&mut multipart, limits).await
+    };
+    match tokio::time::timeout(limits.slow_client, reading).await {
+        Ok(upload) => upload,
+        Err(_) => Err(Problem::Http(HttpFault::Slow)),
+    }
+}
+
+async fn parts_of(multipart: &mut Multipart, limits: &Limits) -> Result<Upload, Problem> {
+    let mut upload = Upload::default();
+    let mut parts = 0;
+    while let Some(part) = multipart
+        .next_field()
+        .await
+        .map_err(|error| unreadable(&error, limits))?
+    {
+        parts += 1;
+        if parts > MULTIPART_PARTS {
+            return Err(Problem::Malformed(format!(
+                "The request has more than {MULTIPART_PARTS} parts"
+            )));
+        }
+        let name = part.name().unwrap_or_default().to_owned();
+        let file = part.file_name().map(str::to_owned);
+        let bytes = part
+            .bytes()
+            .await
+            .map_err(|error| unreadable(&error, limits))?;
+        match file {
+            Some(file) => upload.files.push((file, bytes)),
+            None if name == FILES => upload.files.push((String::new(), bytes)),
+            None => {
+                let text = String::from_utf8(bytes.to_vec()).map_err(|_| broken())?;
+                upload.fields.insert(name, text);
+            }
+        }
+    }
+    if upload.files.is_empty() {
+        return Err(Problem::Malformed(format!(
+            "Required part '{FILES}' is not present."
+        )));
+    }
+    Ok(upload)
+}
+
+fn broken() -> Problem {
+    Problem::Malformed("Failed to parse multipart servlet request".into())
+}
+
+fn unreadable(error: &axum::extract::multipart::MultipartError, limits: &Limits) -> Problem {
+    if error.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+        Problem::Http(HttpFault::BodyTooLarge(limits.upload_bytes))
+    } else {
+        broken()
+    }
+}

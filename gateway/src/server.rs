@@ -1,0 +1,311 @@
+//! Listeners, and their orderly end.
+//!
+//! Three sockets: gRPC, REST, management. All run on the tokio runtime that starts the gateway.
+//!
+//! Stop, in this order: health says NOT_SERVING and readiness DOWN; parked activations and push
+//! streams end with UNAVAILABLE; listeners accept no more; requests in work have
+//! [`Limits::drain`] to finish; what still runs then is cut.
+//!
+//! | condition | effect |
+//! |---|---|
+//! | an address cannot be bound | [`StartError::Bind`], nothing runs |
+//! | as many connections as allowed | further ones wait in the kernel's queue |
+//! | headers too slow or too long | the connection is closed (HTTP/1: 408, 431) |
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::server::TcpIncoming;
+
+use crate::backend::Backend;
+use crate::contract::ContractError;
+use crate::grpc::proto::gateway_server::GatewayServer;
+use crate::grpc::{self, Service};
+use crate::identity::{Auth, AuthError, Identity};
+use crate::limits::Limits;
+use crate::management::{self, Management};
+use crate::rest::Rest;
+use crate::submit::Front;
+
+/// The Camunda version whose wire this gateway speaks; clients check features by it.
+pub const GATEWAY_VERSION: &str = "8.9.0";
+/// A client that does not answer a ping for this long is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Smallest buffer hyper allows for the headers of a request.
+const SMALLEST_HEADER_BUFFER: usize = 8192;
+/// After a failed accept (no file descriptors, mostly) the listener rests this long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a gateway is started with.
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    /// Address of the gRPC service; port 0 = any.
+    pub grpc: SocketAddr,
+    /// Address of REST.
+    pub rest: SocketAddr,
+    /// Address of probes and metrics; has no authentication.
+    pub management: SocketAddr,
+    /// How callers prove who they are.
+    pub auth: Auth,
+    /// Bounds.
+    pub limits: Limits,
+    /// `8.x.y`, as clients see it.
+    pub version: String,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        Self {
+            grpc: any(26500),
+            rest: any(8080),
+            management: any(9600),
+            auth: Auth::Unprotected,
+            limits: Limits::default(),
+            version: GATEWAY_VERSION.to_owned(),
+        }
+    }
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address is in use or not ours.
+    #[error("{what} cannot listen on {address}: {source}")]
+    Bind {
+        /// Which listener.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The configured users cannot be used.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The embedded contract is unusable.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+}
+
+/// Starts gateways.
+#[derive(Clone, Copy, Debug)]
+pub struct Gateway;
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub struct RunningGateway {
+    /// Bound address of the gRPC service.
+    pub grpc: SocketAddr,
+    /// Bound address of REST.
+    pub rest: SocketAddr,
+    /// Bound address of probes and metrics.
+    pub management: SocketAddr,
+    front: Arc<Front>,
+    health: tonic_health::server::HealthReporter,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    listener: JoinHandle<()>,
+    drain: Duration,
+}
+
+impl Gateway {
+    /// Binds all addresses and serves on the current tokio runtime until the result is stopped.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        options: GatewayOptions,
+        backend: Backend,
+    ) -> Result<RunningGateway, StartError> {
+        let limits = options.limits;
+        let auth = options.auth;
+        let for_identity = limits.clone();
+        // Passwords given as text are hashed here, which takes its time by design.
+        let identity = tokio::task::spawn_blocking(move || Identity::new(auth, &for_identity));
+        let identity = Arc::new(identity.await.unwrap_or_else(|error| {
+            Err(AuthError::Hash {
+                user: String::new(),
+                reason: error.to_string(),
+            })
+        })?);
+        let front = Arc::new(Front::new(backend, limits.clone(), options.version));
+        let rest = Rest::new(Arc::clone(&front), Arc::clone(&identity))?.router()?;
+
+        let (grpc_listener, grpc) = bind("gRPC", options.grpc).await?;
+        let (rest_listener, rest_address) = bind("REST", options.rest).await?;
+        let (management_listener, management_address) =
+            bind("management", options.management).await?;
+
+        let (stop, stopped) = watch::channel(false);
+        let (health, health_service) = tonic_health::server::health_reporter();
+        for service in ["", grpc::SERVICE] {
+            health
+                .set_service_status(service, tonic_health::ServingStatus::Serving)
+                .await;
+        }
+        let service = GatewayServer::new(Service {
+            front: Arc::clone(&front),
+            identity,
+        })
+        .accept_compressed(CompressionEncoding::Gzip)
+        .max_decoding_message_size(limits.message_bytes)
+        .max_encoding_message_size(usize::MAX);
+        let grpc_server = tonic::transport::Server::builder()
+            .max_concurrent_streams(limits.streams_per_connection)
+            .http2_keepalive_interval(Some(KEEP_ALIVE))
+            .http2_keepalive_timeout(Some(KEEP_ALIVE))
+            .http2_max_header_list_size(u32::try_from(limits.header_bytes).ok())
+            .add_service(health_service)
+            .add_service(service)
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(grpc_listener).with_nodelay(Some(true)),
+                end(stopped.clone()),
+            );
+        let management = management::router(Arc::new(Management {
+            front: Arc::clone(&front),
+            started: AtomicBool::new(false),
+        }));
+        let servers = vec![
+            tokio::spawn(async move {
+                if let Err(error) = grpc_server.await {
+                    tracing::error!(%error, "the gRPC listener ended");
+                }
+            }),
+            tokio::spawn(serve(rest_listener, rest, limits.clone(), stopped.clone())),
+            tokio::spawn(serve(
+                management_listener,
+                management,
+                limits.clone(),
+                stopped,
+            )),
+        ];
+        let available = front.backend.commands.jobs_available();
+        let listener = tokio::spawn(Arc::clone(&front.parking).listen(available));
+        Ok(RunningGateway {
+            grpc,
+            rest: rest_address,
+            management: management_address,
+            front,
+            health,
+            stop,
+            servers,
+            listener,
+            drain: limits.drain,
+        })
+    }
+}
+
+impl RunningGateway {
+    /// Ends the gateway in the order the module states; returns when nothing of it runs.
+    pub async fn stop(self) {
+        for service in ["", grpc::SERVICE] {
+            self.health
+                .set_service_status(service, tonic_health::ServingStatus::NotServing)
+                .await;
+        }
+        self.front.stop();
+        // Nobody is left to hear it if this fails.
+        let _ = self.stop.send(true);
+        let deadline = tokio::time::Instant::now() + self.drain;
+        for mut server in self.servers {
+            if tokio::time::timeout_at(deadline, &mut server).await.is_err() {
+                tracing::warn!("requests were still in work at the end of the drain time");
+                server.abort();
+            }
+        }
+        self.listener.abort();
+    }
+}
+
+async fn bind(
+    what: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind {
+        what,
+        address,
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn end(mut stopped: watch::Receiver<bool>) {
+    // An error says that the gateway itself is gone, which is an end as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Serves HTTP/1 and HTTP/2 on `listener` until `stopped`.
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.slow_client)
+        .max_buf_size(limits.header_bytes.max(SMALLEST_HEADER_BUFFER));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_timeout(KEEP_ALIVE);
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let graceful = GracefulShutdown::new();
+    let ended = end(stopped);
+    tokio::pin!(ended);
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            () = &mut ended => break,
+            accepted = accepted => accepted,
+        };
+        let socket = match accepted {
+            Ok((socket, _peer)) => socket,
+            Err(error) => {
+                tracing::debug!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Without it small answers wait for the client's acknowledgement.
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a connection refused TCP_NODELAY");
+        }
+        let service = TowerToHyperService::new(router.clone());
+        let connection = builder
+            .serve_connection(TokioIo::new(socket), service)
+            .into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error, "a connection ended with an error");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    graceful.shutdown().await;
+}
