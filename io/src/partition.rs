@@ -80,10 +80,10 @@ impl Partition {
 
     /// Applies the record batch in the payload of a committed entry.
     pub(crate) fn apply_batch(&self, id: &EntryId, bytes: &[u8]) -> Result<(), Broken> {
-        let applied =
-            self.core
-                .borrow_mut()
-                .apply(log_index(id.index), id.leader_id.term, bytes);
+        let applied = self
+            .core
+            .borrow_mut()
+            .apply(log_index(id.index), id.leader_id.term, bytes);
         self.wake();
         applied
     }
@@ -229,16 +229,18 @@ impl Turn<'_> {
             return Ok(false);
         };
         let refused = Rc::clone(partition);
-        let answer = Answer(Box::new(move |result: openraft::raft::ClientWriteResult<_>| {
-            if let Err(error) = result {
-                tracing::warn!(partition = %refused.id(), %error, "a proposal was refused");
-                let stepped_down = refused.core.borrow_mut().step_down();
-                if let Err(broken) = stepped_down {
-                    refused.fail(&broken);
+        let answer = Answer(Box::new(
+            move |result: openraft::raft::ClientWriteResult<_>| {
+                if let Err(error) = result {
+                    tracing::warn!(partition = %refused.id(), %error, "a proposal was refused");
+                    let stepped_down = refused.core.borrow_mut().step_down();
+                    if let Err(broken) = stepped_down {
+                        refused.fail(&broken);
+                    }
+                    refused.wake();
                 }
-                refused.wake();
-            }
-        }));
+            },
+        ));
         self.raft
             .client_write_ff(proposal, Some(answer))
             .await

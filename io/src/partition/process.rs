@@ -228,7 +228,9 @@ impl Core {
             self.process(now, command, &mut iteration);
             let finished = Instant::now();
             let metrics = &self.mailbox.metrics;
-            metrics.command_process.record(finished.duration_since(clock));
+            metrics
+                .command_process
+                .record(finished.duration_since(clock));
             clock = finished;
         }
         if let Some(fault) = self.engine.broken() {
@@ -310,10 +312,14 @@ impl Core {
         for record in &self.step.records {
             codec::encode(record, &mut self.scratch, &mut iteration.bytes);
         }
-        let commands = self.step.records.iter().filter(|record| match record.record_type {
-            RecordType::Command => true,
-            RecordType::Event | RecordType::CommandRejection => false,
-        });
+        let commands = self
+            .step
+            .records
+            .iter()
+            .filter(|record| match record.record_type {
+                RecordType::Command => true,
+                RecordType::Event | RecordType::CommandRejection => false,
+            });
         let followups = commands.count().saturating_sub(1);
         let metrics = &self.mailbox.metrics;
         metrics.commands_processed.add(1);

@@ -114,7 +114,9 @@ fn open_state(
     newest: Option<&Snapshot>,
     purged: u64,
 ) -> Result<StateStore, String> {
-    let wanted = newest.map_or(0, |snapshot| snapshot.applied.index).max(purged);
+    let wanted = newest
+        .map_or(0, |snapshot| snapshot.applied.index)
+        .max(purged);
     let store = StateStore::open(&dir.state(), memory).map_err(|error| error.to_string())?;
     let stands = store.applied().index;
     if stands >= wanted {

@@ -103,7 +103,8 @@ pub(crate) fn take_membership(bytes: &[u8]) -> Result<Membership, String> {
     if !rest.is_empty() {
         return Err("bytes after a membership".to_owned());
     }
-    Membership::new(configs, members).map_err(|error| format!("a membership that cannot be: {error}"))
+    Membership::new(configs, members)
+        .map_err(|error| format!("a membership that cannot be: {error}"))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {

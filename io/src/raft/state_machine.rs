@@ -49,8 +49,8 @@ impl RaftStateMachine<Group> for Machine {
         S: Stream<Item = Result<EntryResponder<Group>, io::Error>> + Unpin,
     {
         while let Some(entry) = entries.next().await {
-            let (entry, responder) =
-                entry.map_err(|error| self.end(Broken(format!("reading the log failed: {error}"))))?;
+            let (entry, responder) = entry
+                .map_err(|error| self.end(Broken(format!("reading the log failed: {error}"))))?;
             match entry.payload {
                 EntryPayload::Blank => self.partition.apply_control(&entry.log_id, None),
                 EntryPayload::Membership(membership) => {
@@ -91,9 +91,7 @@ impl RaftStateMachine<Group> for Machine {
         ))
     }
 
-    async fn get_current_snapshot(
-        &mut self,
-    ) -> Result<Option<Snapshot>, io::Error> {
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
         Ok(newest(&self.partition))
     }
 }
