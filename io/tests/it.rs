@@ -2,6 +2,11 @@
 //!
 //! Every test runs on both drivers where the host allows io_uring, over a real data directory, and
 //! compares states by digest. Nothing is mocked; a "crash" is a broker dropped where it stands.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests: a panic is the failure, and what is skipped should be seen"
+)]
 
 #[path = "it/crash.rs"]
 mod crash;

@@ -112,12 +112,12 @@ impl RaftSnapshotBuilder<Group> for NewestSnapshot {
 fn newest(partition: &Partition) -> Option<Snapshot> {
     let snapshot = partition.compaction.newest()?;
     let meta = SnapshotMeta {
-        last_log_id: entry_id(snapshot.applied.index, snapshot.applied.term),
+        last_log_id: entry_id(snapshot.applied().index, snapshot.applied().term),
         // The membership has not changed since: it only does through entries applied here.
         last_membership: partition.membership.borrow().clone(),
     };
     Some(Snapshot {
         meta,
-        snapshot: snapshot.path,
+        snapshot: snapshot.path().to_owned(),
     })
 }

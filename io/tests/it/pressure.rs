@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ringflow_core::ids::PartitionId;
+use ringflow_core::record::intent::of;
 use ringflow_io::{Broker, SubmitError};
 
 use crate::world::{ask, client, complete, create, deploy, on_both_drivers, poll, submit};
@@ -36,11 +37,11 @@ fn more_than_the_limit_is_refused_and_what_ends_work_never() {
             let answers = futures::future::join_all(completions).await;
             assert!(answers.iter().all(Result::is_ok));
         });
+        broker.stop();
         let numbers = submitter.metrics().partitions.remove(0);
         assert!(numbers.requests_refused > 100);
         assert_eq!(numbers.requests_in_flight, 0);
         assert_eq!(numbers.callers_waiting, 0);
-        broker.stop();
     });
 }
 
@@ -76,12 +77,24 @@ fn callers_hear_when_nothing_will_come() {
         client(async {
             let nowhere = ask(&submitter, 9, create()).await;
             assert_eq!(nowhere, Err(SubmitError::NoSuchPartition));
+            deploy(&submitter).await;
+            // Nobody completes the job, so the result is waited for in vain.
+            let mut awaiting = create();
+            awaiting.intent = of::ProcessInstanceCreation::CreateWithAwaitingResult.into();
             let none = submitter
-                .submit(PartitionId(1), create(), Duration::ZERO)
+                .submit(PartitionId(1), awaiting.clone(), Duration::from_millis(50))
                 .await;
             assert_eq!(none, Err(SubmitError::Timeout));
+            // One that still waits when the broker stops cannot know what becomes of it.
+            let waiting = ask(&submitter, 1, awaiting);
+            let (lost, ()) = futures::join!(waiting, async {
+                while submitter.metrics().partitions[0].callers_waiting < 2 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                broker.stop();
+            });
+            assert_eq!(lost, Err(SubmitError::UnknownOutcome));
         });
-        broker.stop();
         let gone = client(ask(&submitter, 1, create()));
         assert!(matches!(gone, Err(SubmitError::Unavailable { .. })));
     });

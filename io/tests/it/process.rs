@@ -18,6 +18,7 @@ fn a_process_runs_from_creation_to_completion() {
             run_one(&submitter, 1).await;
             assert!(poll(&submitter, 1, 10).await.is_empty());
         });
+        broker.stop();
         let metrics = submitter.metrics();
         let numbers = &metrics.partitions[0];
         assert!(numbers.commands_processed >= 5);
@@ -25,7 +26,6 @@ fn a_process_runs_from_creation_to_completion() {
         assert_eq!(numbers.responses_sent, 5);
         assert_eq!(numbers.requests_in_flight, 0);
         assert_eq!(numbers.commit.count(), numbers.entries_proposed);
-        broker.stop();
     });
 }
 
@@ -66,6 +66,7 @@ fn thousands_of_commands_are_pipelined_and_grouped() {
     on_both_drivers(|options| {
         let mut options = options();
         options.request_limit.initial = 1000;
+        options.request_limit.expected = crate::world::PATIENCE;
         let broker = Broker::start(options).unwrap();
         let submitter = broker.submitter();
         client(async {

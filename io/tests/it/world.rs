@@ -15,8 +15,8 @@ use ringflow_core::record::{Blob, Text, Value};
 use ringflow_io::{Broker, BrokerOptions, DriverChoice, SubmitError, Submitter};
 use tempfile::TempDir;
 
-pub const PATIENCE: Duration = Duration::from_secs(30);
-pub const TENANT: &str = "<default>";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const TENANT: &str = "<default>";
 
 const ONE_TASK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -34,7 +34,7 @@ const ONE_TASK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </definitions>"#;
 
 /// Options of a small broker in `data` on `driver`.
-pub fn options(data: &TempDir, driver: DriverChoice) -> BrokerOptions {
+pub(crate) fn options(data: &TempDir, driver: DriverChoice) -> BrokerOptions {
     let mut options = BrokerOptions::new(data.path().join("data"));
     options.driver = driver;
     options.disk_reserve_bytes = 0;
@@ -44,7 +44,7 @@ pub fn options(data: &TempDir, driver: DriverChoice) -> BrokerOptions {
 }
 
 /// Runs `test` on every driver this host has, each in a directory of its own.
-pub fn on_both_drivers(test: impl Fn(&dyn Fn() -> BrokerOptions)) {
+pub(crate) fn on_both_drivers(test: impl Fn(&dyn Fn() -> BrokerOptions)) {
     for driver in [DriverChoice::Plain, DriverChoice::Uring] {
         let data = TempDir::new().unwrap();
         if driver == DriverChoice::Uring && !host_has_uring(&data) {
@@ -63,7 +63,7 @@ fn host_has_uring(data: &TempDir) -> bool {
 }
 
 /// Runs a client.
-pub fn client<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn client<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -72,21 +72,26 @@ pub fn client<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Submits and expects acceptance.
-pub async fn submit(to: &Submitter, partition: u16, command: Command) -> Response {
+pub(crate) async fn submit(to: &Submitter, partition: u16, command: Command) -> Response {
     let response = ask(to, partition, command).await.unwrap();
     assert_eq!(response.rejection, None);
     response
 }
 
-pub async fn ask(
+pub(crate) async fn ask(
     to: &Submitter,
     partition: u16,
     command: Command,
 ) -> Result<Response, SubmitError> {
-    to.submit(PartitionId(partition), command, PATIENCE).await
+    let intent = command.intent;
+    let answer = to.submit(PartitionId(partition), command, PATIENCE).await;
+    if answer == Err(SubmitError::Timeout) {
+        println!("no answer to {intent:?}: {:#?}", to.metrics());
+    }
+    answer
 }
 
-pub async fn deploy(to: &Submitter) -> Response {
+pub(crate) async fn deploy(to: &Submitter) -> Response {
     let resource = DeploymentResource {
         resource: Blob::from(ONE_TASK.as_bytes().to_vec()),
         resource_name: Text::from("one-task.bpmn"),
@@ -99,7 +104,7 @@ pub async fn deploy(to: &Submitter) -> Response {
     submit(to, 1, command).await
 }
 
-pub fn create() -> Command {
+pub(crate) fn create() -> Command {
     let creation = ProcessInstanceCreationRecord {
         bpmn_process_id: Text::from("one-task"),
         ..ProcessInstanceCreationRecord::default()
@@ -107,7 +112,7 @@ pub fn create() -> Command {
     Command::internal(Key::NONE, of::ProcessInstanceCreation::Create, creation)
 }
 
-pub fn activate(max_jobs: i32) -> Command {
+pub(crate) fn activate(max_jobs: i32) -> Command {
     let batch = JobBatchRecord {
         job_type: Text::from("work"),
         worker: Text::from("poller"),
@@ -119,21 +124,21 @@ pub fn activate(max_jobs: i32) -> Command {
     Command::internal(Key::NONE, of::JobBatch::Activate, batch)
 }
 
-pub fn complete(job: Key) -> Command {
+pub(crate) fn complete(job: Key) -> Command {
     Command::internal(job, of::Job::Complete, JobRecord::default())
 }
 
 /// Keys of the jobs a poll got.
-pub async fn poll(to: &Submitter, partition: u16, max_jobs: i32) -> Vec<Key> {
+pub(crate) async fn poll(to: &Submitter, partition: u16, max_jobs: i32) -> Vec<Key> {
     let response = submit(to, partition, activate(max_jobs)).await;
-    match &response.value {
-        Value::JobBatch(batch) => batch.job_keys.clone(),
-        other => panic!("a poll was answered with {other:?}"),
-    }
+    let Value::JobBatch(batch) = &response.value else {
+        panic!("a poll was answered with {:?}", response.value);
+    };
+    batch.job_keys.clone()
 }
 
 /// Takes one process instance from creation to its end.
-pub async fn run_one(to: &Submitter, partition: u16) {
+pub(crate) async fn run_one(to: &Submitter, partition: u16) {
     submit(to, partition, create()).await;
     let jobs = poll(to, partition, 1).await;
     assert_eq!(jobs.len(), 1);
