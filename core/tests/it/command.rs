@@ -210,3 +210,120 @@ fn a_leader_that_recovers_goes_on_where_the_last_one_was() {
     h.complete("work", "");
     h.assert_clean();
 }
+
+/// A process with `count` parallel service tasks.
+fn wide(count: usize) -> String {
+    let tasks = (0..count).map(|n| {
+        let id = format!("t{n}");
+        service_task(&id, "work") + &flow(&format!("f{n}"), "start", &id)
+    });
+    bpmn(
+        "wide",
+        &(r#"<bpmn:startEvent id="start"/>"#.to_owned() + &tasks.collect::<String>()),
+    )
+}
+
+#[test]
+fn a_step_stops_at_its_command_limit_and_goes_on_later() {
+    let mut h = EngineHarness::new();
+    h.deploy(&wide(250));
+    let instance = h.create("wide", "");
+    assert!(h.engine.next_due().is_some_and(|time| time <= h.now));
+    h.run_due();
+    assert_eq!(h.engine.next_due(), None);
+    let mut taken = 0;
+    loop {
+        let jobs = h.activate("work");
+        if jobs.is_empty() {
+            break;
+        }
+        taken += jobs.len();
+    }
+    assert_eq!(taken, 250);
+    h.cancel(instance).unwrap();
+    h.run_due();
+    h.assert_clean();
+}
+
+#[test]
+fn a_continuation_survives_the_leader() {
+    let mut h = EngineHarness::new();
+    h.deploy(&wide(250));
+    let instance = h.create("wide", "");
+    h.restart(EngineConfig::default());
+    h.run_due();
+    h.restart(EngineConfig::default());
+    assert_eq!(h.activate("work").len(), 100);
+    h.cancel(instance).unwrap();
+    h.restart(EngineConfig::default());
+    h.run_due();
+    h.assert_clean();
+}
+
+#[test]
+fn a_step_that_is_too_large_is_cut_shorter() {
+    let config = EngineConfig {
+        max_batch_bytes: 40_000,
+        ..EngineConfig::default()
+    };
+    let mut h = EngineHarness::with_config(config);
+    h.deploy(&wide(60));
+    let large = format!(r#"{{"large":"{}"}}"#, "x".repeat(15_000));
+    let instance = h.create("wide", &large);
+    h.run_due();
+    // Three jobs with the variable do not fit, two do.
+    let jobs = h.activate("work");
+    assert!((1..3).contains(&jobs.len()), "{}", jobs.len());
+    h.cancel(instance).unwrap();
+    h.run_due();
+    h.assert_clean();
+}
+
+#[test]
+fn a_command_that_never_fits_is_refused() {
+    let config = EngineConfig {
+        max_batch_bytes: 40_000,
+        ..EngineConfig::default()
+    };
+    let mut h = EngineHarness::with_config(config);
+    h.deploy(&one_task());
+    let before = h.engine.state().rows().unwrap().len();
+    let record = ringflow_core::record::value::ProcessInstanceCreationRecord {
+        bpmn_process_id: "process".into(),
+        variables: document(&format!(r#"{{"large":"{}"}}"#, "x".repeat(30_000))),
+        ..Default::default()
+    };
+    let refused = h.try_create(record).unwrap_err();
+    assert_eq!(
+        refused.kind,
+        ringflow_core::record::RejectionType::ExceededBatchRecordSize
+    );
+    assert_eq!(h.engine.state().rows().unwrap().len(), before);
+}
+
+#[test]
+fn a_fault_is_contained_and_bans_the_instance() {
+    let (mut h, instance) = started();
+    // An internal command for an element that the model does not have.
+    let record = ringflow_core::record::value::ProcessInstanceRecord {
+        process_instance_key: instance,
+        process_definition_key: Key(99),
+        ..Default::default()
+    };
+    let records = h.process(ringflow_core::engine::input::Command::internal(
+        Key(1),
+        of::ProcessInstance::CompleteElement,
+        record.clone(),
+    ));
+    assert_eq!(records.len(), 3);
+    assert_eq!(records[1].intent, Intent::Error(of::Error::Created));
+    assert_eq!(records[2].record_type, RecordType::CommandRejection);
+    let dropped = h.process(ringflow_core::engine::input::Command::internal(
+        Key(1),
+        of::ProcessInstance::CompleteElement,
+        record,
+    ));
+    assert!(dropped.is_empty());
+    // Others go on.
+    h.create("process", "");
+}

@@ -281,6 +281,23 @@ impl EngineHarness {
             .expect("completes");
     }
 
+    /// Completes the last job handed out for a type.
+    pub(crate) fn complete_key(&mut self, job_type: &str) {
+        let key = self
+            .log
+            .iter()
+            .rev()
+            .find_map(|record| match &record.value {
+                Value::JobBatch(batch) if batch.job_type == job_type => {
+                    batch.job_keys.last().copied()
+                }
+                _ => None,
+            });
+        let key = key.expect("a job was handed out");
+        self.job(key, of::Job::Complete, JobRecord::default())
+            .expect("completes");
+    }
+
     pub(crate) fn cancel(&mut self, instance: Key) -> Answer {
         let record = ProcessInstanceRecord::default();
         self.answered(Command::internal(
