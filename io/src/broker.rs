@@ -93,8 +93,8 @@ impl Broker {
         let shared = Arc::new(Shared::new(options, table, helper));
         let placement = place(&shared);
         let (pulse, wakers) = mpsc::channel();
-        let pacemaker = Pacemaker::start(Arc::clone(&shared), placement.clone(), wakers)
-            .map_err(no_thread)?;
+        let pacemaker =
+            Pacemaker::start(Arc::clone(&shared), placement.clone(), wakers).map_err(no_thread)?;
         let (ready, readiness) = mpsc::channel();
         let mut broker = Self {
             shared: Arc::clone(&shared),
@@ -125,8 +125,7 @@ impl Broker {
                 ready: ready.clone(),
                 pulse: pulse.clone(),
             };
-            let thread = shard::start(plan)
-                .map_err(no_thread)?;
+            let thread = shard::start(plan).map_err(no_thread)?;
             broker.shards.push(thread);
         }
         broker.data = Some(data);

@@ -236,10 +236,7 @@ impl FeedReader {
 
     /// Reads some of what is missing from the log, up to entry `upto`.
     fn catch_up(&mut self, upto: u64) -> Result<(), FeedError> {
-        let log = self
-            .log
-            .as_mut()
-            .ok_or(ringflow_storage::Error::Closed)?;
+        let log = self.log.as_mut().ok_or(ringflow_storage::Error::Closed)?;
         let mut from = match self.index {
             Some(index) => index + 1,
             None => {
@@ -259,11 +256,10 @@ impl FeedReader {
                 let Some(bytes) = payload::batch(&entry.payload) else {
                     continue;
                 };
-                let (base, records) =
-                    batch::decode(bytes).map_err(|error| FeedError::Entry {
-                        index: entry.index,
-                        what: error.to_string(),
-                    })?;
+                let (base, records) = batch::decode(bytes).map_err(|error| FeedError::Entry {
+                    index: entry.index,
+                    what: error.to_string(),
+                })?;
                 let last = Position(base.0 + records.len() as u64);
                 if last <= after {
                     continue;

@@ -19,8 +19,9 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use openraft::ServerState;
-use openraft::async_runtime::WatchReceiver;
+use openraft::async_runtime::{Watch, WatchReceiver};
+use openraft::{RaftMetrics, ServerState};
+use openraft_rt_tokio::TokioWatch;
 use ringflow_core::ids::PartitionId;
 use ringflow_core::state::store::{RowChange, WriteSet};
 use ringflow_storage::PartitionDir;
@@ -32,7 +33,7 @@ use crate::partition::compact::Compaction;
 use crate::partition::persist::Persisting;
 use crate::partition::process::{Broken, Core};
 use crate::raft::log_store::LogStore;
-use crate::raft::{Answer, EntryId, Handle, StoredMembership, log_index};
+use crate::raft::{Answer, EntryId, Group, Handle, StoredMembership, log_index};
 use crate::shard::mailbox::{Mailbox, StopMode};
 use crate::submit::Shared;
 use crate::topology::{Health, Role};
@@ -40,6 +41,7 @@ use crate::topology::{Health, Role};
 pub(crate) mod compact;
 pub(crate) mod persist;
 pub(crate) mod process;
+mod propose;
 pub(crate) mod push;
 pub(crate) mod recover;
 pub(crate) mod respond;
@@ -80,10 +82,10 @@ impl Partition {
 
     /// Applies the record batch in the payload of a committed entry.
     pub(crate) fn apply_batch(&self, id: &EntryId, bytes: &[u8]) -> Result<(), Broken> {
-        let applied =
-            self.core
-                .borrow_mut()
-                .apply(log_index(id.index), id.leader_id.term, bytes);
+        let applied = self
+            .core
+            .borrow_mut()
+            .apply(log_index(id.index), id.leader_id.term, bytes);
         self.wake();
         applied
     }
@@ -134,7 +136,8 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
     let mut turn = Turn {
         partition: &partition,
         raft: &raft,
-        disk_checked: Instant::now() - IDLE_TICK,
+        metrics: raft.metrics(),
+        disk_checked: None,
     };
     let ended = turn.turns().await;
     if let Err(broken) = &ended {
@@ -171,7 +174,8 @@ async fn finish(partition: &Rc<Partition>, raft: &Handle) -> Result<(), Broken> 
 struct Turn<'p> {
     partition: &'p Rc<Partition>,
     raft: &'p Handle,
-    disk_checked: Instant,
+    metrics: <TokioWatch as Watch>::Receiver<RaftMetrics<Group>>,
+    disk_checked: Option<Instant>,
 }
 
 impl Turn<'_> {
@@ -198,7 +202,7 @@ impl Turn<'_> {
             let proposed = self.iterate().await?;
             persist::tick(partition);
             compact::tick(partition, self.raft);
-            if proposed {
+            if proposed || self.is_ready() {
                 driver::yield_now().await;
             } else {
                 self.wait().await;
@@ -229,16 +233,18 @@ impl Turn<'_> {
             return Ok(false);
         };
         let refused = Rc::clone(partition);
-        let answer = Answer(Box::new(move |result: openraft::raft::ClientWriteResult<_>| {
-            if let Err(error) = result {
-                tracing::warn!(partition = %refused.id(), %error, "a proposal was refused");
-                let stepped_down = refused.core.borrow_mut().step_down();
-                if let Err(broken) = stepped_down {
-                    refused.fail(&broken);
+        let answer = Answer(Box::new(
+            move |result: openraft::raft::ClientWriteResult<_>| {
+                if let Err(error) = result {
+                    tracing::warn!(partition = %refused.id(), %error, "a proposal was refused");
+                    let stepped_down = refused.core.borrow_mut().step_down();
+                    if let Err(broken) = stepped_down {
+                        refused.fail(&broken);
+                    }
+                    refused.wake();
                 }
-                refused.wake();
-            }
-        }));
+            },
+        ));
         self.raft
             .client_write_ff(proposal, Some(answer))
             .await
@@ -249,8 +255,7 @@ impl Turn<'_> {
     /// Takes over or gives up leadership as the group says.
     fn follow_role(&mut self) -> Result<(), Broken> {
         let partition = self.partition;
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
+        let metrics = self.metrics.borrow_watched();
         if let Err(fatal) = &metrics.running_state {
             return Err(Broken(format!("the group has ended: {fatal}")));
         }
@@ -286,10 +291,10 @@ impl Turn<'_> {
 
     /// Refuses client commands while the disk is nearly full or the export is too far behind.
     fn check_intake(&mut self) {
-        if self.disk_checked.elapsed() < IDLE_TICK {
+        if self.disk_checked.is_some_and(|at| at.elapsed() < IDLE_TICK) {
             return;
         }
-        self.disk_checked = Instant::now();
+        self.disk_checked = Some(Instant::now());
         let partition = self.partition;
         let options = &partition.shared.options;
         let free = ringflow_storage::watermark::DiskSpace::of(partition.dir.path());
@@ -318,6 +323,20 @@ impl Turn<'_> {
         budget.close(close);
     }
 
+    /// True if another turn would find something to do.
+    fn is_ready(&self) -> bool {
+        let partition = self.partition;
+        let mailbox = &partition.mailbox;
+        let stopping = match mailbox.stop_mode() {
+            StopMode::Run => false,
+            StopMode::Drain => !self.has_work(),
+            StopMode::Kill => true,
+        };
+        let commands = mailbox.has_commands()
+            && (partition.can_process() || !partition.core.borrow().is_leading());
+        partition.woken.get() || stopping || commands || mailbox.has_control()
+    }
+
     /// Sleeps until a lane, a commit, a role change or a time needs the loop.
     async fn wait(&mut self) {
         let partition = self.partition;
@@ -327,13 +346,7 @@ impl Turn<'_> {
         let for_at_most = self.longest_sleep();
         std::future::poll_fn(|cx| {
             mailbox.register(cx.waker());
-            let stopping = mailbox.stop_mode() != StopMode::Run && !self.has_work();
-            let work = mailbox.has_control()
-                || stopping
-                || mailbox.stop_mode() == StopMode::Kill
-                || (mailbox.has_commands()
-                    && (partition.can_process() || !partition.core.borrow().is_leading()));
-            if work || partition.woken.get() {
+            if self.is_ready() {
                 return Poll::Ready(());
             }
             mailbox.outstanding.store(outstanding, Ordering::Relaxed);

@@ -136,5 +136,9 @@ pub(crate) fn config(partition: u16) -> Arc<Config> {
         enable_pre_vote: Some(true),
         ..Config::default()
     };
-    Arc::new(config.validate().expect("the constants of this file are valid"))
+    Arc::new(
+        config
+            .validate()
+            .expect("the constants of this file are valid"),
+    )
 }

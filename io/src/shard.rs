@@ -92,7 +92,11 @@ async fn main(plan: ShardPlan) {
     for (mailbox, _) in &plan.partitions {
         while !mailbox.status.serves() && mailbox.stop_mode() == StopMode::Run {
             if mailbox.status.health() == crate::topology::Health::Dead {
-                fail_start(&plan, mailbox.partition, "it failed while starting".to_owned());
+                fail_start(
+                    &plan,
+                    mailbox.partition,
+                    "it failed while starting".to_owned(),
+                );
                 break;
             }
             driver::sleep(START_POLL).await;

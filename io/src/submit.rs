@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+pub use ringflow_core::engine::StreamSpec;
 use ringflow_core::engine::effect::{Response, StreamId};
 use ringflow_core::engine::input::{Command, RequestId};
-pub use ringflow_core::engine::StreamSpec;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
@@ -64,11 +64,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(
-        options: BrokerOptions,
-        partitions: PartitionTable,
-        helper: Helper,
-    ) -> Self {
+    pub(crate) fn new(options: BrokerOptions, partitions: PartitionTable, helper: Helper) -> Self {
         let (available, _) = broadcast::channel(options.limits.available_buffer);
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),

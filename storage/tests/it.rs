@@ -4,6 +4,7 @@
 //! the rest drives each part through its public surface.
 
 mod it {
+    mod crash;
     mod log;
     mod state;
 }

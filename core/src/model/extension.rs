@@ -16,6 +16,8 @@
 //! | priorityDefinition (user task), jobPriorityDefinition (jobs) | priority |
 //! | properties > property | name, value |
 
+use rustc_hash::FxHashSet;
+
 use super::expression::{Expr, is_feel};
 use super::parse::{Xml, extension, flag, is_extension, parts};
 use super::{
@@ -29,6 +31,8 @@ use crate::record::Text;
 const USER_TASK_JOB_TYPE: &str = "io.camunda.zeebe:userTask";
 /// Header that carries the form key of such a task.
 const USER_TASK_FORM_KEY_HEADER: &str = "io.camunda.zeebe:formKey";
+/// Most headers that the listeners of one element repeat from it, all together.
+const MAX_LISTENER_HEADERS: usize = 100_000;
 /// Retries where the model gives none.
 pub(super) const DEFAULT_RETRIES: &str = "3";
 
@@ -47,7 +51,8 @@ fn attribute(node: Xml<'_>, name: &str) -> Result<Expr, Refused> {
 
 /// An attribute that may be absent; blank counts as absent.
 fn optional<'a>(node: Xml<'a>, name: &str) -> Option<&'a str> {
-    node.attribute(name).filter(|value| !value.trim().is_empty())
+    node.attribute(name)
+        .filter(|value| !value.trim().is_empty())
 }
 
 fn text(node: Xml<'_>, name: &str) -> Text {
@@ -73,7 +78,9 @@ fn headers(node: Option<Xml<'_>>) -> Vec<(Text, Text)> {
 
 /// The job an element with a task definition asks for; none without one.
 pub(super) fn job(element: Xml<'_>) -> Result<Option<Box<Job>>, Refused> {
-    let Some(definition) = extension(element, "taskDefinition") else { return Ok(None) };
+    let Some(definition) = extension(element, "taskDefinition") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(Job {
         job_type: attribute(definition, "type")?,
         retries: expr(definition.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
@@ -112,35 +119,79 @@ pub(super) type Mappings = (Box<[InputMapping]>, Box<[OutputMapping]>);
 
 /// The mappings of an element, each kind in document order.
 pub(super) fn mappings(element: Xml<'_>) -> Result<Mappings, Refused> {
-    let Some(mapping) = extension(element, "ioMapping") else { return Ok(Mappings::default()) };
+    let Some(mapping) = extension(element, "ioMapping") else {
+        return Ok(Mappings::default());
+    };
     let path = |node: Xml<'_>| -> Box<[Text]> {
-        node.attribute("target").unwrap_or("").split('.').map(Text::from).collect()
+        node.attribute("target")
+            .unwrap_or("")
+            .split('.')
+            .map(Text::from)
+            .collect()
     };
     let inputs = parts(mapping, "input").map(|node| {
         let source = literal(node.attribute("source").unwrap_or(""))?;
-        Ok(InputMapping { source, target: path(node) })
+        Ok(InputMapping {
+            source,
+            target: path(node),
+        })
     });
-    let outputs = parts(mapping, "output")
-        .map(|node| Ok(OutputMapping { source: attribute(node, "source")?, target: path(node) }));
-    Ok((inputs.collect::<Result<_, Refused>>()?, outputs.collect::<Result<_, Refused>>()?))
+    let outputs = parts(mapping, "output").map(|node| {
+        Ok(OutputMapping {
+            source: attribute(node, "source")?,
+            target: path(node),
+        })
+    });
+    Ok((
+        inputs.collect::<Result<_, Refused>>()?,
+        outputs.collect::<Result<_, Refused>>()?,
+    ))
 }
 
-fn listener(node: Xml<'_>) -> Result<Listener, Refused> {
+/// The listeners of an element, if what they repeat of its headers is within the limit.
+fn listeners<'a>(
+    element: Xml<'a>,
+    list: &'static str,
+    part: &'static str,
+) -> Result<Vec<Xml<'a>>, Refused> {
+    let found: Vec<Xml<'a>> = extension(element, list)
+        .into_iter()
+        .flat_map(|listeners| parts(listeners, part))
+        .collect();
+    let headers = extension(element, "taskHeaders").map_or(0, |h| parts(h, "header").count());
+    if found.len() * headers > MAX_LISTENER_HEADERS {
+        return Err(Refused::Invalid(format!(
+            "The listeners of element '{}' would have more than {MAX_LISTENER_HEADERS} headers",
+            element.attribute("id").unwrap_or("")
+        )));
+    }
+    Ok(found)
+}
+
+/// A listener: its headers are those of the element, its own in front where keys are equal.
+fn listener(element: Xml<'_>, node: Xml<'_>) -> Result<Listener, Refused> {
+    let own = headers(
+        node.children()
+            .find(|part| is_extension(*part, "taskHeaders")),
+    );
+    let mut headers = headers(extension(element, "taskHeaders"));
+    let replaced: FxHashSet<&Text> = own.iter().map(|(key, _)| key).collect();
+    headers.retain(|(key, _)| !replaced.contains(key));
+    headers.extend(own);
     Ok(Listener {
         job_type: attribute(node, "type")?,
         retries: expr(node.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
-        headers: headers(node.children().find(|part| is_extension(*part, "taskHeaders"))).into(),
+        headers: headers.into(),
     })
 }
 
 /// The execution listeners of an element.
 pub(super) fn execution_listeners(element: Xml<'_>) -> Result<ExecutionListeners, Refused> {
+    let all = listeners(element, "executionListeners", "executionListener")?;
     let of = |event: &str| {
-        extension(element, "executionListeners")
-            .into_iter()
-            .flat_map(|listeners| parts(listeners, "executionListener"))
+        all.iter()
             .filter(|node| node.attribute("eventType") == Some(event))
-            .map(listener)
+            .map(|node| listener(element, *node))
             .collect::<Result<Box<[_]>, _>>()
     };
     Ok(ExecutionListeners {
@@ -164,11 +215,15 @@ pub(super) fn task_listener_event(name: &str) -> Option<TaskListenerEvent> {
 }
 
 fn task_listeners(element: Xml<'_>) -> Result<Box<[TaskListener]>, Refused> {
-    extension(element, "taskListeners")
+    listeners(element, "taskListeners", "taskListener")?
         .into_iter()
-        .flat_map(|listeners| parts(listeners, "taskListener"))
         .filter_map(|node| Some((task_listener_event(node.attribute("eventType")?)?, node)))
-        .map(|(event, node)| Ok(TaskListener { event, listener: listener(node)? }))
+        .map(|(event, node)| {
+            Ok(TaskListener {
+                event,
+                listener: listener(element, node)?,
+            })
+        })
         .collect()
 }
 
@@ -181,15 +236,29 @@ pub(super) fn is_managed(user_task: Xml<'_>) -> bool {
 pub(super) fn user_task(element: Xml<'_>) -> Result<UserTask, Refused> {
     let assignment = extension(element, "assignmentDefinition");
     let schedule = extension(element, "taskSchedule");
-    let given = |node: Option<Xml<'_>>, name| node.and_then(|node| optional(node, name).map(str::to_owned));
+    let given =
+        |node: Option<Xml<'_>>, name| node.and_then(|node| optional(node, name).map(str::to_owned));
     let form = extension(element, "formDefinition");
     Ok(UserTask {
-        assignee: given(assignment, "assignee").map(|text| literal(&text)).transpose()?,
-        candidate_groups: given(assignment, "candidateGroups").map(|t| list(&t)).transpose()?,
-        candidate_users: given(assignment, "candidateUsers").map(|t| list(&t)).transpose()?,
-        due_date: given(schedule, "dueDate").map(|text| literal(&text)).transpose()?,
-        follow_up_date: given(schedule, "followUpDate").map(|text| literal(&text)).transpose()?,
-        form: form.map(|form| user_task_form(element, form)).transpose()?.flatten(),
+        assignee: given(assignment, "assignee")
+            .map(|text| literal(&text))
+            .transpose()?,
+        candidate_groups: given(assignment, "candidateGroups")
+            .map(|t| list(&t))
+            .transpose()?,
+        candidate_users: given(assignment, "candidateUsers")
+            .map(|t| list(&t))
+            .transpose()?,
+        due_date: given(schedule, "dueDate")
+            .map(|text| literal(&text))
+            .transpose()?,
+        follow_up_date: given(schedule, "followUpDate")
+            .map(|text| literal(&text))
+            .transpose()?,
+        form: form
+            .map(|form| user_task_form(element, form))
+            .transpose()?
+            .flatten(),
         priority: expr(
             given(extension(element, "priorityDefinition"), "priority")
                 .as_deref()
@@ -202,10 +271,15 @@ pub(super) fn user_task(element: Xml<'_>) -> Result<UserTask, Refused> {
 
 fn user_task_form(element: Xml<'_>, form: Xml<'_>) -> Result<Option<Form>, Refused> {
     if let Some(form_id) = optional(form, "formId") {
-        return Ok(Some(Form::Linked { form_id: expr(form_id)?, binding: binding(form) }));
+        return Ok(Some(Form::Linked {
+            form_id: expr(form_id)?,
+            binding: binding(form),
+        }));
     }
     if is_managed(element) {
-        let reference = optional(form, "externalReference").map(literal).transpose()?;
+        let reference = optional(form, "externalReference")
+            .map(literal)
+            .transpose()?;
         return Ok(reference.map(Form::External));
     }
     Ok(optional(form, "formKey").map(|key| Form::Key(key.into())))
@@ -249,7 +323,9 @@ fn list(source: &str) -> Result<Expr, Refused> {
 
 /// The script the engine evaluates.
 pub(super) fn script(element: Xml<'_>) -> Result<Option<Box<Script>>, Refused> {
-    let Some(script) = extension(element, "script") else { return Ok(None) };
+    let Some(script) = extension(element, "script") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(Script {
         expression: attribute(script, "expression")?,
         result_variable: text(script, "resultVariable"),
@@ -258,7 +334,9 @@ pub(super) fn script(element: Xml<'_>) -> Result<Option<Box<Script>>, Refused> {
 
 /// The decision a business rule task calls.
 pub(super) fn called_decision(element: Xml<'_>) -> Result<Option<Box<CalledDecision>>, Refused> {
-    let Some(called) = extension(element, "calledDecision") else { return Ok(None) };
+    let Some(called) = extension(element, "calledDecision") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(CalledDecision {
         decision_id: attribute(called, "decisionId")?,
         binding: binding(called),
@@ -271,7 +349,9 @@ pub(super) fn called_element(
     element: Xml<'_>,
     index: u32,
 ) -> Result<Option<Box<CalledElement>>, Refused> {
-    let Some(called) = extension(element, "calledElement") else { return Ok(None) };
+    let Some(called) = extension(element, "calledElement") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(CalledElement {
         process_id: attribute(called, "processId")?,
         binding: binding(called),

@@ -1,8 +1,8 @@
 //! Snapshots, and how much of the log may go: never past min(snapshot, exported).
 //!
-//! A snapshot is a checkpoint of the state store, taken by a helper thread while the shard goes on;
-//! only writing committed state to the store pauses meanwhile. When it is complete openraft hears of
-//! it, older ones are deleted and the log is purged. A snapshot that fails is logged and tried again
+//! A snapshot is a checkpoint of what the state store has written, taken on a thread of its own while
+//! the shard goes on. When it is complete openraft hears of it, older ones are deleted and the log is
+//! purged. A snapshot that fails is logged and tried again
 //! at the next interval: it costs log space, nothing else.
 
 use std::cell::{Cell, RefCell};
@@ -83,15 +83,15 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
     let newest_index = partition
         .compaction
         .newest()
-        .map_or(0, |snapshot| snapshot.applied.index);
+        .map_or(0, |snapshot| snapshot.applied().index);
     if partition.core.borrow().applied().index > newest_index {
         match take(partition).await {
             Ok(taken) => {
                 let metrics = &partition.mailbox.metrics;
                 metrics.snapshots_taken.add(1);
-                metrics.snapshot_index.set(taken.applied.index);
+                metrics.snapshot_index.set(taken.applied().index);
                 metrics.snapshot.record(started.elapsed());
-                let covered = entry_id(taken.applied.index, taken.applied.term);
+                let covered = entry_id(taken.applied().index, taken.applied().term);
                 let deleted = snapshot::delete_old(&partition.dir.snapshots(), &taken);
                 if let Err(error) = deleted {
                     tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
@@ -132,7 +132,6 @@ async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
     persist::all(partition)
         .await
         .map_err(|broken| broken.to_string())?;
-    partition.persisting.hold(true);
     let (done, taken) = oneshot::channel();
     let on_taken = Box::new(move |result| {
         // The receiver is gone only if the shard has ended.
@@ -143,18 +142,16 @@ async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
         Ok(()) => taken.await,
         Err(error) => Ok(Err(error)),
     };
-    partition.persisting.hold(false);
-    partition.wake();
     match taken {
         Ok(Ok(taken)) => Ok(taken),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("the helper thread has ended".to_owned()),
+        Err(_) => Err("the snapshot thread has ended".to_owned()),
     }
 }
 
 async fn purge(partition: &Rc<Partition>, raft: &Handle) {
     let compaction = &partition.compaction;
-    let Some(covered) = compaction.newest().map(|snapshot| snapshot.applied) else {
+    let Some(covered) = compaction.newest().map(|snapshot| snapshot.applied()) else {
         return;
     };
     let mut upto = covered.index;

@@ -2,9 +2,8 @@
 //!
 //! Every committed change is readable at once; the store writes what has gathered when it is old or
 //! large enough, as one batch with its position. The helper thread does the writing; at most one
-//! write per partition is under way. While a checkpoint is taken nothing is written. A store that
-//! does not keep up closes the intake of client commands until it does; one that fails ends the
-//! partition.
+//! write per partition is under way. A store that does not keep up closes the intake of client
+//! commands until it does; one that fails ends the partition.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -26,16 +25,10 @@ const RETRY: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(crate) struct Persisting {
     running: Cell<bool>,
-    held: Cell<bool>,
     stalled: Cell<bool>,
 }
 
 impl Persisting {
-    /// Lets no write begin, or again lets them.
-    pub(crate) fn hold(&self, held: bool) {
-        self.held.set(held);
-    }
-
     /// True while the store does not keep up.
     pub(crate) fn is_stalled(&self) -> bool {
         self.stalled.get()
@@ -43,7 +36,7 @@ impl Persisting {
 
     /// True if a write may begin.
     pub(crate) fn is_free(&self) -> bool {
-        !self.running.get() && !self.held.get()
+        !self.running.get()
     }
 }
 

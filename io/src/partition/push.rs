@@ -96,7 +96,7 @@ mod tests {
         let (sender, jobs) = mpsc::channel(1);
         let mut streams = OpenStreams::default();
         streams.open(StreamId(1), spec, sender);
-        let mut push = |streams: &mut OpenStreams| streams.push(StreamId(1), Key(1), job.clone());
+        let push = |streams: &mut OpenStreams| streams.push(StreamId(1), Key(1), job.clone());
         assert_eq!(push(&mut streams), Pushed::Delivered);
         assert_eq!(push(&mut streams), Pushed::Full);
         drop(jobs);

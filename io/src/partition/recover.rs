@@ -114,14 +114,16 @@ fn open_state(
     newest: Option<&Snapshot>,
     purged: u64,
 ) -> Result<StateStore, String> {
-    let wanted = newest.map_or(0, |snapshot| snapshot.applied.index).max(purged);
+    let wanted = newest
+        .map_or(0, |snapshot| snapshot.applied().index)
+        .max(purged);
     let store = StateStore::open(&dir.state(), memory).map_err(|error| error.to_string())?;
     let stands = store.applied().index;
     if stands >= wanted {
         return Ok(store);
     }
     drop(store);
-    let Some(snapshot) = newest.filter(|snapshot| snapshot.applied.index >= purged) else {
+    let Some(snapshot) = newest.filter(|snapshot| snapshot.applied().index >= purged) else {
         return Err(format!(
             "the state was built up to log entry {stands}, the log begins after {purged}, \
              and no snapshot covers the gap"
@@ -129,7 +131,7 @@ fn open_state(
     };
     tracing::warn!(
         stands,
-        snapshot = snapshot.applied.index,
+        snapshot = snapshot.applied().index,
         "the state is older than the newest snapshot, which takes its place"
     );
     snapshot::restore(snapshot, &dir.state()).map_err(|error| error.to_string())?;

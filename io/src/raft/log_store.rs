@@ -172,17 +172,20 @@ impl RaftLogReader<Group> for LogStore {
     ) -> impl Stream<Item = Result<Entry, io::Error>> {
         let (from, end) = log_range(&range);
         let state = (self.clone(), from, VecDeque::new());
-        Box::pin(stream::unfold(state, move |(log, from, mut ready)| async move {
-            if ready.is_empty() {
-                match log.read(from, end, READ_BYTES) {
-                    Ok(entries) => ready.extend(entries),
-                    Err(error) => return Some((Err(error), (log, end, ready))),
+        Box::pin(stream::unfold(
+            state,
+            move |(log, from, mut ready)| async move {
+                if ready.is_empty() {
+                    match log.read(from, end, READ_BYTES) {
+                        Ok(entries) => ready.extend(entries),
+                        Err(error) => return Some((Err(error), (log, end, ready))),
+                    }
                 }
-            }
-            let entry: Entry = ready.pop_front()?;
-            let next = log_index(entry.log_id.index) + 1;
-            Some((Ok(entry), (log, next, ready)))
-        }))
+                let entry: Entry = ready.pop_front()?;
+                let next = log_index(entry.log_id.index) + 1;
+                Some((Ok(entry), (log, next, ready)))
+            },
+        ))
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {

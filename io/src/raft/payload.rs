@@ -103,7 +103,8 @@ pub(crate) fn take_membership(bytes: &[u8]) -> Result<Membership, String> {
     if !rest.is_empty() {
         return Err("bytes after a membership".to_owned());
     }
-    Membership::new(configs, members).map_err(|error| format!("a membership that cannot be: {error}"))
+    Membership::new(configs, members)
+        .map_err(|error| format!("a membership that cannot be: {error}"))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {
@@ -129,16 +130,12 @@ mod tests {
 
     #[test]
     fn payloads_come_back_as_they_were() {
-        let batch = Payload::Normal(Proposal(Bytes::from_static(&[BATCH, 7, 8])));
-        for payload in [Payload::Blank, batch, Payload::Membership(membership())] {
+        let normal = Payload::Normal(Proposal(Bytes::from_static(&[BATCH, 7, 8])));
+        for payload in [Payload::Blank, normal, Payload::Membership(membership())] {
             assert_eq!(decode(encode(payload.clone())).unwrap(), payload);
         }
-        assert_eq!(batch_of(&[BATCH, 7, 8]), Some(&[7, 8][..]));
-        assert_eq!(batch_of(&[BLANK]), None);
-    }
-
-    fn batch_of(bytes: &[u8]) -> Option<&[u8]> {
-        super::batch(bytes)
+        assert_eq!(batch(&[BATCH, 7, 8]), Some(&[7, 8][..]));
+        assert_eq!(batch(&[BLANK]), None);
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl RaftStateMachine<Group> for Machine {
         S: Stream<Item = Result<EntryResponder<Group>, io::Error>> + Unpin,
     {
         while let Some(entry) = entries.next().await {
-            let (entry, responder) =
-                entry.map_err(|error| self.end(Broken(format!("reading the log failed: {error}"))))?;
+            let (entry, responder) = entry
+                .map_err(|error| self.end(Broken(format!("reading the log failed: {error}"))))?;
             match entry.payload {
                 EntryPayload::Blank => self.partition.apply_control(&entry.log_id, None),
                 EntryPayload::Membership(membership) => {
@@ -91,9 +91,7 @@ impl RaftStateMachine<Group> for Machine {
         ))
     }
 
-    async fn get_current_snapshot(
-        &mut self,
-    ) -> Result<Option<Snapshot>, io::Error> {
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
         Ok(newest(&self.partition))
     }
 }
@@ -114,12 +112,12 @@ impl RaftSnapshotBuilder<Group> for NewestSnapshot {
 fn newest(partition: &Partition) -> Option<Snapshot> {
     let snapshot = partition.compaction.newest()?;
     let meta = SnapshotMeta {
-        last_log_id: entry_id(snapshot.applied.index, snapshot.applied.term),
+        last_log_id: entry_id(snapshot.applied().index, snapshot.applied().term),
         // The membership has not changed since: it only does through entries applied here.
         last_membership: partition.membership.borrow().clone(),
     };
     Some(Snapshot {
         meta,
-        snapshot: snapshot.path,
+        snapshot: snapshot.path().to_owned(),
     })
 }

@@ -232,7 +232,11 @@ mod tests {
         options.partitions = SHARDS as u16;
         options.shards = SHARDS;
         let table = PartitionTable::new(&options);
-        let shared = Arc::new(Shared::new(options, table.clone(), Helper::start().unwrap()));
+        let shared = Arc::new(Shared::new(
+            options,
+            table.clone(),
+            Helper::start().unwrap(),
+        ));
         let placement = table.iter().map(|mailbox| vec![Arc::clone(mailbox)]);
         let (pulse, wakers) = mpsc::channel();
         let pacemaker = Pacemaker::start(Arc::clone(&shared), placement.collect(), wakers).unwrap();
@@ -254,9 +258,14 @@ mod tests {
                 })
                 .unwrap();
             }));
-            clients.push(thread::spawn(move || round_trips(&asking, round_trips_each)));
+            clients.push(thread::spawn(move || {
+                round_trips(&asking, round_trips_each)
+            }));
         }
-        let longest = clients.into_iter().map(|client| client.join().unwrap()).max();
+        let longest = clients
+            .into_iter()
+            .map(|client| client.join().unwrap())
+            .max();
         for mailbox in table.iter() {
             mailbox.request_stop(StopMode::Kill);
         }
