@@ -105,7 +105,6 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     /// From the server root, with `{name}` for parameters.
     pub(crate) path: String,
-    pub(crate) eventual: bool,
     pub(crate) open: bool,
     pub(crate) params: Vec<Param>,
     pub(crate) body: Option<Body>,
@@ -155,6 +154,7 @@ impl Contract {
     }
 
     /// The operation named `id`.
+    #[cfg(test)]
     pub(crate) fn operation(&self, id: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.id == id)
     }
@@ -208,7 +208,6 @@ fn operation_of(value: &Value, library: &mut Library) -> Result<Operation, Contr
         } else {
             format!("/v2{path}")
         },
-        eventual: flag("eventual"),
         open: flag("open"),
         params,
         body,
@@ -223,9 +222,9 @@ fn member<'a>(value: &'a Value, name: &str) -> Result<&'a Value, ContractError> 
 }
 
 fn text(value: &Value, name: &str) -> Result<String, ContractError> {
-    match member(value, name)? {
-        Value::String(text) => Ok(text.clone()),
-        other => Err(ContractError(format!("{name} is no text: {other}"))),
+    match member(value, name)?.as_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(ContractError(format!("{name} is no text"))),
     }
 }
 
@@ -249,7 +248,12 @@ mod tests {
             .collect();
         assert_eq!(
             open,
-            ["getClusterStatus", "getStatus", "getLicense", "createAdminUser"]
+            [
+                "getClusterStatus",
+                "getStatus",
+                "getLicense",
+                "createAdminUser"
+            ]
         );
     }
 }

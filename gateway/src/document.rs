@@ -6,8 +6,8 @@
 
 use ringflow_core::json;
 use ringflow_core::msgpack;
-use ringflow_core::record::field::Headers;
 use ringflow_core::record::Document;
+use ringflow_core::record::field::Headers;
 use serde_json::Value;
 
 use crate::problem::{DocumentFault, Problem};
@@ -131,7 +131,6 @@ pub(crate) fn put_headers(headers: &Headers, out: &mut String) {
     out.push('}');
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +176,11 @@ mod tests {
     #[test]
     fn broken_json_is_shown_with_its_place() {
         let problem = from_text("variables", "{\"a\":").unwrap_err();
-        assert!(problem.grpc_text().starts_with("Invalid JSON value: {\"a\":"));
+        assert!(
+            problem
+                .grpc_text()
+                .starts_with("Invalid JSON value: {\"a\":")
+        );
         assert_eq!(problem.row().http, 400);
     }
 }

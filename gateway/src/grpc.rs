@@ -34,6 +34,7 @@ use crate::submit::Front;
 #[expect(
     clippy::allow_attributes_without_reason,
     unreachable_pub,
+    unused_qualifications,
     reason = "generated code follows its generator's rules"
 )]
 pub(crate) mod proto {
@@ -86,7 +87,9 @@ impl Service {
             }
             status::of(&problem)
         });
-        let code = outcome.as_ref().map_or_else(Status::code, |_| tonic::Code::Ok);
+        let code = outcome
+            .as_ref()
+            .map_or_else(Status::code, |_| tonic::Code::Ok);
         self.front.metrics.rpc(rpc, code as i32);
         outcome
     }
@@ -166,7 +169,9 @@ impl Gateway for Service {
         request: Request<proto::UpdateJobRetriesRequest>,
     ) -> Answered<proto::UpdateJobRetriesResponse> {
         self.unary("UpdateJobRetries", request, |request, caller| async move {
-            job::update_retries(&request)?.run(&self.front, &caller).await?;
+            job::update_retries(&request)?
+                .run(&self.front, &caller)
+                .await?;
             Ok(proto::UpdateJobRetriesResponse {})
         })
         .await
@@ -177,7 +182,9 @@ impl Gateway for Service {
         request: Request<proto::UpdateJobTimeoutRequest>,
     ) -> Answered<proto::UpdateJobTimeoutResponse> {
         self.unary("UpdateJobTimeout", request, |request, caller| async move {
-            job::update_timeout(&request)?.run(&self.front, &caller).await?;
+            job::update_timeout(&request)?
+                .run(&self.front, &caller)
+                .await?;
             Ok(proto::UpdateJobTimeoutResponse {})
         })
         .await
@@ -187,11 +194,15 @@ impl Gateway for Service {
         &self,
         request: Request<proto::CreateProcessInstanceRequest>,
     ) -> Answered<proto::CreateProcessInstanceResponse> {
-        self.unary("CreateProcessInstance", request, |request, caller| async move {
-            let request = process_instance::create(request)?;
-            let created = request.run(&self.front, &caller).await?;
-            Ok(process_instance::created(created))
-        })
+        self.unary(
+            "CreateProcessInstance",
+            request,
+            |request, caller| async move {
+                let request = process_instance::create(request)?;
+                let created = request.run(&self.front, &caller).await?;
+                Ok(process_instance::created(created))
+            },
+        )
         .await
     }
 
@@ -212,12 +223,16 @@ impl Gateway for Service {
         &self,
         request: Request<proto::CancelProcessInstanceRequest>,
     ) -> Answered<proto::CancelProcessInstanceResponse> {
-        self.unary("CancelProcessInstance", request, |request, caller| async move {
-            process_instance::cancel(&request)?
-                .run(&self.front, &caller)
-                .await?;
-            Ok(proto::CancelProcessInstanceResponse {})
-        })
+        self.unary(
+            "CancelProcessInstance",
+            request,
+            |request, caller| async move {
+                process_instance::cancel(&request)?
+                    .run(&self.front, &caller)
+                    .await?;
+                Ok(proto::CancelProcessInstanceResponse {})
+            },
+        )
         .await
     }
 
@@ -232,7 +247,6 @@ impl Gateway for Service {
         .await
     }
 
-    #[expect(deprecated, reason = "old clients still call it")]
     async fn deploy_process(
         &self,
         request: Request<proto::DeployProcessRequest>,
@@ -251,7 +265,9 @@ impl Gateway for Service {
         request: Request<proto::DeleteResourceRequest>,
     ) -> Answered<proto::DeleteResourceResponse> {
         self.unary("DeleteResource", request, |request, caller| async move {
-            resource::delete(&request)?.run(&self.front, &caller).await?;
+            resource::delete(&request)?
+                .run(&self.front, &caller)
+                .await?;
             Ok(proto::DeleteResourceResponse {
                 resource_key: request.resource_key.to_string(),
                 batch_operation: None,

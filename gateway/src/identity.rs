@@ -59,7 +59,9 @@ pub struct User {
 
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("User")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -235,8 +237,14 @@ impl Account {
             user: user.name.clone(),
             reason,
         };
-        let text = user.password.strip_prefix("{bcrypt}").unwrap_or(&user.password);
-        let hash = if ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|p| text.starts_with(p)) {
+        let text = user
+            .password
+            .strip_prefix("{bcrypt}")
+            .unwrap_or(&user.password);
+        let hash = if ["$2a$", "$2b$", "$2x$", "$2y$"]
+            .iter()
+            .any(|p| text.starts_with(p))
+        {
             text.parse::<bcrypt::HashParts>()
                 .map_err(|error| refused(error.to_string()))?;
             Hash::Bcrypt(text.to_owned())

@@ -74,9 +74,18 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
         .route("/actuator/health/liveness", get(|| async { state(true) }))
         .route("/actuator/prometheus", get(prometheus))
         .route("/actuator/info", get(info))
-        .route("/ready", get(|| async { moved("/actuator/health/readiness") }))
-        .route("/health", get(|| async { moved("/actuator/health/status") }))
-        .route("/startup", get(|| async { moved("/actuator/health/startup") }))
+        .route(
+            "/ready",
+            get(|| async { moved("/actuator/health/readiness") }),
+        )
+        .route(
+            "/health",
+            get(|| async { moved("/actuator/health/status") }),
+        )
+        .route(
+            "/startup",
+            get(|| async { moved("/actuator/health/startup") }),
+        )
         .with_state(management)
 }
 

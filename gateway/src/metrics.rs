@@ -211,51 +211,128 @@ type Read = fn(&PartitionSnapshot) -> u64;
 
 /// Counters of a partition: name, help, where it stands.
 const COUNTERS: &[(&str, &str, Read)] = &[
-    ("zeebe_received_request_count", "Client commands that arrived", |s| s.requests_received),
-    ("zeebe_dropped_request_count", "Client commands refused by back pressure",
-     |s| s.requests_refused),
-    ("zeebe_stream_processor_records", "Commands processed",
-     |s| s.commands_processed + s.followups_processed),
-    ("zeebe_log_appender_record_appended", "Records written", |s| s.records_written),
-    ("zeebe_replay_events", "Records applied from the log", |s| s.records_replayed),
-    ("zeebe_snapshot_count", "Snapshots taken", |s| s.snapshots_taken),
-    ("zeebe_broker_jobs_pushed_count", "Jobs pushed to streams", |s| s.jobs_pushed),
-    ("zeebe_broker_jobs_push_fail_count", "Jobs that no stream took", |s| s.pushes_failed),
-    ("ringflow_rejections", "Commands that were rejected", |s| s.rejections_written),
-    ("ringflow_engine_faults", "Faults of the engine, contained", |s| s.engine_faults),
-    ("ringflow_entries_proposed", "Raft entries proposed", |s| s.entries_proposed),
-    ("ringflow_entry_bytes", "Bytes of Raft entries proposed", |s| s.entry_bytes),
-    ("ringflow_responses_dropped", "Answers nobody waited for", |s| s.responses_dropped),
+    (
+        "zeebe_received_request_count",
+        "Client commands that arrived",
+        |s| s.requests_received,
+    ),
+    (
+        "zeebe_dropped_request_count",
+        "Client commands refused by back pressure",
+        |s| s.requests_refused,
+    ),
+    (
+        "zeebe_stream_processor_records",
+        "Commands processed",
+        |s| s.commands_processed + s.followups_processed,
+    ),
+    (
+        "zeebe_log_appender_record_appended",
+        "Records written",
+        |s| s.records_written,
+    ),
+    ("zeebe_replay_events", "Records applied from the log", |s| {
+        s.records_replayed
+    }),
+    ("zeebe_snapshot_count", "Snapshots taken", |s| {
+        s.snapshots_taken
+    }),
+    (
+        "zeebe_broker_jobs_pushed_count",
+        "Jobs pushed to streams",
+        |s| s.jobs_pushed,
+    ),
+    (
+        "zeebe_broker_jobs_push_fail_count",
+        "Jobs that no stream took",
+        |s| s.pushes_failed,
+    ),
+    ("ringflow_rejections", "Commands that were rejected", |s| {
+        s.rejections_written
+    }),
+    (
+        "ringflow_engine_faults",
+        "Faults of the engine, contained",
+        |s| s.engine_faults,
+    ),
+    ("ringflow_entries_proposed", "Raft entries proposed", |s| {
+        s.entries_proposed
+    }),
+    (
+        "ringflow_entry_bytes",
+        "Bytes of Raft entries proposed",
+        |s| s.entry_bytes,
+    ),
+    (
+        "ringflow_responses_dropped",
+        "Answers nobody waited for",
+        |s| s.responses_dropped,
+    ),
 ];
 
 /// Gauges of a partition.
 const GAUGES: &[(&str, &str, Read)] = &[
-    ("zeebe_backpressure_inflight_requests_count", "Client commands in work",
-     |s| s.requests_in_flight),
-    ("zeebe_backpressure_requests_limit", "Client commands that may be in work",
-     |s| s.request_limit),
-    ("zeebe_stream_processor_last_processed_position", "Last position processed",
-     |s| s.last_processed_position),
-    ("zeebe_log_appender_last_committed_position", "Last position committed",
-     |s| s.last_committed_position),
-    ("ringflow_last_persisted_position", "Last position in the state store",
-     |s| s.last_persisted_position),
-    ("ringflow_entries_in_flight", "Raft entries proposed and not committed",
-     |s| s.entries_in_flight),
-    ("zeebe_broker_open_job_stream_count", "Job streams registered", |s| s.streams_open),
+    (
+        "zeebe_backpressure_inflight_requests_count",
+        "Client commands in work",
+        |s| s.requests_in_flight,
+    ),
+    (
+        "zeebe_backpressure_requests_limit",
+        "Client commands that may be in work",
+        |s| s.request_limit,
+    ),
+    (
+        "zeebe_stream_processor_last_processed_position",
+        "Last position processed",
+        |s| s.last_processed_position,
+    ),
+    (
+        "zeebe_log_appender_last_committed_position",
+        "Last position committed",
+        |s| s.last_committed_position,
+    ),
+    (
+        "ringflow_last_persisted_position",
+        "Last position in the state store",
+        |s| s.last_persisted_position,
+    ),
+    (
+        "ringflow_entries_in_flight",
+        "Raft entries proposed and not committed",
+        |s| s.entries_in_flight,
+    ),
+    (
+        "zeebe_broker_open_job_stream_count",
+        "Job streams registered",
+        |s| s.streams_open,
+    ),
 ];
 
 type ReadHistogram = fn(&PartitionSnapshot) -> HistogramSnapshot;
 
 /// Durations of a partition.
 const HISTOGRAMS: &[(&str, &str, ReadHistogram)] = &[
-    ("zeebe_stream_processor_processing_duration", "Time one command takes, seconds",
-     |s| s.command_process),
-    ("zeebe_log_appender_append_latency", "Time until an entry is durable here, seconds",
-     |s| s.append),
-    ("zeebe_log_appender_commit_latency", "Time until an entry is committed, seconds",
-     |s| s.commit),
-    ("ringflow_queue_wait", "Time a command waits for its partition, seconds", |s| s.queue_wait),
+    (
+        "zeebe_stream_processor_processing_duration",
+        "Time one command takes, seconds",
+        |s| s.command_process,
+    ),
+    (
+        "zeebe_log_appender_append_latency",
+        "Time until an entry is durable here, seconds",
+        |s| s.append,
+    ),
+    (
+        "zeebe_log_appender_commit_latency",
+        "Time until an entry is committed, seconds",
+        |s| s.commit,
+    ),
+    (
+        "ringflow_queue_wait",
+        "Time a command waits for its partition, seconds",
+        |s| s.queue_wait,
+    ),
 ];
 
 impl BrokerNumbers {
@@ -291,9 +368,11 @@ impl BrokerNumbers {
 impl Collector for BrokerNumbers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         for &(name, help, read) in COUNTERS {
-            self.family(&mut encoder, (name, help, MetricType::Counter), |snapshot| {
-                ConstCounter::new(read(snapshot))
-            })?;
+            self.family(
+                &mut encoder,
+                (name, help, MetricType::Counter),
+                |snapshot| ConstCounter::new(read(snapshot)),
+            )?;
         }
         for &(name, help, read) in GAUGES {
             self.family(&mut encoder, (name, help, MetricType::Gauge), |snapshot| {
@@ -301,12 +380,18 @@ impl Collector for BrokerNumbers {
             })?;
         }
         for &(name, help, read) in HISTOGRAMS {
-            self.family(&mut encoder, (name, help, MetricType::Histogram), |snapshot| {
-                Buckets(read(snapshot))
-            })?;
+            self.family(
+                &mut encoder,
+                (name, help, MetricType::Histogram),
+                |snapshot| Buckets(read(snapshot)),
+            )?;
         }
-        let exported = ("zeebe_exporter_last_exported_position", "Last position exported");
-        let mut family = encoder.encode_descriptor(exported.0, exported.1, None, MetricType::Gauge)?;
+        let exported = (
+            "zeebe_exporter_last_exported_position",
+            "Last position exported",
+        );
+        let mut family =
+            encoder.encode_descriptor(exported.0, exported.1, None, MetricType::Gauge)?;
         for snapshot in &self.partitions {
             let labels = [
                 ("exporter", "rdbms".to_owned()),
@@ -316,7 +401,8 @@ impl Collector for BrokerNumbers {
                 .encode(family.encode_family(&labels)?)?;
         }
         let help = "1 healthy, 0 not, -1 dead";
-        let mut family = encoder.encode_descriptor("zeebe_health", help, None, MetricType::Gauge)?;
+        let mut family =
+            encoder.encode_descriptor("zeebe_health", help, None, MetricType::Gauge)?;
         for (partition, _, health) in &self.roles {
             let labels: Labels = [("partition", partition.to_string())];
             let value: i64 = match health {

@@ -166,7 +166,10 @@ mod tests {
         let long = "x".repeat(32);
         let cases = [
             ("other", "multi-tenancy is disabled"),
-            (long.as_str(), "tenant identifier is longer than 31 characters"),
+            (
+                long.as_str(),
+                "tenant identifier is longer than 31 characters",
+            ),
             ("a b", "tenant identifier contains illegal characters"),
         ];
         for (id, reason) in cases {

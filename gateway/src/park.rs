@@ -210,9 +210,10 @@ impl Parking {
 }
 
 fn count(table: &mut Table) -> usize {
-    for queue in table.types.values_mut() {
+    table.types.retain(|_, queue| {
         queue.waiting.retain(|waiter| !waiter.is_closed());
-    }
+        true
+    });
     table.types.values().map(|queue| queue.waiting.len()).sum()
 }
 
@@ -281,10 +282,7 @@ mod tests {
         let job_type = Text::from("a");
         let seen = parking.look(&job_type);
         parking.notify(&job_type);
-        assert_eq!(
-            parking.wait(&job_type, seen, far()).await,
-            Woken::AskAgain
-        );
+        assert_eq!(parking.wait(&job_type, seen, far()).await, Woken::AskAgain);
         assert_eq!(parking.parked(), [(job_type, 0)]);
     }
 

@@ -99,8 +99,12 @@ const SERVED: &[(&str, Handler)] = &[
     ("getAuthentication", |c| cluster::me(c).boxed()),
     ("createDeployment", |c| resource::deploy(c).boxed()),
     ("deleteResource", |c| resource::delete(c).boxed()),
-    ("createProcessInstance", |c| process_instance::create(c).boxed()),
-    ("cancelProcessInstance", |c| process_instance::cancel(c).boxed()),
+    ("createProcessInstance", |c| {
+        process_instance::create(c).boxed()
+    }),
+    ("cancelProcessInstance", |c| {
+        process_instance::cancel(c).boxed()
+    }),
     ("activateJobs", |c| job::activate::activate(c).boxed()),
     ("completeJob", |c| job::complete(c).boxed()),
     ("failJob", |c| job::fail(c).boxed()),
@@ -110,41 +114,86 @@ const SERVED: &[(&str, Handler)] = &[
     ("correlateMessage", |c| message::correlate(c).boxed()),
     ("broadcastSignal", |c| signal::broadcast(c).boxed()),
     ("resolveIncident", |c| incident::resolve(c).boxed()),
-    ("createElementInstanceVariables", |c| variable::set(c).boxed()),
+    ("createElementInstanceVariables", |c| {
+        variable::set(c).boxed()
+    }),
     ("assignUserTask", |c| user_task::assign(c).boxed()),
     ("unassignUserTask", |c| user_task::unassign(c).boxed()),
     ("completeUserTask", |c| user_task::complete(c).boxed()),
     ("updateUserTask", |c| user_task::update(c).boxed()),
-    ("searchProcessInstances", |c| search::search(c, Entity::ProcessInstance).boxed()),
-    ("getProcessInstance", |c| {
-        search::get(c, Entity::ProcessInstance, "processInstanceKey", "Process Instance").boxed()
+    ("searchProcessInstances", |c| {
+        search::search(c, Entity::ProcessInstance).boxed()
     }),
-    ("getProcessInstanceSequenceFlows", |c| search::sequence_flows(c).boxed()),
+    ("getProcessInstance", |c| {
+        search::get(
+            c,
+            Entity::ProcessInstance,
+            "processInstanceKey",
+            "Process Instance",
+        )
+        .boxed()
+    }),
+    ("getProcessInstanceSequenceFlows", |c| {
+        search::sequence_flows(c).boxed()
+    }),
     ("searchProcessInstanceIncidents", |c| {
         search::search_within(c, Entity::Incident, "processInstanceKey").boxed()
     }),
-    ("searchElementInstances", |c| search::search(c, Entity::ElementInstance).boxed()),
+    ("searchElementInstances", |c| {
+        search::search(c, Entity::ElementInstance).boxed()
+    }),
     ("getElementInstance", |c| {
-        search::get(c, Entity::ElementInstance, "elementInstanceKey", "Element Instance").boxed()
+        search::get(
+            c,
+            Entity::ElementInstance,
+            "elementInstanceKey",
+            "Element Instance",
+        )
+        .boxed()
     }),
     ("searchElementInstanceIncidents", |c| {
         search::search_within(c, Entity::Incident, "elementInstanceKey").boxed()
     }),
-    ("searchVariables", |c| search::search(c, Entity::Variable).boxed()),
-    ("getVariable", |c| search::get(c, Entity::Variable, "variableKey", "Variable").boxed()),
-    ("searchIncidents", |c| search::search(c, Entity::Incident).boxed()),
-    ("getIncident", |c| search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()),
-    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
-    ("searchUserTasks", |c| search::search(c, Entity::UserTask).boxed()),
-    ("getUserTask", |c| search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()),
-    ("searchUserTaskVariables", |c| search::search_task_variables(c).boxed()),
-    ("searchProcessDefinitions", |c| search::search_definitions(c).boxed()),
-    ("getProcessDefinition", |c| {
-        search::get(c, Entity::ProcessDefinition, "processDefinitionKey", "Process Definition")
-            .boxed()
+    ("searchVariables", |c| {
+        search::search(c, Entity::Variable).boxed()
     }),
-    ("getProcessDefinitionXML", |c| search::definition_xml(c).boxed()),
-    ("searchMessageSubscriptions", |c| search::search(c, Entity::MessageSubscription).boxed()),
+    ("getVariable", |c| {
+        search::get(c, Entity::Variable, "variableKey", "Variable").boxed()
+    }),
+    ("searchIncidents", |c| {
+        search::search(c, Entity::Incident).boxed()
+    }),
+    ("getIncident", |c| {
+        search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()
+    }),
+    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
+    ("searchUserTasks", |c| {
+        search::search(c, Entity::UserTask).boxed()
+    }),
+    ("getUserTask", |c| {
+        search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()
+    }),
+    ("searchUserTaskVariables", |c| {
+        search::search_task_variables(c).boxed()
+    }),
+    ("searchProcessDefinitions", |c| {
+        search::search_definitions(c).boxed()
+    }),
+    ("getProcessDefinition", |c| {
+        search::get(
+            c,
+            Entity::ProcessDefinition,
+            "processDefinitionKey",
+            "Process Definition",
+        )
+        .boxed()
+    }),
+    ("getProcessDefinitionXML", |c| {
+        search::definition_xml(c).boxed()
+    }),
+    ("searchMessageSubscriptions", |c| {
+        search::search(c, Entity::MessageSubscription).boxed()
+    }),
     ("searchCorrelatedMessageSubscriptions", |c| {
         search::search(c, Entity::CorrelatedMessageSubscription).boxed()
     }),
@@ -235,8 +284,11 @@ impl Rest {
             Ok(answer) => answer.into_response(),
             Err(problem) => {
                 if let Problem::Internal(text) = &problem {
-                    tracing::error!(operation = self.contract.operations[operation].id, text,
-                        "a request failed for a fault of this program");
+                    tracing::error!(
+                        operation = self.contract.operations[operation].id,
+                        text,
+                        "a request failed for a fault of this program"
+                    );
                 }
                 answer::problem(&problem, &instance)
             }
@@ -258,7 +310,8 @@ impl Rest {
             let header = header.map(|value| value.as_bytes().to_vec());
             Caller(self.identity.check(header.as_deref()).await?)
         };
-        let parts = extract::extract(&self.contract, operation, &self.front.limits, request).await?;
+        let parts =
+            extract::extract(&self.contract, operation, &self.front.limits, request).await?;
         let Some(handler) = self.handlers[at] else {
             return Err(Problem::Unimplemented(format!(
                 "The operation {} ({} {}) is not implemented yet.",

@@ -67,8 +67,13 @@ mod tests {
     fn keys_go_where_they_were_made() {
         let key = Key::new(PartitionId(2), 7);
         assert_eq!(of_key(key, 3), Ok(PartitionId(2)));
-        for (key, count) in [(key, 1), (Key(0), 3), (Key::NONE, 3), (Key(17), 3), (Key(i64::MIN), 3)]
-        {
+        for (key, count) in [
+            (key, 1),
+            (Key(0), 3),
+            (Key::NONE, 3),
+            (Key(17), 3),
+            (Key(i64::MIN), 3),
+        ] {
             let problem = of_key(key, count).unwrap_err();
             assert_eq!(problem.row().http, 503, "{key:?}");
             assert!(

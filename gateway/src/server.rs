@@ -221,7 +221,10 @@ impl RunningGateway {
         let _ = self.stop.send(true);
         let deadline = tokio::time::Instant::now() + self.drain;
         for mut server in self.servers {
-            if tokio::time::timeout_at(deadline, &mut server).await.is_err() {
+            if tokio::time::timeout_at(deadline, &mut server)
+                .await
+                .is_err()
+            {
                 tracing::warn!("requests were still in work at the end of the drain time");
                 server.abort();
             }

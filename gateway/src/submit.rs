@@ -141,7 +141,7 @@ impl Front {
             (Some(only), true) => Err(only),
             (Some(last), false) => {
                 refusals.push(last);
-                if refusals.iter().any(|refusal| *refusal == Problem::Overloaded) {
+                if refusals.contains(&Problem::Overloaded) {
                     Err(Problem::AllRefused(refusals))
                 } else {
                     // Nobody is under pressure, nobody serves: no reason to slow down clients.

@@ -47,7 +47,7 @@ pub(crate) fn check_param(
 ) -> Result<Value, Problem> {
     let unconvertible =
         || Problem::Malformed(format!("Failed to convert '{name}' with value: '{text}'"));
-    let mut value = match &library.node(schema).shape {
+    let mut value = match &library.shape(schema) {
         Shape::Boolean => match text {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),
@@ -63,7 +63,7 @@ pub(crate) fn check_param(
             text.parse::<Timestamp>().map_err(|_| unconvertible())?;
             Value::from(text)
         }
-        Shape::Choice(Choice::ByKind { scalar, .. }) => {
+        Shape::Choice(Choice::Kind { scalar, .. }) => {
             return check_param(library, *scalar, name, text);
         }
         Shape::Any | Shape::Text(_) | Shape::Array(_) | Shape::Object(_) | Shape::Choice(_) => {
@@ -95,17 +95,12 @@ impl Check<'_> {
     fn value(&mut self, schema: SchemaId, value: &mut Value) -> Result<(), String> {
         // The library is shared, not owned: its nodes outlive the mutable borrow of self.
         let library = self.library;
-        match &library.node(schema).shape {
+        match &library.shape(schema) {
             Shape::Any => Ok(()),
-            Shape::Boolean => match value {
-                Value::Bool(_) => Ok(()),
-                _ => Err(self.unparsable()),
-            },
+            Shape::Boolean if value.is_boolean() => Ok(()),
             Shape::Integer(shape) => self.integer(shape, value),
-            Shape::Number => match value {
-                Value::Number(_) => Ok(()),
-                _ => Err(self.unparsable()),
-            },
+            Shape::Number if value.is_number() => Ok(()),
+            Shape::Boolean | Shape::Number => Err(self.unparsable()),
             Shape::Text(shape) => self.text(shape, value),
             Shape::Array(shape) => self.array(shape, value),
             Shape::Object(shape) => self.object(shape, value),
@@ -207,9 +202,9 @@ impl Check<'_> {
         {
             match field.as_str() {
                 "tags" => self.violation(bad_tag(text)),
-                "after" | "before" => self.violation(format!(
-                    "Cannot decode pagination cursor '{text}'"
-                )),
+                "after" | "before" => {
+                    self.violation(format!("Cannot decode pagination cursor '{text}'"))
+                }
                 _ => self.violation(format!(
                     "The provided {field} contains illegal characters. It must match the \
                      pattern '{pattern}'"
@@ -314,13 +309,13 @@ impl Check<'_> {
 
     fn choice(&mut self, choice: &Choice, value: &mut Value) -> Result<(), String> {
         match choice {
-            Choice::ByKind { scalar, object } => {
+            Choice::Kind { scalar, object } => {
                 let schema = if value.is_object() { *object } else { *scalar };
                 self.value(schema, value)
             }
-            Choice::ByMember { member, branches } => self.by_member(member, branches, value),
-            Choice::ByPresence { branches } => self.by_presence(branches, None, value),
-            Choice::ByOptionalPresence {
+            Choice::Member { member, branches } => self.by_member(member, branches, value),
+            Choice::Presence { branches } => self.by_presence(branches, None, value),
+            Choice::OptionalPresence {
                 branches,
                 otherwise,
             } => self.by_presence(branches, Some(*otherwise), value),
@@ -412,7 +407,10 @@ impl Check<'_> {
         if self.path.is_empty() {
             return "Failed to read request".into();
         }
-        format!("Request property [{}] cannot be parsed", self.path.join("."))
+        format!(
+            "Request property [{}] cannot be parsed",
+            self.path.join(".")
+        )
     }
 }
 
@@ -565,22 +563,48 @@ mod tests {
     fn accepted_bodies() {
         let contract = Contract::load().unwrap();
         let cases = [
-            ("createProcessInstance", r#"{"processDefinitionId":"\u00e4b-c.d_1"}"#),
-            ("createProcessInstance", r#"{"processDefinitionKey":2251799813685249}"#),
-            ("createProcessInstance", r#"{"processDefinitionKey":"1","variables":{"x":[1]}}"#),
-            ("createProcessInstance",
-             r#"{"processDefinitionId":"a","processDefinitionKey":null,"tenantId":"<default>"}"#),
+            (
+                "createProcessInstance",
+                r#"{"processDefinitionId":"\u00e4b-c.d_1"}"#,
+            ),
+            (
+                "createProcessInstance",
+                r#"{"processDefinitionKey":2251799813685249}"#,
+            ),
+            (
+                "createProcessInstance",
+                r#"{"processDefinitionKey":"1","variables":{"x":[1]}}"#,
+            ),
+            (
+                "createProcessInstance",
+                r#"{"processDefinitionId":"a","processDefinitionKey":null,"tenantId":"<default>"}"#,
+            ),
             ("searchProcessInstances", "{}"),
             ("searchProcessInstances", r#"{"page":{"limit":1}}"#),
-            ("searchProcessInstances", r#"{"page":{"from":0,"limit":20000}}"#),
-            ("searchProcessInstances",
-             r#"{"filter":{"state":{"$in":["active"]},"$or":[{"hasIncident":true}]}}"#),
-            ("completeJob", r#"{"variables":null,"result":{"denied":true}}"#),
-            ("updateUserTask", r#"{"changeset":{"dueDate":"","other":1}}"#),
+            (
+                "searchProcessInstances",
+                r#"{"page":{"from":0,"limit":20000}}"#,
+            ),
+            (
+                "searchProcessInstances",
+                r#"{"filter":{"state":{"$in":["active"]},"$or":[{"hasIncident":true}]}}"#,
+            ),
+            (
+                "completeJob",
+                r#"{"variables":null,"result":{"denied":true}}"#,
+            ),
+            (
+                "updateUserTask",
+                r#"{"changeset":{"dueDate":"","other":1}}"#,
+            ),
             ("failJob", "{}"),
         ];
         for (operation, body) in cases {
-            assert_eq!(outcome(&contract, operation, body), None, "{operation} {body}");
+            assert_eq!(
+                outcome(&contract, operation, body),
+                None,
+                "{operation} {body}"
+            );
         }
     }
 
@@ -607,8 +631,12 @@ mod tests {
     fn parameters_are_converted_or_named() {
         let contract = Contract::load().unwrap();
         let get = contract.operation("getProcessInstance").unwrap();
-        let refused =
-            check_param(&contract.library, get.params[0].schema, "processInstanceKey", "abc");
+        let refused = check_param(
+            &contract.library,
+            get.params[0].schema,
+            "processInstanceKey",
+            "abc",
+        );
         assert_eq!(
             refused.unwrap_err().detail(),
             "Failed to convert 'processInstanceKey' with value: 'abc'"

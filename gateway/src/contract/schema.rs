@@ -16,13 +16,6 @@ use super::ContractError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SchemaId(usize);
 
-/// One schema.
-#[derive(Debug)]
-pub(crate) struct Node {
-    pub(crate) nullable: bool,
-    pub(crate) shape: Shape,
-}
-
 /// What a value must be.
 #[derive(Debug)]
 pub(crate) enum Shape {
@@ -89,16 +82,16 @@ pub(crate) struct Property {
 #[derive(Debug)]
 pub(crate) enum Choice {
     /// An object takes one schema, anything else another (filter properties).
-    ByKind { scalar: SchemaId, object: SchemaId },
+    Kind { scalar: SchemaId, object: SchemaId },
     /// A member of the object names the schema; without it the first one applies.
-    ByMember {
+    Member {
         member: String,
         branches: Vec<(String, SchemaId)>,
     },
     /// Each schema has a member of its own that must be given; exactly one of them is.
-    ByPresence { branches: Vec<(String, SchemaId)> },
-    /// As `ByPresence`, but none of the members need be given: then `otherwise` applies.
-    ByOptionalPresence {
+    Presence { branches: Vec<(String, SchemaId)> },
+    /// As `Presence`, but none of the members need be given: then `otherwise` applies.
+    OptionalPresence {
         branches: Vec<(String, SchemaId)>,
         otherwise: SchemaId,
     },
@@ -114,7 +107,7 @@ impl ObjectShape {
 /// All schemas.
 #[derive(Debug, Default)]
 pub(crate) struct Library {
-    nodes: Vec<Node>,
+    nodes: Vec<Shape>,
     /// Node of each named schema.
     named: HashMap<String, SchemaId>,
     raw: HashMap<String, Value>,
@@ -130,8 +123,8 @@ struct Merged<'v> {
 }
 
 impl Library {
-    /// The node under `id`.
-    pub(crate) fn node(&self, id: SchemaId) -> &Node {
+    /// The schema under `id`.
+    pub(crate) fn shape(&self, id: SchemaId) -> &Shape {
         &self.nodes[id.0]
     }
 
@@ -179,10 +172,7 @@ impl Library {
     }
 
     fn reserve(&mut self) -> SchemaId {
-        self.nodes.push(Node {
-            nullable: false,
-            shape: Shape::Any,
-        });
+        self.nodes.push(Shape::Any);
         SchemaId(self.nodes.len() - 1)
     }
 
@@ -206,12 +196,11 @@ impl Library {
         &mut self,
         schema: &Value,
         raw: &HashMap<String, Value>,
-    ) -> Result<Node, ContractError> {
+    ) -> Result<Shape, ContractError> {
         let mut merged = Merged::default();
         merge(schema, raw, &mut merged, 0)?;
         let members = &merged.members;
-        let nullable = flag(members, "nullable");
-        let shape = if let Some(choice) = members.get("oneOf") {
+        Ok(if let Some(choice) = members.get("oneOf") {
             self.choice_of(choice, members.get("discriminator"), raw)?
         } else {
             match members.get("type").and_then(Value::as_str) {
@@ -237,8 +226,7 @@ impl Library {
                 None => Shape::Any,
                 Some(other) => return Err(ContractError(format!("type {other}"))),
             }
-        };
-        Ok(Node { nullable, shape })
+        })
     }
 
     fn object_of(
@@ -256,9 +244,7 @@ impl Library {
             let id = self.id_of(schema, raw)?;
             let mut own = Merged::default();
             merge(schema, raw, &mut own, 0)?;
-            shape
-                .by_name
-                .insert(name.clone(), shape.properties.len());
+            shape.by_name.insert(name.clone(), shape.properties.len());
             shape.properties.push(Property {
                 name: name.clone(),
                 schema: id,
@@ -295,7 +281,7 @@ impl Library {
                 .get("propertyName")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            return Ok(Shape::Choice(Choice::ByMember {
+            return Ok(Shape::Choice(Choice::Member {
                 member: member.to_owned(),
                 branches: named,
             }));
@@ -306,15 +292,16 @@ impl Library {
             merge(branch, raw, &mut parts, 0)?;
             merged.push((parts, self.id_of(branch, raw)?));
         }
-        let is_object =
-            |parts: &Merged<'_>| parts.members.get("type").and_then(Value::as_str) == Some("object");
+        let is_object = |parts: &Merged<'_>| {
+            parts.members.get("type").and_then(Value::as_str) == Some("object")
+        };
         let objects = merged.iter().filter(|(parts, _)| is_object(parts)).count();
         if objects == 0 {
             // Several names for one kind of text: the first says what is checked.
             let first = merged
                 .first()
                 .ok_or_else(|| ContractError("oneOf is empty".into()))?;
-            return Ok(Shape::Choice(Choice::ByKind {
+            return Ok(Shape::Choice(Choice::Kind {
                 scalar: first.1,
                 object: first.1,
             }));
@@ -323,7 +310,7 @@ impl Library {
             let of = |wanted: bool| merged.iter().find(|(parts, _)| is_object(parts) == wanted);
             return match (of(false), of(true)) {
                 (Some(scalar), Some(object)) if merged.len() == 2 => {
-                    Ok(Shape::Choice(Choice::ByKind {
+                    Ok(Shape::Choice(Choice::Kind {
                         scalar: scalar.1,
                         object: object.1,
                     }))
@@ -361,8 +348,8 @@ fn by_presence(merged: &[(Merged<'_>, SchemaId)]) -> Result<Shape, ContractError
     }
     branches.sort_by(|a, b| a.0.cmp(&b.0));
     match otherwise {
-        None => Ok(Shape::Choice(Choice::ByPresence { branches })),
-        Some(otherwise) => Ok(Shape::Choice(Choice::ByOptionalPresence {
+        None => Ok(Shape::Choice(Choice::Presence { branches })),
+        Some(otherwise) => Ok(Shape::Choice(Choice::OptionalPresence {
             branches,
             otherwise,
         })),
@@ -410,7 +397,13 @@ fn merge<'v>(
         Some(_) => merged.open = Some(true),
     }
     for (name, value) in members {
-        let structural = ["$ref", "allOf", "properties", "required", "additionalProperties"];
+        let structural = [
+            "$ref",
+            "allOf",
+            "properties",
+            "required",
+            "additionalProperties",
+        ];
         if !structural.contains(&name.as_str()) {
             merged.members.insert(name.clone(), value.clone());
         }
@@ -444,9 +437,9 @@ fn text_of(members: &Map<String, Value>) -> Result<TextShape, ContractError> {
         min_length: size(members, "minLength").unwrap_or(0),
         max_length: size(members, "maxLength"),
         pattern: match pattern {
-            Some(pattern) if !key => Some(
-                Regex::new(pattern).map_err(|error| ContractError(error.to_string()))?,
-            ),
+            Some(pattern) if !key => {
+                Some(Regex::new(pattern).map_err(|error| ContractError(error.to_string()))?)
+            }
             Some(_) | None => None,
         },
     })

@@ -107,8 +107,7 @@ fn refuse_lease(token: Option<&str>) -> Result<(), Problem> {
     match token {
         None | Some("") => Ok(()),
         Some(_) => Err(Problem::Unimplemented(
-            "Job leases are not implemented yet; jobs are handed out without a lease token."
-                .into(),
+            "Job leases are not implemented yet; jobs are handed out without a lease token.".into(),
         )),
     }
 }

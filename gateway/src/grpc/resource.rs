@@ -19,7 +19,6 @@ pub(super) fn deploy(request: proto::DeployResourceRequest) -> Deploy {
     }
 }
 
-#[expect(deprecated, reason = "old clients still call it")]
 pub(super) fn deploy_process(request: proto::DeployProcessRequest) -> Deploy {
     Deploy {
         files: request
@@ -47,7 +46,6 @@ pub(super) fn deployed(deployed: Deployed) -> proto::DeployResourceResponse {
     }
 }
 
-#[expect(deprecated, reason = "old clients still call it")]
 pub(super) fn deployed_processes(deployed: Deployed) -> proto::DeployProcessResponse {
     proto::DeployProcessResponse {
         key: deployed.key.0,

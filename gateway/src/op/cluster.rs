@@ -40,7 +40,9 @@ pub(crate) async fn topology(call: Call) -> Result<Answer, Problem> {
     let version = &call.front.version;
     let mut out = ObjectWriter::new();
     out.with("brokers", |out| {
-        put_list(out, &topology.brokers, |broker| broker_json(broker, version));
+        put_list(out, &topology.brokers, |broker| {
+            broker_json(broker, version)
+        });
     })
     .null("clusterId")
     .int("clusterSize", i64::from(topology.cluster_size))

@@ -128,12 +128,14 @@ fn record_of(action: Action) -> (Intent, JobRecord) {
                 ..record
             },
         ),
-        Action::UpdateRetries(retries) => {
-            (of::Job::UpdateRetries.into(), JobRecord { retries, ..record })
-        }
-        Action::UpdateTimeout(timeout) => {
-            (of::Job::UpdateTimeout.into(), JobRecord { timeout, ..record })
-        }
+        Action::UpdateRetries(retries) => (
+            of::Job::UpdateRetries.into(),
+            JobRecord { retries, ..record },
+        ),
+        Action::UpdateTimeout(timeout) => (
+            of::Job::UpdateTimeout.into(),
+            JobRecord { timeout, ..record },
+        ),
         Action::Update { retries, timeout } => {
             let mut changed_attributes = Vec::new();
             if retries.is_some() {
@@ -234,8 +236,7 @@ fn refuse_lease(body: Members<'_>) -> Result<(), Problem> {
     match body.get("leaseToken") {
         None => Ok(()),
         Some(_) => Err(Problem::Unimplemented(
-            "Job leases are not implemented yet; jobs are handed out without a lease token."
-                .into(),
+            "Job leases are not implemented yet; jobs are handed out without a lease token.".into(),
         )),
     }
 }

@@ -224,9 +224,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Problem> {
             .str("processDefinitionId")
             .unwrap_or_default()
             .to_owned(),
-        definition_key: body
-            .key("processDefinitionKey")
-            .map_or(-1, |key| key.0),
+        definition_key: body.key("processDefinitionKey").map_or(-1, |key| key.0),
         version: body.int32("processDefinitionVersion").unwrap_or(-1),
         variables: body.document("variables"),
         start_at: body

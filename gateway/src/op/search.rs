@@ -281,7 +281,7 @@ impl Translation<'_> {
                 .ok_or_else(|| Problem::Internal(format!("filter {name} has no schema")))?;
             match name.as_str() {
                 "$or" => {
-                    let Shape::Array(groups) = &self.library.node(schema).shape else {
+                    let Shape::Array(groups) = &self.library.shape(schema) else {
                         return Err(Problem::Internal("$or is no list".into()));
                     };
                     let mut any = Vec::new();
@@ -326,17 +326,15 @@ impl Translation<'_> {
                 return Err(Problem::invalid("Variable value must not be null"));
             };
             // Values are JSON text in either form, so no schema is needed to read them.
-            let comparisons = match value {
-                Value::Object(operators) => {
-                    let mut comparisons = Vec::new();
-                    for (operator, operand) in operators {
-                        let texts = self.plain(operand)?;
-                        comparisons.push((operator_of(operator)?, texts));
-                    }
-                    comparisons
+            let mut comparisons = Vec::new();
+            if let Value::Object(operators) = value {
+                for (operator, operand) in operators {
+                    let texts = self.plain(operand)?;
+                    comparisons.push((operator_of(operator)?, texts));
                 }
-                plain => vec![(Op::Eq, self.plain(plain)?)],
-            };
+            } else {
+                comparisons.push((Op::Eq, self.plain(value)?));
+            }
             for (op, values) in comparisons {
                 conditions.push(Filter::Variable {
                     name: name.to_owned(),
@@ -355,8 +353,8 @@ impl Translation<'_> {
         schema: SchemaId,
         value: &Value,
     ) -> Result<Vec<(Op, Vec<Literal>)>, Problem> {
-        let (Value::Object(operators), Shape::Choice(Choice::ByKind { object, .. })) =
-            (value, &self.library.node(schema).shape)
+        let (Value::Object(operators), Shape::Choice(Choice::Kind { object, .. })) =
+            (value, &self.library.shape(schema))
         else {
             return Ok(vec![(Op::Eq, self.literals(schema, value)?)]);
         };
@@ -373,8 +371,8 @@ impl Translation<'_> {
     }
 
     fn literals(&mut self, schema: SchemaId, value: &Value) -> Result<Vec<Literal>, Problem> {
-        let schema = match &self.library.node(schema).shape {
-            Shape::Choice(Choice::ByKind { scalar, .. }) => *scalar,
+        let schema = match &self.library.shape(schema) {
+            Shape::Choice(Choice::Kind { scalar, .. }) => *scalar,
             Shape::Array(array) => array.items,
             Shape::Any
             | Shape::Boolean
@@ -384,7 +382,7 @@ impl Translation<'_> {
             | Shape::Object(_)
             | Shape::Choice(_) => schema,
         };
-        let dated = match &self.library.node(schema).shape {
+        let dated = match &self.library.shape(schema) {
             Shape::Text(text) => text.date_time,
             Shape::Any
             | Shape::Boolean
@@ -412,10 +410,8 @@ impl Translation<'_> {
     }
 
     fn plain(&mut self, value: &Value) -> Result<Vec<Literal>, Problem> {
-        let values = match value {
-            Value::Array(values) => values.as_slice(),
-            single => std::slice::from_ref(single),
-        };
+        let single = std::slice::from_ref(value);
+        let values = value.as_array().map_or(single, Vec::as_slice);
         self.nodes += values.len().max(1);
         if self.nodes > FILTER_NODES {
             return Err(Problem::invalid(format!(
@@ -460,7 +456,7 @@ fn operator_of(name: &str) -> Result<Op, Problem> {
 
 /// The schema of a property of an object schema.
 fn property(library: &Library, schema: SchemaId, name: &str) -> Option<SchemaId> {
-    match &library.node(schema).shape {
+    match &library.shape(schema) {
         Shape::Object(object) => object.property(name).map(|property| property.schema),
         Shape::Any
         | Shape::Boolean
@@ -478,7 +474,7 @@ fn put_items(call: &Call, page: &Page, out: &mut ObjectWriter) -> Result<(), Pro
     let schema = call.result_schema()?;
     let items = property(library, schema, "items")
         .ok_or_else(|| Problem::Internal("a result without items".into()))?;
-    let Shape::Array(array) = &library.node(items).shape else {
+    let Shape::Array(array) = &library.shape(items) else {
         return Err(Problem::Internal("items are no list".into()));
     };
     let mut text = String::from("[");
@@ -500,12 +496,12 @@ fn put_row(
     row: &Row,
     text: &mut String,
 ) -> Result<(), Problem> {
-    let Shape::Object(object) = &library.node(schema).shape else {
+    let Shape::Object(object) = &library.shape(schema) else {
         return Err(Problem::Internal("an item is no object".into()));
     };
     let mut out = ObjectWriter::in_text(std::mem::take(text));
     for property in &object.properties {
-        let listed = matches!(library.node(property.schema).shape, Shape::Array(_));
+        let listed = matches!(library.shape(property.schema), Shape::Array(_));
         out.with(&property.name, |out| match row.get(&property.name) {
             None | Some(Cell::Null) if listed => out.push_str("[]"),
             Some(cell) => put_cell(cell, out),
@@ -626,11 +622,15 @@ mod tests {
         ];
         for (entity, name) in cases {
             let schema = contract.library.named(name).expect(name);
-            let Shape::Object(object) = &contract.library.node(schema).shape else {
+            let Shape::Object(object) = &contract.library.shape(schema) else {
                 panic!("{name} is no object");
             };
             let offered = entity.result_fields();
-            for property in object.properties.iter().filter(|property| property.required) {
+            for property in object
+                .properties
+                .iter()
+                .filter(|property| property.required)
+            {
                 assert!(
                     offered.contains(&property.name.as_str()),
                     "{name}.{} is not offered",

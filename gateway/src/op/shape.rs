@@ -174,11 +174,7 @@ impl ObjectWriter {
 
     /// # Errors
     /// The document is unreadable.
-    pub(crate) fn document(
-        &mut self,
-        name: &str,
-        value: &Document,
-    ) -> Result<&mut Self, Problem> {
+    pub(crate) fn document(&mut self, name: &str, value: &Document) -> Result<&mut Self, Problem> {
         document::put_json(value, self.name(name))?;
         Ok(self)
     }

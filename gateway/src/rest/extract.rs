@@ -82,9 +82,9 @@ async fn read_body(body: axum::body::Body, limits: &Limits) -> Result<Bytes, Pro
     match tokio::time::timeout(limits.slow_client, limited.collect()).await {
         Err(_) => Err(Problem::Http(HttpFault::Slow)),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::Http(
-            HttpFault::BodyTooLarge(limits.message_bytes),
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Problem::Http(HttpFault::BodyTooLarge(limits.message_bytes)))
+        }
         Ok(Err(_)) => Err(Problem::Malformed("Failed to read request".into())),
     }
 }

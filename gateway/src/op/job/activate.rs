@@ -226,8 +226,11 @@ impl Activate {
                         break;
                     }
                     Err(other) => {
-                        tracing::debug!(partition = partition.0, problem = other.detail(),
-                            "a partition gave no answer to a job activation");
+                        tracing::debug!(
+                            partition = partition.0,
+                            problem = other.detail(),
+                            "a partition gave no answer to a job activation"
+                        );
                         break;
                     }
                 };
