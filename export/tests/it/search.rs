@@ -1,0 +1,1 @@
+//! Searches over an exported scenario, the same on both databases.
