@@ -100,7 +100,7 @@ impl ExporterOptions {
     }
 }
 
-/// A running exporter. Dropping it without [`Exporter::stop`] ends it without a final flush.
+/// A running exporter. Dropping it stops it as [`Exporter::stop`] does, but nobody waits for the end.
 #[derive(Debug)]
 pub struct Exporter {
     metrics: Arc<ExporterMetrics>,
@@ -246,13 +246,13 @@ async fn run(
         tokio::select! {
             feed = feeds.recv(), if open => match feed {
                 Some(feed) => {
+                    metrics.set_state(ExporterState::Running);
                     tasks.spawn_local(partition(Rc::clone(&shared), feed, stopping.clone()));
                 }
                 None => open = false,
             },
             Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(Err(error)) = ended {
-                    tracing::error!(%error, "a partition is not exported any more");
+                if let Some(error) = failure(ended) {
                     metrics.set_state(ExporterState::Failed(error));
                 }
             },
@@ -264,11 +264,22 @@ async fn run(
         retention.abort();
     }
     while let Some(ended) = tasks.join_next().await {
-        if let Ok(Err(error)) = ended {
-            tracing::error!(%error, "a partition is not exported any more");
-        }
+        failure(ended);
     }
     metrics.set_state(ExporterState::Stopped);
+}
+
+/// Why a partition's task ended, if not because it should.
+fn failure(ended: Result<Result<(), ExportError>, tokio::task::JoinError>) -> Option<ExportError> {
+    let error = match ended {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => error,
+        Err(panic) => ExportError::Thread {
+            reason: panic.to_string(),
+        },
+    };
+    tracing::error!(%error, "a partition is not exported any more");
+    Some(error)
 }
 
 /// Ready once the exporter shall stop, or nobody holds it any more.
@@ -553,11 +564,11 @@ impl Task {
                     }
                 }
             };
-            let definition = match found {
-                Some((id, xml)) => Definition::read(&xml, &id),
-                None => Definition::default(),
-            };
-            self.shared.names.borrow_mut().insert(key, definition);
+            let mut names = self.shared.names.borrow_mut();
+            match found {
+                Some((id, xml)) => names.insert(key, Definition::read(&xml, &id)),
+                None => names.unknown(key),
+            }
         }
         reader.close().await;
     }

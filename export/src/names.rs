@@ -8,9 +8,13 @@
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
 use rustc_hash::FxHashMap;
+use std::time::{Duration, Instant};
 
 /// Definitions whose names are kept.
 pub const DEFINITIONS_MAX: usize = 1000;
+
+/// How long a definition that the database does not have is not asked for again.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 
 /// What a definition's text says.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +70,7 @@ fn start_form(process: roxmltree::Node<'_, '_>) -> Text {
 #[derive(Debug, Default)]
 pub struct Names {
     definitions: FxHashMap<Key, (u64, Definition)>,
+    unknown: FxHashMap<Key, Instant>,
     clock: u64,
 }
 
@@ -73,12 +78,23 @@ impl Names {
     /// True if nothing need be read from the database for `definition`.
     #[must_use]
     pub fn knows(&self, definition: Key) -> bool {
+        let asked = self.unknown.get(&definition);
         self.definitions.contains_key(&definition)
+            || asked.is_some_and(|asked| asked.elapsed() < UNKNOWN_FOR)
+    }
+
+    /// The database does not have this definition either; its elements go without names.
+    pub fn unknown(&mut self, definition: Key) {
+        if self.unknown.len() >= DEFINITIONS_MAX {
+            self.unknown.clear();
+        }
+        self.unknown.insert(definition, Instant::now());
     }
 
     /// Keeps what a definition's text says.
     pub fn insert(&mut self, key: Key, definition: Definition) {
         self.clock += 1;
+        self.unknown.remove(&key);
         self.definitions.insert(key, (self.clock, definition));
         if self.definitions.len() > DEFINITIONS_MAX {
             let oldest = self.definitions.iter().min_by_key(|(_, (used, _))| *used);

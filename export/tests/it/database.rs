@@ -40,7 +40,9 @@ impl Db {
         block_on(async {
             match self.database() {
                 Database::Sqlite(options) => {
-                    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                    let mut connection = sqlx::SqliteConnection::connect_with(&options)
+                        .await
+                        .unwrap();
                     sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
                         .execute(&mut connection)
                         .await
@@ -63,7 +65,9 @@ impl Db {
         block_on(async {
             match self.database() {
                 Database::Sqlite(options) => {
-                    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+                    let mut connection = sqlx::SqliteConnection::connect_with(&options)
+                        .await
+                        .unwrap();
                     let row = sqlx::query(AssertSqlSafe(sql.to_owned()))
                         .fetch_one(&mut connection)
                         .await
@@ -109,17 +113,38 @@ impl Server {
         );
         let dir = TempDir::new().unwrap();
         if is_root() {
-            let status = Command::new("chown").arg("postgres").arg(dir.path()).status();
+            let status = Command::new("chown")
+                .arg("postgres")
+                .arg(dir.path())
+                .status();
             assert!(status.unwrap().success(), "the user postgres is missing");
         }
         let data = dir.path().join("data");
         let output = as_postgres(&bin.join("initdb"), dir.path())
-            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
+            .args([
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-D",
+            ])
             .arg(&data)
             .output()
             .unwrap();
-        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        assert!(
+            output.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let mut server = Self {
             dir,
             bin,
@@ -130,8 +155,15 @@ impl Server {
         server
     }
 
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+        format!(
+            "postgresql://postgres@127.0.0.1:{}/postgres?sslmode=disable",
+            self.port
+        )
     }
 
     /// Starts it again after [`Server::kill`].
@@ -151,7 +183,12 @@ impl Server {
                 self.child = Some(
                     as_postgres(&self.bin.join("postgres"), self.dir.path())
                         .args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"])
-                        .args(["-c", "unix_socket_directories=", "-c", "shared_buffers=32MB"])
+                        .args([
+                            "-c",
+                            "unix_socket_directories=",
+                            "-c",
+                            "shared_buffers=32MB",
+                        ])
                         .args(["-p", &self.port.to_string(), "-D"])
                         .arg(self.dir.path().join("data"))
                         .stdout(Stdio::null())
@@ -207,7 +244,12 @@ fn as_postgres(program: &Path, dir: &Path) -> Command {
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");
         command
-            .args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"])
+            .args([
+                "--reuid=postgres",
+                "--regid=postgres",
+                "--clear-groups",
+                "--",
+            ])
             .arg(program);
         command
     } else {

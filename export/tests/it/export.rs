@@ -50,13 +50,18 @@ pub(crate) fn export(db: &Db, scenarios: &[&Scenario]) {
     }
     let exporter = Exporter::start(options(db), feeds).unwrap();
     for (acknowledged, last) in goals {
-        wait("acknowledgement", || acknowledged.load(Ordering::Acquire) >= last);
+        wait("acknowledgement", || {
+            acknowledged.load(Ordering::Acquire) >= last
+        });
     }
     exporter.stop();
 }
 
 pub(crate) fn check(db: &Db, scenarios: &[&Scenario]) {
-    let expected: Vec<_> = scenarios.iter().map(|scenario| &scenario.expected).collect();
+    let expected: Vec<_> = scenarios
+        .iter()
+        .map(|scenario| &scenario.expected)
+        .collect();
     for (sql, expected) in sums(&expected) {
         assert_eq!(db.number(sql), expected, "{sql}");
     }
@@ -105,7 +110,9 @@ fn two_exporters(db: &Db) {
     let first = Exporter::start(small, vec![first]).unwrap();
     let second = Exporter::start(other, vec![second]).unwrap();
     for acknowledged in [acknowledged, also] {
-        wait("both", || acknowledged.load(Ordering::Acquire) >= scenario.last());
+        wait("both", || {
+            acknowledged.load(Ordering::Acquire) >= scenario.last()
+        });
     }
     first.stop();
     second.stop();
@@ -131,13 +138,18 @@ fn rows_without_cursor(db: &Db, forbid: &str, allow: &str) {
     let metrics = exporter.metrics();
     wait("a failure", || {
         let snapshot = metrics.snapshot(Timestamp(0));
-        snapshot.partitions.iter().any(|partition| partition.failed_flushes > 1)
+        snapshot
+            .partitions
+            .iter()
+            .any(|partition| partition.failed_flushes > 1)
     });
     // Rows were written and the cursor was not: nothing of it may be seen.
     assert_eq!(db.number("SELECT COUNT(*) FROM process_instance"), 0);
     assert_eq!(acknowledged.load(Ordering::Acquire), 0);
     db.run(allow);
-    wait("the end", || acknowledged.load(Ordering::Acquire) >= scenario.last());
+    wait("the end", || {
+        acknowledged.load(Ordering::Acquire) >= scenario.last()
+    });
     exporter.stop();
     check(db, &[&scenario]);
 }
@@ -180,7 +192,9 @@ fn poison(db: &Db, poisoning: &str) {
     export(db, &[&scenario]);
     assert_eq!(db.number("SELECT COUNT(*) FROM exporter_error"), 2);
     assert_eq!(
-        db.number("SELECT COUNT(*) FROM exporter_error WHERE table_name = 'variable' AND reason <> ''"),
+        db.number(
+            "SELECT COUNT(*) FROM exporter_error WHERE table_name = 'variable' AND reason <> ''"
+        ),
         2
     );
     assert_eq!(
@@ -229,7 +243,10 @@ fn records_that_write_nothing_still_move_the_cursor() {
     let snapshot = exporter.metrics().snapshot(Timestamp(0));
     assert_eq!(snapshot.state, ExporterState::Running);
     let partition = &snapshot.partitions[0];
-    assert_eq!((partition.records, partition.rows, partition.lag_records), (10, 0, 0));
+    assert_eq!(
+        (partition.records, partition.rows, partition.lag_records),
+        (10, 0, 0)
+    );
     exporter.stop();
 }
 
@@ -245,7 +262,10 @@ fn stopping_flushes_what_was_received() {
     let metrics = exporter.metrics();
     wait("the records", || {
         let snapshot = metrics.snapshot(Timestamp(0));
-        snapshot.partitions.first().is_some_and(|partition| partition.lag_records > 0)
+        snapshot
+            .partitions
+            .first()
+            .is_some_and(|partition| partition.lag_records > 0)
     });
     assert_eq!(acknowledged.load(Ordering::Acquire), 0);
     exporter.stop();
@@ -268,7 +288,12 @@ fn names_are_read_again_from_the_database_after_a_restart() {
 fn called(db: &Db) {
     use of::ProcessInstance as On;
     let mut scenario = Scenario::new(1);
-    let (root, activity, child, task) = (scenario.key(), scenario.key(), scenario.key(), scenario.key());
+    let (root, activity, child, task) = (
+        scenario.key(),
+        scenario.key(),
+        scenario.key(),
+        scenario.key(),
+    );
     let path = vec![vec![root, activity], vec![child, task]];
     let mut value = scenario.element(root, "order", BpmnElementType::Process);
     scenario.event(root, On::ElementActivating, value.clone());
@@ -343,14 +368,26 @@ fn values(db: &Db) {
         scenario.event(key, of::Variable::Created, value);
     }
     export(db, &[&scenario]);
-    let count = |condition: &str| db.number(&format!("SELECT COUNT(*) FROM variable WHERE {condition}"));
+    let count =
+        |condition: &str| db.number(&format!("SELECT COUNT(*) FROM variable WHERE {condition}"));
     assert_eq!(
-        count("var_name = 'long' AND is_preview AND LENGTH(var_value) = 8191 AND LENGTH(var_full_value) = 20002"),
+        count(
+            "var_name = 'long' AND is_preview AND LENGTH(var_value) = 8191 AND LENGTH(var_full_value) = 20002"
+        ),
         1
     );
-    assert_eq!(count("type = 'DOUBLE' AND double_value = 2.5 AND var_value = '2.5'"), 1);
-    assert_eq!(count("type = 'LONG' AND long_value = 9223372036854775807"), 1);
-    assert_eq!(count("type = 'NULL' AND var_value = 'null' AND NOT is_preview"), 1);
+    assert_eq!(
+        count("type = 'DOUBLE' AND double_value = 2.5 AND var_value = '2.5'"),
+        1
+    );
+    assert_eq!(
+        count("type = 'LONG' AND long_value = 9223372036854775807"),
+        1
+    );
+    assert_eq!(
+        count("type = 'NULL' AND var_value = 'null' AND NOT is_preview"),
+        1
+    );
     assert_eq!(count("1 = 1"), 6);
     assert_eq!(db.number("SELECT COUNT(*) FROM exporter_error"), 0);
 }
@@ -376,11 +413,21 @@ fn retained(db: &Db) {
         rows: 2,
     });
     let exporter = Exporter::start(options, vec![feed]).unwrap();
-    wait("export", || acknowledged.load(Ordering::Acquire) >= scenario.last());
+    wait("export", || {
+        acknowledged.load(Ordering::Acquire) >= scenario.last()
+    });
     let left = scenario.expected.instances - scenario.expected.completed;
-    wait("clean-up", || db.number("SELECT COUNT(*) FROM process_instance") == left);
-    assert_eq!(db.number("SELECT COUNT(*) FROM process_instance_tag"), 2 * left);
-    assert_eq!(db.number("SELECT COUNT(*) FROM flow_node_instance"), 2 * left);
+    wait("clean-up", || {
+        db.number("SELECT COUNT(*) FROM process_instance") == left
+    });
+    assert_eq!(
+        db.number("SELECT COUNT(*) FROM process_instance_tag"),
+        2 * left
+    );
+    assert_eq!(
+        db.number("SELECT COUNT(*) FROM flow_node_instance"),
+        2 * left
+    );
     assert_eq!(db.number("SELECT COUNT(*) FROM job"), left);
     assert_eq!(db.number("SELECT COUNT(*) FROM variable"), 2 * left);
     assert_eq!(
@@ -412,7 +459,12 @@ fn started_together(db: &Db) {
     }
     let mut columns = Vec::new();
     for table in Table::ALL {
-        columns.extend(table.columns().iter().map(|column| (table.name(), column.name)));
+        columns.extend(
+            table
+                .columns()
+                .iter()
+                .map(|column| (table.name(), column.name)),
+        );
     }
     for table in ListTable::ALL {
         let (name, owner, value) = table.names();
@@ -465,7 +517,10 @@ fn a_feed_that_cannot_go_on_ends_its_partition_with_a_reason() {
     let exporter = Exporter::start(options(&db), vec![Box::new(Broken)]).unwrap();
     let metrics = exporter.metrics();
     wait("the failure", || {
-        matches!(metrics.snapshot(Timestamp(0)).state, ExporterState::Failed(_))
+        matches!(
+            metrics.snapshot(Timestamp(0)).state,
+            ExporterState::Failed(_)
+        )
     });
     exporter.stop();
 }

@@ -146,7 +146,13 @@ impl Scenario {
         }
     }
 
-    pub(crate) fn variable(&self, instance: Key, scope: Key, name: &str, value: RawValue) -> VariableRecord {
+    pub(crate) fn variable(
+        &self,
+        instance: Key,
+        scope: Key,
+        name: &str,
+        value: RawValue,
+    ) -> VariableRecord {
         VariableRecord {
             name: name.into(),
             value,
@@ -159,7 +165,13 @@ impl Scenario {
         }
     }
 
-    pub(crate) fn incident(&self, instance: Key, element: Key, job: Key, message: &str) -> IncidentRecord {
+    pub(crate) fn incident(
+        &self,
+        instance: Key,
+        element: Key,
+        job: Key,
+        message: &str,
+    ) -> IncidentRecord {
         IncidentRecord {
             error_type: ErrorType::JobNoRetries,
             error_message: message.into(),
@@ -250,13 +262,22 @@ impl Scenario {
 pub(crate) fn sums(scenarios: &[&Expected]) -> BTreeMap<&'static str, i64> {
     let sum = |field: fn(&Expected) -> i64| scenarios.iter().map(|expected| field(expected)).sum();
     BTreeMap::from([
-        ("SELECT COUNT(*) FROM process_instance", sum(|e| e.instances)),
-        ("SELECT COUNT(*) FROM process_instance_tag", sum(|e| 2 * e.instances)),
+        (
+            "SELECT COUNT(*) FROM process_instance",
+            sum(|e| e.instances),
+        ),
+        (
+            "SELECT COUNT(*) FROM process_instance_tag",
+            sum(|e| 2 * e.instances),
+        ),
         (
             "SELECT COUNT(*) FROM process_instance WHERE state = 'COMPLETED'",
             sum(|e| e.completed),
         ),
-        ("SELECT COUNT(*) FROM flow_node_instance", sum(|e| e.elements)),
+        (
+            "SELECT COUNT(*) FROM flow_node_instance",
+            sum(|e| e.elements),
+        ),
         (
             "SELECT COUNT(*) FROM flow_node_instance WHERE flow_node_name = 'Pack it'",
             sum(|e| e.instances),
@@ -268,7 +289,10 @@ pub(crate) fn sums(scenarios: &[&Expected]) -> BTreeMap<&'static str, i64> {
             sum(|e| e.completed),
         ),
         ("SELECT COUNT(*) FROM job", sum(|e| e.jobs)),
-        ("SELECT COUNT(*) FROM job WHERE state = 'COMPLETED'", sum(|e| e.completed)),
+        (
+            "SELECT COUNT(*) FROM job WHERE state = 'COMPLETED'",
+            sum(|e| e.completed),
+        ),
         ("SELECT COUNT(*) FROM incident", sum(|e| e.incidents)),
         (
             "SELECT COALESCE(SUM(num_incidents), 0) FROM process_instance",
