@@ -13,7 +13,7 @@ use ringflow_core::record::Text;
 use rustc_hash::FxHashMap;
 
 use crate::row::{Datum, cut};
-use crate::schema::{Column, ColumnKind, LIST_VALUE_CHARS, ListTable, Table};
+use crate::schema::{Column, LIST_VALUE_CHARS, ListTable, Table};
 
 /// Second half of a row's identity.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -453,16 +453,15 @@ fn fit(table: Table, column: usize, value: Datum) -> Datum {
         return value;
     };
     match value {
-        Datum::Text(text) => {
+        Datum::Text(ref text) => {
             let chars = if def.chars == 0 {
                 usize::MAX
             } else {
                 def.chars
             };
-            Datum::Text(clean(&text, chars))
+            Datum::Text(clean(text, chars))
         }
-        Datum::Null if matches!(def.kind, ColumnKind::Flag) => Datum::Bool(false),
-        other => other,
+        Datum::Null | Datum::Int(_) | Datum::Bool(_) | Datum::Time(_) | Datum::Float(_) => value,
     }
 }
 

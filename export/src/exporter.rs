@@ -183,10 +183,12 @@ impl Exporter {
     /// at most (and a little to close connections).
     pub fn stop(mut self) {
         self.stop.send_replace(true);
-        if let Some(thread) = self.thread.take() {
-            if thread.join().is_err() {
-                tracing::error!("the exporter thread ended by a panic");
-            }
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("the exporter thread ended by a panic");
         }
     }
 }

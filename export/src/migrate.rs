@@ -43,6 +43,10 @@ fn migrator(first: &'static str) -> Migrator {
 ///
 /// # Errors
 /// [`MigrateFailure::Down`] if the database cannot do it now.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the errors of sqlx are an open list"
+)]
 pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
     let mut collisions = 0;
     loop {

@@ -206,7 +206,7 @@ pub fn definition_of(record: &Record) -> Option<Key> {
     }
     match &record.value {
         Value::ProcessInstance(value) => {
-            flow_node_instance::names_needed(record).then_some(value.process_definition_key)
+            flow_node_instance::names_needed(record, value).then_some(value.process_definition_key)
         }
         Value::UserTask(value) => Some(value.process_definition_key),
         Value::Process(_)

@@ -86,7 +86,6 @@ macro_rules! tables {
 
                 #[expect(
                     non_camel_case_types,
-                    clippy::upper_case_acronyms,
                     reason = "numbers the columns; the constants below are what is used"
                 )]
                 enum Number { $($column,)+ }

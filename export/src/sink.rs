@@ -344,9 +344,9 @@ async fn isolate_rows(
     operation: &Operation,
     poisoned: &mut Vec<Poison>,
 ) -> Result<(), FlushFailure> {
-    let mut ranges = vec![0..operation.rows.len()];
-    while let Some(range) = ranges.pop() {
-        let rows = &operation.rows[range.clone()];
+    let mut ranges = Vec::from([(0, operation.rows.len())]);
+    while let Some((start, end)) = ranges.pop() {
+        let rows = &operation.rows[start..end];
         wire.run("SAVEPOINT part").await?;
         let result = wire.rows(operation, rows).await;
         let Some(reason) = settle(wire, result).await? else {
@@ -355,9 +355,9 @@ async fn isolate_rows(
         if let [row] = rows {
             poisoned.push(poison(operation.table, row, reason));
         } else {
-            let middle = range.start + rows.len() / 2;
-            ranges.push(middle..range.end);
-            ranges.push(range.start..middle);
+            let middle = start + rows.len() / 2;
+            ranges.push((middle, end));
+            ranges.push((start, middle));
         }
     }
     Ok(())
@@ -368,9 +368,9 @@ async fn isolate_lists(
     operation: &ListOperation,
     poisoned: &mut Vec<Poison>,
 ) -> Result<(), FlushFailure> {
-    let mut ranges = vec![0..operation.lists.len()];
-    while let Some(range) = ranges.pop() {
-        let lists = &operation.lists[range.clone()];
+    let mut ranges = Vec::from([(0, operation.lists.len())]);
+    while let Some((start, end)) = ranges.pop() {
+        let lists = &operation.lists[start..end];
         wire.run("SAVEPOINT part").await?;
         let result = wire.lists(operation.table, lists).await;
         let Some(reason) = settle(wire, result).await? else {
@@ -384,9 +384,9 @@ async fn isolate_lists(
                 reason,
             });
         } else {
-            let middle = range.start + lists.len() / 2;
-            ranges.push(middle..range.end);
-            ranges.push(range.start..middle);
+            let middle = start + lists.len() / 2;
+            ranges.push((middle, end));
+            ranges.push((start, middle));
         }
     }
     Ok(())

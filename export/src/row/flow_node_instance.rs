@@ -5,7 +5,7 @@
 
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{BpmnElementType, ProcessInstanceRecord};
-use ringflow_core::record::{Intent, Record, Text, Value};
+use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
 use crate::row::{Context, Datum, process_instance};
@@ -13,23 +13,18 @@ use crate::schema::Table;
 use crate::schema::flow_node_instance::*;
 
 /// True for records whose row carries an element name.
-pub(crate) fn names_needed(record: &Record) -> bool {
-    let named = match &record.value {
-        Value::ProcessInstance(value) => !matches!(
-            value.bpmn_element_type,
-            BpmnElementType::Process | BpmnElementType::SequenceFlow
-        ),
-        _ => false,
-    };
-    named
-        && matches!(
-            record.intent,
-            Intent::ProcessInstance(
-                of::ProcessInstance::ElementActivating
-                    | of::ProcessInstance::ElementMigrated
-                    | of::ProcessInstance::AncestorMigrated
-            )
+pub(crate) fn names_needed(record: &Record, value: &ProcessInstanceRecord) -> bool {
+    !matches!(
+        value.bpmn_element_type,
+        BpmnElementType::Process | BpmnElementType::SequenceFlow
+    ) && matches!(
+        record.intent,
+        Intent::ProcessInstance(
+            of::ProcessInstance::ElementActivating
+                | of::ProcessInstance::ElementMigrated
+                | of::ProcessInstance::AncestorMigrated
         )
+    )
 }
 
 /// Writes an event of an element instance.

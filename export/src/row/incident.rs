@@ -17,8 +17,11 @@ use crate::schema::{Table, flow_node_instance, process_instance};
 /// Writes an INCIDENT event.
 pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
     let key = RowKey::of(record.key);
-    match record.intent {
-        Intent::Incident(of::Incident::Created) => {
+    let Intent::Incident(intent) = record.intent else {
+        return;
+    };
+    match intent {
+        of::Incident::Created => {
             window.upsert(
                 Table::Incident,
                 key,
@@ -50,7 +53,7 @@ pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
             );
             count(window, record, value, 1);
         }
-        Intent::Incident(of::Incident::Resolved) => {
+        of::Incident::Resolved => {
             window.update(
                 Table::Incident,
                 key,
@@ -60,7 +63,7 @@ pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
             count(window, record, value, -1);
         }
         // The incident lives on under another definition.
-        Intent::Incident(of::Incident::Migrated) => window.update(
+        of::Incident::Migrated => window.update(
             Table::Incident,
             key,
             record.position,
@@ -70,7 +73,7 @@ pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
                 (PROCESS_DEFINITION_KEY, value.process_definition_key.into()),
             ],
         ),
-        _ => {}
+        of::Incident::Resolve => {}
     }
 }
 

@@ -22,8 +22,11 @@ pub fn write(
     value: &ProcessRecord,
 ) {
     let key = value.process_definition_key;
-    match record.intent {
-        Intent::Process(of::Process::Created) => {
+    let Intent::Process(intent) = record.intent else {
+        return;
+    };
+    match intent {
+        of::Process::Created => {
             let xml = String::from_utf8_lossy(value.resource.as_bytes());
             let definition = Definition::read(&xml, &value.bpmn_process_id);
             window.upsert(
@@ -44,13 +47,13 @@ pub fn write(
             );
             context.names.insert(key, definition);
         }
-        Intent::Process(of::Process::Deleted) => window.update(
+        of::Process::Deleted => window.update(
             Table::ProcessDefinition,
             RowKey::of(key),
             record.position,
             vec![(IS_DELETED, Datum::Bool(true))],
         ),
         // DELETING says that deletion has begun.
-        _ => {}
+        of::Process::Deleting => {}
     }
 }

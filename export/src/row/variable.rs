@@ -23,8 +23,11 @@ pub const PREVIEW_CHARS: usize = 8191;
 
 /// Writes a VARIABLE event.
 pub fn write(window: &mut Window, record: &Record, value: &VariableRecord) {
-    match record.intent {
-        Intent::Variable(of::Variable::Created | of::Variable::Updated) => {
+    let Intent::Variable(intent) = record.intent else {
+        return;
+    };
+    match intent {
+        of::Variable::Created | of::Variable::Updated => {
             let mut json = String::new();
             if from_msgpack(value.value.as_bytes(), &mut json).is_err() {
                 json.clear();
@@ -68,13 +71,12 @@ pub fn write(window: &mut Window, record: &Record, value: &VariableRecord) {
                 ],
             );
         }
-        Intent::Variable(of::Variable::Migrated) => window.update(
+        of::Variable::Migrated => window.update(
             Table::Variable,
             RowKey::of(record.key),
             record.position,
             vec![(PROCESS_DEFINITION_ID, Datum::from(&value.bpmn_process_id))],
         ),
-        _ => {}
     }
 }
 
