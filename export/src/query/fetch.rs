@@ -95,6 +95,10 @@ pub(crate) async fn rows(
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the errors of sqlx are an open list"
+)]
 fn refused(error: &sqlx::Error) -> QueryError {
     let reason = error.to_string();
     match classify(error) {

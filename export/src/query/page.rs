@@ -217,11 +217,9 @@ async fn page_rows(
     }
     out.push(" LIMIT ");
     out.bind(Bind::Int(i64::from(limit)));
-    if let PageStart::From(from) = query.page.start {
-        if from > 0 {
-            out.push(" OFFSET ");
-            out.bind(Bind::Int(i64::try_from(from).unwrap_or(i64::MAX)));
-        }
+    if let PageStart::From(from @ 1..) = query.page.start {
+        out.push(" OFFSET ");
+        out.bind(Bind::Int(i64::try_from(from).unwrap_or(i64::MAX)));
     }
     let mut rows = fetch::rows(queries, out, &kinds).await?;
     if backwards {
