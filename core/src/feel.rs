@@ -18,7 +18,15 @@
 //! exception: a failed assertion, `?` outside of a unary test, or a limit.
 
 mod ast;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "values of all other types are refused alike: that is the rule of the language"
+)]
 mod builtin;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "values of all other types are refused alike: that is the rule of the language"
+)]
 mod eval;
 pub mod number;
 mod parse;
@@ -193,6 +201,10 @@ impl Expression {
     }
 
     /// The value of an expression that is a plain literal.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only literals are constants"
+    )]
     pub fn as_constant(&self) -> Option<Value<'_>> {
         Some(match &self.root {
             Expr::Null => Value::Null,

@@ -3,7 +3,13 @@
 //! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
 //! so that a change of behaviour shows as a change of a fixture.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "it/decimal.rs"]
 mod decimal;
 #[path = "it/feel.rs"]
 mod feel;
+#[path = "it/feel_api.rs"]
+mod feel_api;
+#[path = "it/feel_limits.rs"]
+mod feel_limits;

@@ -32,6 +32,9 @@ impl<'e> Interpreter<'e> {
     ) -> Eval<'e> {
         let x = self.eval(&sides.0)?;
         let y = self.eval(&sides.1)?;
+        if let (Value::List(_) | Value::Context(_), _) = (&x, &y) {
+            self.charge(x.size().weight as usize / 16)?;
+        }
         Ok(self.compared(comparison, &x, &y))
     }
 

@@ -238,7 +238,7 @@ impl<'s> Parser<'s> {
     }
 
     /// Operators of one binding strength and everything that binds tighter.
-    pub(super) fn arithmetic(&mut self, level: u8) -> Option<Expr> {
+    fn arithmetic(&mut self, level: u8) -> Option<Expr> {
         if level > POWER {
             return self.negation();
         }
@@ -257,8 +257,9 @@ impl<'s> Parser<'s> {
         }
     }
 
+    /// Arithmetic where no whole expression may stand: the ends of ranges.
     pub(super) fn operand(&mut self) -> Option<Expr> {
-        self.arithmetic(ADDITIVE)
+        self.nested(|p| p.arithmetic(ADDITIVE))
     }
 
     fn operator(&mut self, level: u8) -> Option<Operator> {

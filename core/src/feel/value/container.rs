@@ -202,6 +202,15 @@ impl<'e> List<'e> {
         self.len() == 0
     }
 
+    /// Bytes that may have to be passed to reach an item.
+    pub(crate) fn walked(&self) -> usize {
+        if let List::Raw(raw) = self {
+            raw.bytes().len()
+        } else {
+            0
+        }
+    }
+
     /// The item at an index counted from 0.
     pub fn get(&self, index: usize) -> Option<Value<'e>> {
         match self {
@@ -370,6 +379,15 @@ impl<'e> Context<'e> {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes that may have to be passed to reach an entry.
+    pub(crate) fn walked(&self) -> usize {
+        if let Context::Raw(raw) = self {
+            raw.bytes().len()
+        } else {
+            0
+        }
     }
 
     /// A context with one entry added or replaced.
