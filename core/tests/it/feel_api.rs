@@ -298,6 +298,9 @@ fn names_take_what_the_language_allows() {
     let cases = [
         ("amount - tax", "7"),
         ("amount-tax", "7"),
+        ("1 + 2 * 3 ** 2 - 4 / 2 * -1 + 1", "22"),
+        ("2 ** 3 ** 2 * 2 + 1", "129"),
+        ("10 - 2 - 3 * 2 + 8 / 4 / 2", "3"),
         ("`a-b`", "1"),
         ("if", "4"),
         ("10 in items", "false"),
