@@ -53,16 +53,14 @@ pub trait Variables {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 }
 
-/// The variables of one MessagePack document.
+/// The variables of one MessagePack document, in which every name occurs once.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentVariables<'a>(pub &'a [u8]);
 
 impl Variables for DocumentVariables<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        crate::msgpack::get(self.0, name)
-            .ok()
-            .flatten()
-            .map(Cow::Borrowed)
+        let range = crate::msgpack::find(self.0, name)?;
+        self.0.get(range).map(Cow::Borrowed)
     }
 }
 

@@ -138,6 +138,7 @@ pub(super) fn run<'e>(
 
 impl<'e> Interpreter<'e> {
     /// Spends steps.
+    #[inline]
     pub(super) fn charge(&mut self, steps: usize) -> Result<(), Trouble> {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         match self.steps.checked_sub(steps) {
@@ -149,6 +150,7 @@ impl<'e> Interpreter<'e> {
         }
     }
 
+    #[inline]
     pub(super) fn eval(&mut self, expr: &'e Expr) -> Eval<'e> {
         self.charge(1)?;
         if self.depth == MAX_DEPTH {
@@ -206,6 +208,7 @@ impl<'e> Interpreter<'e> {
         result
     }
 
+    #[inline]
     fn lookup(&self, name: &str) -> Option<Value<'e>> {
         for binding in self.scope.iter().rev() {
             match binding {

@@ -419,6 +419,7 @@ impl PartialOrd for Dec {
 }
 
 impl Ord for Dec {
+    #[inline]
     fn cmp(&self, other: &Dec) -> Ordering {
         if self.exponent == other.exponent {
             return { self.coefficient }.cmp(&{ other.coefficient });
