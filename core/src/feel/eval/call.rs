@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::feel::WarningKind;
 use crate::feel::ast::{Arguments, Call, Expr, Name};
 use crate::feel::builtin::{self, Builtin};
 use crate::feel::value::{Size, Value};
+use crate::feel::{Expression, WarningKind};
 
 use super::{Binding, Eval, Fatal, Interpreter, Shown, Trouble, or_null};
 
@@ -62,6 +62,36 @@ impl<'e> Function<'e> {
             body: Body::Native(Box::new(body)),
             size: Size {
                 depth: 1,
+                weight: 1,
+            },
+        }
+    }
+
+    /// A function whose body is an expression, as a business knowledge model is one. It sees its
+    /// parameters, then the bindings given, then the variables of the evaluation that calls it; its
+    /// steps count there too.
+    pub fn expression(
+        parameters: &'e [Name],
+        body: &'e Expression,
+        bindings: &[(&'e str, Value<'e>)],
+    ) -> Function<'e> {
+        let depth = bindings
+            .iter()
+            .map(|(_, value)| value.size().depth)
+            .max()
+            .unwrap_or(0);
+        let scope = bindings
+            .iter()
+            .map(|(name, value)| Binding::Named(name, value.clone()))
+            .collect();
+        Function {
+            parameters: Cow::Borrowed(parameters),
+            body: Body::Expression {
+                body: &body.root,
+                scope,
+            },
+            size: Size {
+                depth: depth + 1,
                 weight: 1,
             },
         }
