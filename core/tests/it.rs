@@ -11,9 +11,9 @@ mod decimal;
 mod element;
 #[path = "it/feel.rs"]
 mod feel;
+#[path = "it/harness.rs"]
+mod harness;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/schedule.rs"]
 mod schedule;
-#[path = "it/harness.rs"]
-mod harness;
