@@ -41,6 +41,27 @@ pub struct ColumnDef {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Column(pub u8);
 
+/// The number of the column `name`; evaluated while compiling.
+const fn numbered(table: Table, name: &str) -> Column {
+    let columns = table.columns();
+    let mut at = 0;
+    while at < columns.len() {
+        if same(columns[at].name.as_bytes(), name.as_bytes()) {
+            return Column(at as u8);
+        }
+        at += 1;
+    }
+    panic!("no such column")
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
 macro_rules! tables {
     ($($table:ident $module:ident $keys:literal {
         $($column:ident $name:literal $kind:ident $chars:literal,)+
@@ -82,17 +103,11 @@ macro_rules! tables {
         $(
             #[doc = concat!("Columns of `", stringify!($module), "`.")]
             pub mod $module {
-                use super::Column;
-
-                #[expect(
-                    non_camel_case_types,
-                    reason = "numbers the columns; the constants below are what is used"
-                )]
-                enum Number { $($column,)+ }
+                use super::{Column, Table, numbered};
 
                 $(
                     #[doc = $name]
-                    pub const $column: Column = Column(Number::$column as u8);
+                    pub const $column: Column = numbered(Table::$table, $name);
                 )+
             }
         )+

@@ -10,6 +10,8 @@ mod it {
     mod chaos;
     mod database;
     mod export;
+    mod hostile;
+    mod paging;
     mod records;
     mod search;
 }

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 
 use super::field::Kind;
-use super::filter::{Bind, Statement};
+use super::statement::{Bind, Statement};
 use super::{Cell, Queries, QueriesOptions};
 use crate::database::{Database, Dialect, Failure, classify, set_session};
 use crate::error::QueryError;

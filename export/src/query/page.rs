@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 
 use super::field::{self, EntityFields, Field, Kind};
-use super::filter::{Bind, Statement, condition};
+use super::filter::condition;
+use super::statement::{Bind, Statement};
 use super::{
     Cell, Entity, Filter, KeyLiteral, LIMIT_MAX, Literal, Op, Page, PageSpec, PageStart, Queries,
     Query, Row, SORT_MAX, TOTAL_MAX, fetch, variable,

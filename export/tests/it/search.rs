@@ -1,15 +1,15 @@
 //! Searches over an exported scenario, the same on both databases.
 //!
-//! Expectations are computed from the scenario's numbers. Paging is checked in both directions for
-//! every sort field of every entity; every filter field is fed hostile texts.
+//! Expectations are computed from the scenario's numbers. Here: operators, variables, lists, joins;
+//! `paging` and `hostile` use the same world.
 
 use ringflow_core::ids::Key;
 use ringflow_core::msgpack;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::*;
 use ringflow_export::{
-    Cell, Entity, Filter, Literal, Op, Page, PageSpec, PageStart, Queries, QueriesOptions, Query,
-    QueryError, Row, Sort,
+    Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page, Queries,
+    QueriesOptions, Query, StatisticsOf,
 };
 
 use super::database::{Db, block_on};
@@ -18,12 +18,12 @@ use super::records::{START, Scenario, definition, raw, text_value};
 
 const INSTANCES: i64 = 30;
 
-struct World {
-    scenario: Scenario,
-    instances: Vec<Key>,
-    task: Key,
-    task_element: Key,
-    subscription: Key,
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) instances: Vec<Key>,
+    pub(crate) task: Key,
+    pub(crate) task_element: Key,
+    pub(crate) subscription: Key,
 }
 
 fn world() -> World {
@@ -117,11 +117,11 @@ fn world() -> World {
     }
 }
 
-fn is(field: &str, value: Literal) -> Filter {
+pub(crate) fn is(field: &str, value: Literal) -> Filter {
     op(field, Op::Eq, vec![value])
 }
 
-fn op(field: &str, op: Op, values: Vec<Literal>) -> Filter {
+pub(crate) fn op(field: &str, op: Op, values: Vec<Literal>) -> Filter {
     Filter::Field {
         field: field.into(),
         op,
@@ -129,7 +129,7 @@ fn op(field: &str, op: Op, values: Vec<Literal>) -> Filter {
     }
 }
 
-fn text(text: &str) -> Literal {
+pub(crate) fn text(text: &str) -> Literal {
     Literal::Text(text.into())
 }
 
@@ -141,13 +141,13 @@ async fn page(queries: &Queries, entity: Entity, filter: Filter) -> Page {
     queries.search(&query).await.unwrap()
 }
 
-async fn total(queries: &Queries, entity: Entity, filter: Filter) -> u64 {
+pub(crate) async fn total(queries: &Queries, entity: Entity, filter: Filter) -> u64 {
     let page = page(queries, entity, filter).await;
     assert_eq!(page.total, page.items.len() as u64);
     page.total
 }
 
-fn both(check: impl AsyncFn(&Queries, &World)) {
+pub(crate) fn both(check: impl AsyncFn(&Queries, &World)) {
     for db in [Db::sqlite(), Db::postgres()] {
         let world = world();
         export(&db, &[&world.scenario]);
@@ -514,260 +514,34 @@ fn lists_and_joins_are_part_of_results() {
     });
 }
 
-async fn walk(queries: &Queries, query: &Query) -> Vec<Row> {
-    let mut query = query.clone();
-    let mut found = Vec::new();
-    loop {
-        let page = queries.search(&query).await.unwrap();
-        if page.items.is_empty() {
-            assert!(page.start_cursor.is_none() && page.end_cursor.is_none());
-            return found;
-        }
-        match &query.page.start {
-            PageStart::Before(_) => {
-                found.splice(0..0, page.items);
-                query.page.start = PageStart::Before(page.start_cursor.unwrap());
-            }
-            PageStart::From(_) | PageStart::After(_) => {
-                found.extend(page.items);
-                query.page.start = PageStart::After(page.end_cursor.unwrap());
-            }
-        }
-    }
-}
-
 #[test]
-fn pages_add_up_in_both_directions_for_every_sort_field() {
-    both(async |queries, _| {
-        for entity in Entity::ALL {
-            for field in entity.sort_fields() {
-                for descending in [false, true] {
-                    let mut query = Query::of(*entity);
-                    query.sort = vec![Sort {
-                        field: field.into(),
-                        descending,
-                    }];
-                    let whole = queries.search(&query).await.unwrap();
-                    assert!(!whole.items.is_empty(), "{entity:?}");
-                    query.page.limit = 16;
-                    assert_eq!(
-                        walk(queries, &query).await,
-                        whole.items,
-                        "{entity:?} {field}"
-                    );
-                    // From behind the last, backwards; the last itself is not before itself.
-                    query.page.start = PageStart::Before(whole.end_cursor.clone().unwrap());
-                    let before = &whole.items[..whole.items.len() - 1];
-                    assert_eq!(walk(queries, &query).await, before, "{entity:?} {field}");
-                    query.page.start = PageStart::From(3);
-                    let offset = queries.search(&query).await.unwrap();
-                    let from = whole.items.len().min(3);
-                    let to = whole.items.len().min(19);
-                    assert_eq!(offset.items, whole.items[from..to]);
-                    assert_eq!(offset.total, whole.total);
-                    nulls_are_lowest(&whole.items, field, descending);
-                }
-            }
-        }
-    });
-}
-
-fn nulls_are_lowest(items: &[Row], field: &str, descending: bool) {
-    let mut nulls: Vec<bool> = items
-        .iter()
-        .filter_map(|item| item.get(field))
-        .map(|cell| *cell == Cell::Null)
-        .collect();
-    if descending {
-        nulls.reverse();
-    }
-    assert!(nulls.is_sorted_by(|a, b| a >= b), "{field}");
-}
-
-#[test]
-fn sorting_is_by_bytes_and_by_value() {
-    both(async |queries, _| {
-        let mut query = Query::of(Entity::ProcessInstance);
-        query.sort = vec![Sort {
-            field: "businessId".into(),
-            descending: false,
-        }];
-        let page = queries.search(&query).await.unwrap();
-        let ids: Vec<&Cell> = page
-            .items
-            .iter()
-            .map(|item| item.get("businessId").unwrap())
-            .collect();
-        assert_eq!(ids[0], &Cell::Text(r"50%_off\*?['".into()));
-        assert_eq!(ids[2], &Cell::Text("order-1".into()));
-        assert_eq!(ids[3], &Cell::Text("order-10".into()));
-    });
-}
-
-#[test]
-fn foreign_cursors_fields_and_values_are_refused() {
-    both(async |queries, _| {
-        let mut query = Query::of(Entity::ProcessInstance);
-        let cursor = queries.search(&query).await.unwrap().end_cursor.unwrap();
-        for bad in [
-            "", "%%%", "e30=", "WzFd!", "W10=", "WyJhIl0=", "W251bGxd", "WzEsMl0=",
-        ] {
-            query.page.start = PageStart::After(bad.into());
-            assert_eq!(
-                queries.search(&query).await,
-                Err(QueryError::BadCursor),
-                "{bad}"
-            );
-        }
-        // A cursor belongs to its sort.
-        query.page.start = PageStart::After(cursor);
-        query.sort = vec![Sort {
-            field: "state".into(),
-            descending: false,
-        }];
-        assert_eq!(queries.search(&query).await, Err(QueryError::BadCursor));
-        let refuse = async |filter: Filter| {
-            let query = Query {
-                filter,
-                ..Query::of(Entity::ProcessInstance)
-            };
-            queries.search(&query).await.unwrap_err()
-        };
-        let bad_field = |error| matches!(error, QueryError::InvalidField { .. });
-        let bad_value = |error| matches!(error, QueryError::InvalidValue { .. });
-        assert!(bad_field(
-            refuse(is("state; DROP TABLE job", text("x"))).await
-        ));
-        assert!(bad_field(
-            refuse(op("hasIncident", Op::In, vec![Literal::Bool(true)])).await
-        ));
-        assert!(bad_field(
-            refuse(op("state", Op::Gt, vec![text("A")])).await
-        ));
-        assert!(bad_field(
-            refuse(op("processInstanceKey", Op::Like, vec![text("1*")])).await
-        ));
-        assert!(bad_value(
-            refuse(is("processInstanceKey", text("1 OR 1=1"))).await
-        ));
-        assert!(bad_value(refuse(is("startDate", text("yesterday"))).await));
-        assert!(bad_value(
-            refuse(op("endDate", Op::Exists, vec![text("yes")])).await
-        ));
-        let mut deep = is("state", text("x"));
-        for _ in 0..40 {
-            deep = Filter::Any(vec![deep]);
-        }
-        assert!(matches!(refuse(deep).await, QueryError::TooLarge { .. }));
-        let many = vec![Literal::Int(1); 20_001];
-        assert!(matches!(
-            refuse(op("processInstanceKey", Op::In, many)).await,
-            QueryError::TooLarge { .. }
-        ));
-        let sort = Query {
-            sort: vec![Sort {
-                field: "tags".into(),
-                descending: false,
-            }],
-            ..Query::of(Entity::ProcessInstance)
-        };
-        assert!(bad_field(queries.search(&sort).await.unwrap_err()));
-    });
-}
-
-#[test]
-fn hostile_texts_are_values_in_every_filter() {
-    let hostile = [
-        "'; DROP TABLE process_instance; --",
-        "' OR '1'='1",
-        "\\'; SELECT pg_sleep(9); --",
-        "\"; DELETE FROM job; --",
-        "$1 ?1 %s {roots} :x",
-        "a\0b",
-        "*?[]%_\\",
-    ];
+fn elements_are_counted_by_what_became_of_them() {
     both(async |queries, world| {
-        for entity in Entity::ALL {
-            let before = total(queries, *entity, Filter::All(vec![])).await;
-            for field in entity.filter_fields() {
-                for value in hostile {
-                    for operator in [Op::Eq, Op::In, Op::Like, Op::Neq, Op::NotIn, Op::Gt] {
-                        let query = Query {
-                            filter: op(field, operator, vec![text(value)]),
-                            page: PageSpec {
-                                limit: 1,
-                                start: PageStart::From(0),
-                            },
-                            ..Query::of(*entity)
-                        };
-                        match queries.search(&query).await {
-                            Ok(page) => {
-                                let positive = matches!(operator, Op::Eq | Op::In);
-                                assert!(!positive || page.total == 0, "{entity:?} {field} {value}");
-                            }
-                            // Refused as a value or an operator of the field, never by the database.
-                            Err(
-                                QueryError::InvalidField { .. } | QueryError::InvalidValue { .. },
-                            ) => {}
-                            Err(other) => panic!("{entity:?} {field} {value:?}: {other}"),
-                        }
-                    }
-                }
-            }
-            assert_eq!(total(queries, *entity, Filter::All(vec![])).await, before);
-        }
-        for value in hostile {
-            let filter = Filter::Variable {
-                name: value.into(),
-                op: Op::Eq,
-                values: vec![text(value)],
-                local: false,
-            };
-            assert!(matches!(
-                queries
-                    .search(&Query {
-                        filter,
-                        ..Query::of(Entity::ProcessInstance)
-                    })
-                    .await,
-                Ok(Page { total: 0, .. }) | Err(QueryError::InvalidValue { .. })
-            ));
-        }
+        let pack = |active: u64, incidents: u64, completed: u64| ElementStatistics {
+            element_id: "pack".into(),
+            active: active as i64,
+            canceled: 0,
+            incidents: incidents as i64,
+            completed: completed as i64,
+        };
+        let count_of = async |of: StatisticsOf<'_>| queries.element_statistics(of).await.unwrap();
+        let all = Filter::All(vec![]);
+        let definition = KeyLiteral(definition().0);
+        let counts = count_of(StatisticsOf::Definition(definition, &all)).await;
+        let stuck = count(|number| number % 6 == 0);
+        let waiting = count(|number| number % 6 != 0 && number % 5 == 0);
+        assert_eq!(counts[0], pack(waiting, stuck, count(completes)));
+        assert_eq!(counts[1].element_id, "start");
+        assert_eq!(counts[1].completed, INSTANCES);
+        let tagged = op("tags", Op::Eq, vec![text("t1")]);
+        let counts = count_of(StatisticsOf::Definition(definition, &tagged)).await;
+        assert_eq!(counts[1].completed as u64, count(|number| number % 4 == 1));
+        let counts = count_of(StatisticsOf::Instance(KeyLiteral(world.instances[0].0))).await;
+        assert_eq!(counts[0], pack(0, 1, 0));
         assert!(
-            queries
-                .get(Entity::UserTask, world.task.0)
+            count_of(StatisticsOf::Instance(KeyLiteral(1)))
                 .await
-                .unwrap()
-                .is_some()
+                .is_empty()
         );
-    });
-}
-
-#[test]
-fn counts_stop_at_ten_thousand() {
-    let db = Db::sqlite();
-    let mut scenario = Scenario::new(1);
-    for _ in 0..10_050 {
-        let key = scenario.key();
-        let variable = scenario.variable(key, key, "n", text_value("v"));
-        scenario.event(key, of::Variable::Created, variable);
-    }
-    export(&db, &[&scenario]);
-    block_on(async {
-        let queries = Queries::open(&QueriesOptions::new(db.database())).unwrap();
-        let page = queries.search(&Query::of(Entity::Variable)).await.unwrap();
-        assert_eq!(
-            (page.items.len(), page.total, page.has_more),
-            (100, 10_000, true)
-        );
-        let mut query = Query::of(Entity::Variable);
-        query.page.start = PageStart::From(10_040);
-        let page = queries.search(&query).await.unwrap();
-        assert_eq!(
-            (page.items.len(), page.total, page.has_more),
-            (10, 10_000, true)
-        );
-        query.page.start = PageStart::From(1 << 40);
-        assert!(queries.search(&query).await.unwrap().items.is_empty());
     });
 }
