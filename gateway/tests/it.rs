@@ -1,6 +1,7 @@
 //! The gateway from outside: real sockets, real clients, a backend in memory that answers what a
 //! test wants. Behaviour of the engine is not tested here; how each protocol says what the engine
 //! said is.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "it/auth.rs"]
 mod auth;
@@ -20,11 +21,10 @@ mod rest;
 mod search;
 
 /// The generated client.
-#[allow(
+#[expect(
     clippy::allow_attributes_without_reason,
     unreachable_pub,
     unused_qualifications,
-    dead_code,
     reason = "generated code follows its generator's rules"
 )]
 mod proto {

@@ -29,6 +29,8 @@ use tokio::sync::{broadcast, mpsc};
 use crate::proto::gateway_client::GatewayClient;
 
 pub(crate) type Answer = Result<Response, SubmitError>;
+/// A push stream that was opened, and where its jobs go in.
+type Opened = (StreamSpec, mpsc::Sender<(Key, Arc<JobRecord>)>);
 type Script = Box<dyn FnMut(PartitionId, &Command) -> Answer + Send>;
 
 pub(crate) struct Fake {
@@ -36,7 +38,7 @@ pub(crate) struct Fake {
     script: Mutex<Script>,
     pub(crate) sent: Mutex<Vec<(PartitionId, Command)>>,
     pub(crate) available: broadcast::Sender<Text>,
-    pub(crate) streams: Mutex<Vec<(StreamSpec, mpsc::Sender<(Key, Arc<JobRecord>)>)>>,
+    pub(crate) streams: Mutex<Vec<Opened>>,
     pub(crate) role: Mutex<Role>,
 }
 
