@@ -5,13 +5,27 @@
 //! snapshot, as a crash would, except that the lock of the data directory is released.
 
 use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use ringflow_core::ids::{PartitionId, Position};
+use ringflow_storage::log::{Flusher, IoChoice};
+use ringflow_storage::state::StateMemory;
+use ringflow_storage::{DataDir, DataDirOptions};
+use tokio::sync::oneshot;
 
+use crate::driver::{self, Driver, ExecutorOptions};
 use crate::feed::FeedReader;
+use crate::helper::Helper;
 use crate::options::BrokerOptions;
-use crate::shard::mailbox::PartitionTable;
+use crate::shard::mailbox::{Control, Mailbox, PartitionTable, StopMode};
+use crate::shard::pacemaker::Pacemaker;
+use crate::shard::{self, ShardPlan};
 use crate::submit::{Shared, Submitter};
+
+/// Part of the state memory that may hold rows not yet in table files.
+const WRITE_BUFFER_SHARE: usize = 4;
 
 /// Why a broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,19 +53,92 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Broker {
     shared: Arc<Shared>,
+    shards: Vec<thread::JoinHandle<()>>,
+    pacemaker: Option<Pacemaker>,
+    /// Holds the lock of the data directory until all threads have ended.
+    data: Option<DataDir>,
 }
 
 impl Broker {
     /// Opens the data, recovers all partitions and starts the shards; returns when every partition
-    /// placed here serves or follows. Blocks the calling thread.
+    /// placed here serves. Blocks the calling thread.
     ///
     /// # Errors
     /// See [`StartError`]; nothing runs then.
     pub fn start(options: BrokerOptions) -> Result<Self, StartError> {
         options.check().map_err(StartError::Options)?;
-        let partitions = PartitionTable::new(&options);
-        let _shared = Arc::new(Shared::new(options, partitions));
-        Err(StartError::Driver("not built yet".to_owned()))
+        let (driver, why) = driver::choose(options.driver).map_err(StartError::Driver)?;
+        let data = open_data(&options)?;
+        tracing::info!(
+            driver = ?driver,
+            why,
+            shards = options.shards,
+            pinned = !options.cores.is_empty(),
+            partitions = options.partitions,
+            "shards start"
+        );
+        let choice = match driver {
+            Driver::Uring => IoChoice::Auto,
+            Driver::Plain => IoChoice::Plain,
+        };
+        let flusher = Flusher::start("log", choice).map_err(data_error)?;
+        let memory = StateMemory::new(
+            options.state_memory_bytes,
+            options.state_memory_bytes / WRITE_BUFFER_SHARE,
+        )
+        .map_err(data_error)?;
+        let table = PartitionTable::new(&options);
+        let no_thread = |error| StartError::Driver(format!("no thread can be started: {error}"));
+        let helper = Helper::start().map_err(no_thread)?;
+        let shared = Arc::new(Shared::new(options, table, helper));
+        let placement = place(&shared);
+        let (pulse, wakers) = mpsc::channel();
+        let pacemaker =
+            Pacemaker::start(Arc::clone(&shared), placement.clone(), wakers).map_err(no_thread)?;
+        let (ready, readiness) = mpsc::channel();
+        let mut broker = Self {
+            shared: Arc::clone(&shared),
+            shards: Vec::new(),
+            pacemaker: Some(pacemaker),
+            data: None,
+        };
+        for (number, mailboxes) in placement.into_iter().enumerate() {
+            let options = &shared.options;
+            let with_directory = |mailbox: Arc<Mailbox>| {
+                let directory = data.partition(mailbox.partition).map_err(data_error)?;
+                Ok((mailbox, directory))
+            };
+            let partitions: Result<Vec<_>, StartError> =
+                mailboxes.into_iter().map(with_directory).collect();
+            let plan = ShardPlan {
+                number,
+                driver,
+                executor: ExecutorOptions {
+                    name: format!("shard-{number}"),
+                    core: options.cores.get(number).copied(),
+                    spin: Duration::from_micros(options.spin_micros),
+                },
+                partitions: partitions?,
+                shared: Arc::clone(&shared),
+                memory: memory.clone(),
+                flusher: flusher.clone(),
+                ready: ready.clone(),
+                pulse: pulse.clone(),
+            };
+            let thread = shard::start(plan).map_err(no_thread)?;
+            broker.shards.push(thread);
+        }
+        broker.data = Some(data);
+        drop(ready);
+        for _ in 0..shared.options.shards {
+            match readiness.recv() {
+                Ok(Ok(())) => {}
+                // Dropping the broker ends what has started.
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(StartError::Driver("a shard ended at once".to_owned())),
+            }
+        }
+        Ok(broker)
     }
 
     /// A handle for commands and streams.
@@ -61,13 +148,85 @@ impl Broker {
     }
 
     /// The committed records of `partition` after `resume`, in order and without gaps. At most one
-    /// reader per partition: `None` if there is one already, or no such partition.
+    /// reader per partition at a time: `None` if there is one, or no such partition. `resume` is
+    /// taken as acknowledged.
     #[must_use]
     pub fn feed(&self, partition: PartitionId, resume: Position) -> Option<FeedReader> {
-        let _ = (partition, resume);
-        None
+        let mailbox = self.shared.partitions.get(partition)?;
+        FeedReader::open(Arc::clone(mailbox), resume)
     }
 
-    /// Stops intake, lets what was taken in finish, takes a last snapshot, closes. Blocks.
-    pub fn stop(self) {}
+    /// Hash over all state of `partition`, for tests and for comparing replicas: reads everything
+    /// on its shard. `None` if there is no such partition, or it does not run.
+    #[must_use]
+    pub fn digest(&self, partition: PartitionId) -> Option<[u8; 16]> {
+        let (to, digest) = oneshot::channel();
+        let mailbox = self.shared.partitions.get(partition)?;
+        mailbox.push_control(Control::Digest(to)).ok()?;
+        digest.blocking_recv().ok()
+    }
+
+    /// Stops intake, lets what was taken in finish, takes a last snapshot, closes. Blocks. Callers
+    /// that wait for something that has not happened hear that the outcome is unknown.
+    pub fn stop(mut self) {
+        self.end(StopMode::Drain);
+    }
+
+    fn end(&mut self, mode: StopMode) {
+        for mailbox in self.shared.partitions.iter() {
+            mailbox.request_stop(mode);
+        }
+        for thread in self.shards.drain(..) {
+            // A shard that panicked has ended the process already.
+            let _ = thread.join();
+        }
+        self.pacemaker = None;
+        self.data = None;
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.end(StopMode::Kill);
+    }
+}
+
+fn data_error(error: ringflow_storage::Error) -> StartError {
+    StartError::Data(error.to_string())
+}
+
+/// Opens the directory and makes those of all partitions, before anything writes to any of them: a
+/// directory in use therefore always shows how many partitions the cluster has.
+fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
+    let data = DataDir::open(&options.data, DataDirOptions::default()).map_err(data_error)?;
+    let found = data.partitions().map_err(data_error)?;
+    let wanted = usize::from(options.partitions);
+    let mut in_use = false;
+    for partition in &found {
+        let log = data.partition(*partition).map_err(data_error)?.log();
+        let mut files = std::fs::read_dir(&log).map_err(|error| {
+            StartError::Data(format!("{} cannot be read: {error}", log.display()))
+        })?;
+        in_use |= files.next().is_some();
+    }
+    if in_use && found.len() != wanted {
+        return Err(StartError::Options(format!(
+            "the data directory holds {} partitions and {wanted} are configured: \
+             the number of partitions cannot be changed",
+            found.len()
+        )));
+    }
+    for id in 1..=options.partitions {
+        data.partition(PartitionId(id)).map_err(data_error)?;
+    }
+    Ok(data)
+}
+
+/// Deals the partitions to the shards in turn.
+fn place(shared: &Shared) -> Vec<Vec<Arc<Mailbox>>> {
+    let mut placement = vec![Vec::new(); shared.options.shards];
+    for (number, mailbox) in shared.partitions.iter().enumerate() {
+        placement[number % shared.options.shards].push(Arc::clone(mailbox));
+    }
+    placement
 }

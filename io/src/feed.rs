@@ -10,15 +10,22 @@
 //! records are delivered; 3. a lane holds at most `feed_batches` batches and about `feed_records`
 //! records.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam::queue::ArrayQueue;
 use ringflow_core::ids::{PartitionId, Position};
-use ringflow_core::record::Record;
+use ringflow_core::record::{Record, batch};
+use ringflow_storage::log;
 use tokio::sync::Notify;
 
 use crate::options::Limits;
+use crate::raft::payload;
+use crate::shard::mailbox::Mailbox;
+
+/// Bytes of entries read from the log at once while catching up.
+const CATCH_UP_BYTES: usize = 1 << 20;
 
 /// The records of one committed entry.
 #[derive(Clone, Debug)]
@@ -47,13 +54,15 @@ pub(crate) struct FeedLane {
     batches: ArrayQueue<Published>,
     records: AtomicUsize,
     record_bound: usize,
-    /// Last committed position and its index; the index is written first.
+    /// Last committed position and its entry; the entry is written first.
     committed: AtomicU64,
     committed_index: AtomicU64,
     acknowledged: AtomicU64,
     has_reader: AtomicBool,
     closed: AtomicBool,
     published: Notify,
+    /// The reader of the log files, while no [`FeedReader`] has it.
+    log: ArrayQueue<log::Reader>,
 }
 
 impl FeedLane {
@@ -68,18 +77,19 @@ impl FeedLane {
             has_reader: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             published: Notify::new(),
+            log: ArrayQueue::new(1),
         }
     }
 
-    /// Publishes a committed batch; false if the reader has to take it from the log.
+    /// Publishes a committed batch; false if a reader will have to take it from the log.
     pub(crate) fn publish(&self, published: Published) -> bool {
         let count = published.batch.records.len();
         let last = published.batch.last;
         let index = published.index;
         let waiting = self.records.load(Ordering::Acquire);
-        let room = self.has_reader.load(Ordering::Relaxed)
-            && (waiting == 0 || waiting + count <= self.record_bound);
-        let kept = room && {
+        let wanted = self.has_reader.load(Ordering::Acquire);
+        let room = waiting == 0 || waiting + count <= self.record_bound;
+        let kept = wanted && room && {
             self.records.fetch_add(count, Ordering::AcqRel);
             let pushed = self.batches.push(published).is_ok();
             if !pushed {
@@ -87,17 +97,21 @@ impl FeedLane {
             }
             pushed
         };
-        self.committed_index.store(index, Ordering::Release);
-        self.committed.store(last.0, Ordering::Release);
-        self.published.notify_one();
-        kept
+        self.start_at(last, index);
+        kept || !wanted
     }
 
-    /// Says what was committed before this process published anything.
+    /// Says up to where the log is committed. Everything kept in memory was pushed before.
     pub(crate) fn start_at(&self, last: Position, index: u64) {
         self.committed_index.store(index, Ordering::Release);
         self.committed.store(last.0, Ordering::Release);
         self.published.notify_one();
+    }
+
+    /// Hands over the reader of the log files.
+    pub(crate) fn attach(&self, reader: log::Reader) {
+        // The slot is empty: a lane belongs to one opened log.
+        let _ = self.log.push(reader);
     }
 
     /// Last position the export is done with.
@@ -110,36 +124,240 @@ impl FeedLane {
         self.closed.store(true, Ordering::Release);
         self.published.notify_one();
     }
+
+    fn pop(&self) -> Option<Published> {
+        let published = self.batches.pop()?;
+        self.records
+            .fetch_sub(published.batch.records.len(), Ordering::AcqRel);
+        Some(published)
+    }
+}
+
+/// Why a feed cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// The log cannot be read.
+    #[error("reading the log for the export failed: {0}")]
+    Log(#[from] ringflow_storage::Error),
+    /// The log holds something else than what was written.
+    #[error("log entry {index} cannot be read for the export: {what}")]
+    Entry {
+        /// The entry.
+        index: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The records wanted next are no longer in the log.
+    #[error("records after {after} are no longer in the log, which begins with entry {first}")]
+    Gone {
+        /// Last position the reader had.
+        after: Position,
+        /// First entry the log still has.
+        first: u64,
+    },
 }
 
 /// Reads the committed records of one partition; `Send`, to be awaited on any runtime.
 #[derive(Debug)]
 pub struct FeedReader {
-    partition: PartitionId,
-    lane: Arc<crate::shard::mailbox::Mailbox>,
+    mailbox: Arc<Mailbox>,
     after: Position,
+    /// Entry that ended with `after`, once known.
+    index: Option<u64>,
+    /// Taken from the lane although something before it is missing.
     held: Option<Published>,
+    /// Read from the log and not yet delivered.
+    ready: VecDeque<FeedBatch>,
+    /// Present for all of the reader's life; given back when it ends.
+    log: Option<log::Reader>,
 }
 
 impl FeedReader {
+    /// Takes the reading end of a partition's lane; `None` if it is taken.
+    pub(crate) fn open(mailbox: Arc<Mailbox>, resume: Position) -> Option<Self> {
+        let lane = &mailbox.feed;
+        let log = lane.log.pop()?;
+        // What an earlier reader left belongs before or after `resume`; the log has it all.
+        while lane.pop().is_some() {}
+        lane.acknowledged.fetch_max(resume.0, Ordering::AcqRel);
+        lane.has_reader.store(true, Ordering::Release);
+        Some(Self {
+            after: resume,
+            index: None,
+            held: None,
+            ready: VecDeque::new(),
+            log: Some(log),
+            mailbox,
+        })
+    }
+
     /// The partition.
     #[must_use]
     pub fn partition(&self) -> PartitionId {
-        self.partition
+        self.mailbox.partition
     }
 
     /// The next batch in order; `None` when the broker has stopped and everything was read.
-    /// Cancel safe.
-    pub async fn next(&mut self) -> Option<FeedBatch> {
-        let _ = (&self.lane, self.after, &self.held);
-        None
+    /// Cancel safe. Catching up reads files on the calling thread.
+    ///
+    /// # Errors
+    /// [`FeedError`]; the feed cannot go on then.
+    pub async fn next(&mut self) -> Result<Option<FeedBatch>, FeedError> {
+        let mailbox = Arc::clone(&self.mailbox);
+        let lane = &mailbox.feed;
+        loop {
+            if let Some(batch) = self.ready.pop_front() {
+                self.after = batch.last;
+                return Ok(Some(batch));
+            }
+            // Order matters: what is committed by now was pushed before or not kept.
+            let closed = lane.closed.load(Ordering::Acquire);
+            let committed = Position(lane.committed.load(Ordering::Acquire));
+            let next = self.held.take().or_else(|| lane.pop());
+            match next {
+                Some(next) if next.batch.last <= self.after => {}
+                Some(next) if next.base == self.after => {
+                    self.after = next.batch.last;
+                    self.index = Some(next.index);
+                    return Ok(Some(next.batch));
+                }
+                Some(next) => {
+                    self.catch_up(next.index - 1)?;
+                    self.held = Some(next);
+                }
+                None if committed > self.after => {
+                    self.catch_up(lane.committed_index.load(Ordering::Acquire))?;
+                }
+                None if closed => return Ok(None),
+                None => lane.published.notified().await,
+            }
+        }
+    }
+
+    /// Reads some of what is missing from the log, up to entry `upto`.
+    fn catch_up(&mut self, upto: u64) -> Result<(), FeedError> {
+        let log = self.log.as_mut().ok_or(ringflow_storage::Error::Closed)?;
+        let mut from = match self.index {
+            Some(index) => index + 1,
+            None => {
+                let first = first_entry(log)?;
+                first_after(log, first, upto, self.after)?
+            }
+        };
+        let mut after = self.after;
+        while from <= upto && self.ready.is_empty() {
+            let entries = log.read(from, CATCH_UP_BYTES)?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries.into_iter().take_while(|entry| entry.index <= upto) {
+                from = entry.index + 1;
+                self.index = Some(entry.index);
+                let Some(bytes) = payload::batch(&entry.payload) else {
+                    continue;
+                };
+                let (base, records) = batch::decode(bytes).map_err(|error| FeedError::Entry {
+                    index: entry.index,
+                    what: error.to_string(),
+                })?;
+                let last = Position(base.0 + records.len() as u64);
+                if last <= after {
+                    continue;
+                }
+                if base > after && self.ready.is_empty() && after == self.after {
+                    return Err(FeedError::Gone {
+                        after,
+                        first: entry.index,
+                    });
+                }
+                if base != after {
+                    // Built on another position: refused by every replica. Or a batch of which the
+                    // reader has the first part, which resuming at a batch's end excludes.
+                    if base < after && last > after {
+                        let records = records[(after.0 - base.0) as usize..].to_vec();
+                        self.ready.push_back(self.mailbox.batch(records, last));
+                        after = last;
+                    }
+                    continue;
+                }
+                self.ready.push_back(self.mailbox.batch(records, last));
+                after = last;
+            }
+        }
+        Ok(())
     }
 
     /// Says that everything up to `position` is exported for good; the log before may be deleted.
     pub fn acknowledge(&self, position: Position) {
-        self.lane
+        self.mailbox
             .feed
             .acknowledged
             .fetch_max(position.0, Ordering::AcqRel);
     }
+}
+
+impl Drop for FeedReader {
+    fn drop(&mut self) {
+        let lane = &self.mailbox.feed;
+        lane.has_reader.store(false, Ordering::Release);
+        if let Some(log) = self.log.take() {
+            lane.attach(log);
+        }
+    }
+}
+
+impl Mailbox {
+    fn batch(&self, records: Vec<Record>, last: Position) -> FeedBatch {
+        FeedBatch {
+            partition: self.partition,
+            records: Arc::new(records),
+            last,
+        }
+    }
+}
+
+fn first_entry(log: &mut log::Reader) -> Result<u64, FeedError> {
+    match log.read(0, 1) {
+        Ok(entries) => Ok(entries.first().map_or(1, |entry| entry.index)),
+        Err(ringflow_storage::Error::OutOfRange { first, .. }) => Ok(first),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The first entry of `first..=last` that holds a record after `position`, by bisection; `last + 1`
+/// if none does. Entries without records are skipped.
+pub(crate) fn first_after(
+    log: &mut log::Reader,
+    first: u64,
+    last: u64,
+    position: Position,
+) -> Result<u64, FeedError> {
+    let (mut low, mut high) = (first, last + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut at = middle;
+        let end = loop {
+            if at >= high {
+                break None;
+            }
+            let entries = log.read(at, 1)?;
+            let Some(entry) = entries.first() else {
+                break None;
+            };
+            let Some(bytes) = payload::batch(&entry.payload) else {
+                at = entry.index + 1;
+                continue;
+            };
+            let (base, count) = batch::peek(bytes).map_err(|error| FeedError::Entry {
+                index: entry.index,
+                what: error.to_string(),
+            })?;
+            break Some(Position(base.0 + u64::from(count)));
+        };
+        match end {
+            Some(end) if end <= position => low = at + 1,
+            Some(_) | None => high = middle,
+        }
+    }
+    Ok(low)
 }

@@ -22,12 +22,16 @@ pub mod submit;
 pub mod topology;
 
 mod driver;
+mod helper;
+mod partition;
 mod raft;
 mod shard;
 
 pub use broker::{Broker, StartError};
-pub use feed::{FeedBatch, FeedReader};
-pub use metrics::{HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, ShardSnapshot};
+pub use feed::{FeedBatch, FeedError, FeedReader};
+pub use metrics::{
+    HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
+};
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
-pub use submit::{JobStream, SubmitError, Submitter};
+pub use submit::{JobStream, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+pub use ringflow_core::engine::StreamSpec;
 use ringflow_core::engine::effect::{Response, StreamId};
 use ringflow_core::engine::input::{Command, RequestId};
 use ringflow_core::ids::{Key, PartitionId};
@@ -20,6 +21,7 @@ use ringflow_core::record::intent::of;
 use ringflow_core::record::value::JobRecord;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::helper::Helper;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
 use crate::shard::budget::is_exempt;
@@ -49,21 +51,6 @@ pub enum SubmitError {
     NoSuchPartition,
 }
 
-/// What a job stream asks for.
-#[derive(Clone, PartialEq, Debug)]
-pub struct StreamSpec {
-    /// Type of the jobs.
-    pub job_type: Text,
-    /// Name of the worker.
-    pub worker: Text,
-    /// How long a job is held, in milliseconds.
-    pub timeout: i64,
-    /// Names of the variables to hand out; empty = all visible.
-    pub fetch_variables: Vec<Text>,
-    /// Tenants whose jobs may be handed out.
-    pub tenant_ids: Vec<Text>,
-}
-
 /// What every handle shares.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -71,18 +58,20 @@ pub(crate) struct Shared {
     pub(crate) partitions: PartitionTable,
     pub(crate) shards: Vec<Arc<ShardMetrics>>,
     pub(crate) available: broadcast::Sender<Text>,
+    pub(crate) helper: Helper,
     next_request: AtomicU64,
     next_stream: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(options: BrokerOptions, partitions: PartitionTable) -> Self {
+    pub(crate) fn new(options: BrokerOptions, partitions: PartitionTable, helper: Helper) -> Self {
         let (available, _) = broadcast::channel(options.limits.available_buffer);
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),
             options,
             partitions,
             available,
+            helper,
             next_request: AtomicU64::new(1),
             next_stream: AtomicU64::new(1),
         }

@@ -28,8 +28,6 @@ pub enum Stage {
     Write,
     /// The device was told to make them durable.
     Sync,
-    /// A new file was made and named.
-    Prepare,
 }
 
 impl std::fmt::Display for Stage {
@@ -37,7 +35,6 @@ impl std::fmt::Display for Stage {
         f.write_str(match self {
             Self::Write => "write",
             Self::Sync => "sync",
-            Self::Prepare => "preparation of the next segment",
         })
     }
 }

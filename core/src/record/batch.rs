@@ -23,13 +23,26 @@ pub const BATCH_HEADER_LEN: usize = 16;
 
 /// Appends a batch of `records`, which follow `base` without a gap.
 pub fn encode(base: Position, records: &[Record], scratch: &mut ValueWriter, out: &mut Vec<u8>) {
-    out.extend_from_slice(&BATCH_VERSION.to_le_bytes());
-    out.extend_from_slice(&[0; 2]);
-    out.extend_from_slice(&(records.len() as u32).to_le_bytes());
-    out.extend_from_slice(&base.0.to_le_bytes());
+    let start = begin(base, out);
     for record in records {
         codec::encode(record, scratch, out);
     }
+    finish(start, records.len() as u32, out);
+}
+
+/// Begins a batch after `base` whose records the caller appends with [`codec::encode`] as they come;
+/// the result goes to [`finish`].
+pub fn begin(base: Position, out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.extend_from_slice(&BATCH_VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 6]);
+    out.extend_from_slice(&base.0.to_le_bytes());
+    start
+}
+
+/// Writes the number of records into a batch begun at `start`.
+pub fn finish(start: usize, count: u32, out: &mut [u8]) {
+    out[start + 4..start + 8].copy_from_slice(&count.to_le_bytes());
 }
 
 /// The position `bytes` were built on and the number of records in them, without decoding these.

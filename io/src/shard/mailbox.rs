@@ -11,8 +11,8 @@
 //! from foreign threads reach the executor through its own wake-up file descriptor.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crossbeam::queue::ArrayQueue;
 use futures::task::AtomicWaker;
@@ -28,6 +28,18 @@ use crate::options::BrokerOptions;
 use crate::shard::budget::Budget;
 use crate::submit::StreamSpec;
 use crate::topology::PartitionStatus;
+
+/// Whether a partition shall go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum StopMode {
+    /// It shall.
+    Run = 0,
+    /// It shall finish what it took in, take a snapshot and end.
+    Drain = 1,
+    /// It shall end where it stands, as after a crash.
+    Kill = 2,
+}
 
 /// Why a caller gets no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +75,8 @@ pub(crate) enum Control {
     },
     /// A stream closed.
     RemoveStream(StreamId),
+    /// Somebody compares states.
+    Digest(oneshot::Sender<[u8; 16]>),
 }
 
 /// What other threads share with a partition.
@@ -74,8 +88,9 @@ pub(crate) struct Mailbox {
     peers: ArrayQueue<Command>,
     control: ArrayQueue<Control>,
     waker: AtomicWaker,
-    /// Set when the partition shall drain and end.
-    stop: AtomicBool,
+    /// A [`StopMode`].
+    stop: AtomicU8,
+    ended: AtomicBool,
     pub(crate) budget: Budget,
     pub(crate) status: PartitionStatus,
     pub(crate) metrics: PartitionMetrics,
@@ -96,7 +111,8 @@ impl Mailbox {
             peers: ArrayQueue::new(limits.partition_lane),
             control: ArrayQueue::new(limits.control_lane),
             waker: AtomicWaker::new(),
-            stop: AtomicBool::new(false),
+            stop: AtomicU8::new(StopMode::Run as u8),
+            ended: AtomicBool::new(false),
             budget: Budget::new(options.request_limit),
             status: PartitionStatus::new(),
             metrics: PartitionMetrics::default(),
@@ -129,8 +145,18 @@ impl Mailbox {
 
     pub(crate) fn push_control(&self, control: Control) -> Result<(), Control> {
         self.control.push(control)?;
+        if self.ended.load(Ordering::Acquire) {
+            self.end();
+        }
         self.wake();
         Ok(())
+    }
+
+    /// Says that nobody takes anything any more; what waits in the control lane is dropped, which
+    /// ends the streams and questions in it.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        while self.control.pop().is_some() {}
     }
 
     pub(crate) fn pop_request(&self) -> Option<Request> {
@@ -149,21 +175,31 @@ impl Mailbox {
         self.control.pop()
     }
 
-    /// True if any lane holds something or the partition shall end.
-    pub(crate) fn has_work(&self) -> bool {
-        !self.requests.is_empty()
-            || !self.reserved.is_empty()
-            || !self.peers.is_empty()
-            || !self.control.is_empty()
+    /// True if a command waits.
+    pub(crate) fn has_commands(&self) -> bool {
+        !self.requests.is_empty() || !self.reserved.is_empty() || !self.peers.is_empty()
     }
 
-    pub(crate) fn request_stop(&self) {
-        self.stop.store(true, Ordering::Release);
+    pub(crate) fn has_control(&self) -> bool {
+        !self.control.is_empty()
+    }
+
+    pub(crate) fn request_stop(&self, mode: StopMode) {
+        self.stop.store(mode as u8, Ordering::Release);
         self.wake();
     }
 
-    pub(crate) fn stop_requested(&self) -> bool {
-        self.stop.load(Ordering::Acquire)
+    pub(crate) fn stop_mode(&self) -> StopMode {
+        match self.stop.load(Ordering::Acquire) {
+            0 => StopMode::Run,
+            1 => StopMode::Drain,
+            _ => StopMode::Kill,
+        }
+    }
+
+    /// Notes how long an append took; called by the log thread alone.
+    pub(crate) fn append_took(&self, took: Duration) {
+        self.metrics.append.record(took);
     }
 
     pub(crate) fn wake(&self) {

@@ -25,6 +25,16 @@ impl AlignedBuf {
         Self { memory, start, len }
     }
 
+    /// A buffer of no bytes, which allocates nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            memory: Vec::new(),
+            start: 0,
+            len: 0,
+        }
+    }
+
     /// Bytes in the buffer, a multiple of [`BLOCK`].
     #[must_use]
     pub const fn len(&self) -> usize {

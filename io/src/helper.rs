@@ -1,0 +1,43 @@
+//! The helper thread of a broker: work that would hold up a shard, such as writing state to disk.
+//!
+//! Jobs are closures that report back by a channel of their own. The lane is bounded; a shard that
+//! finds it full does the work itself, which is slow and safe. Nothing here is latency critical: what
+//! is delayed is only how early old log may be forgotten.
+
+use std::thread;
+
+use crossbeam::channel::{Sender, TrySendError, bounded};
+
+/// Jobs that wait at most.
+const LANE: usize = 256;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Sends jobs to the helper thread, which ends with the last of these handles.
+#[derive(Clone, Debug)]
+pub(crate) struct Helper {
+    lane: Sender<Job>,
+}
+
+impl Helper {
+    /// Starts the thread.
+    pub(crate) fn start() -> std::io::Result<Self> {
+        let (lane, jobs) = bounded::<Job>(LANE);
+        thread::Builder::new()
+            .name("helper".to_owned())
+            .spawn(move || {
+                for job in jobs {
+                    job();
+                }
+            })?;
+        Ok(Self { lane })
+    }
+
+    /// Runs `job` on the helper thread, or here if its lane is full.
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        match self.lane.try_send(Box::new(job)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => job(),
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! One partition on its shard: the loop, the roles, and what each transition starts and stops.
+//!
+//! Two tasks of the same thread share a [`Partition`]: the loop below, which takes work in and
+//! proposes, and openraft's state machine, which applies. They meet in `RefCell`s that are borrowed
+//! for one call at a time and never across an await.
+//!
+//! | role | commands | entries | starts when |
+//! |---|---|---|---|
+//! | inactive | refused | applied | at open, and after [`Partition::fail`] |
+//! | follower | refused | replayed | the group has another leader |
+//! | leader | processed | own ones released, others replayed | elected, and everything the log held at election is applied |
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use openraft::async_runtime::{Watch, WatchReceiver};
+use openraft::{RaftMetrics, ServerState};
+use openraft_rt_tokio::TokioWatch;
+use ringflow_core::ids::PartitionId;
+use ringflow_core::state::store::{RowChange, WriteSet};
+use ringflow_storage::PartitionDir;
+use ringflow_storage::state::StateStore;
+
+use crate::driver;
+use crate::metrics::ShardMetrics;
+use crate::partition::compact::Compaction;
+use crate::partition::persist::Persisting;
+use crate::partition::process::{Broken, Core};
+use crate::raft::log_store::LogStore;
+use crate::raft::{Answer, EntryId, Group, Handle, StoredMembership, log_index};
+use crate::shard::mailbox::{Mailbox, StopMode};
+use crate::submit::Shared;
+use crate::topology::{Health, Role};
+
+pub(crate) mod compact;
+pub(crate) mod persist;
+pub(crate) mod process;
+mod propose;
+pub(crate) mod push;
+pub(crate) mod recover;
+pub(crate) mod respond;
+
+/// Longest sleep of an idle partition: how late it notices a full disk.
+const IDLE_TICK: Duration = Duration::from_secs(1);
+/// Row of the state store that holds the group's membership. The engine's families begin with
+/// other bytes.
+pub(crate) const MEMBERSHIP_ROW: &[u8] = b"\xffraft-membership";
+
+/// A partition replica.
+pub(crate) struct Partition {
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) shard: Arc<ShardMetrics>,
+    pub(crate) store: Rc<StateStore>,
+    pub(crate) dir: PartitionDir,
+    pub(crate) log: LogStore,
+    pub(crate) core: RefCell<Core>,
+    pub(crate) membership: RefCell<StoredMembership>,
+    pub(crate) compaction: Compaction,
+    /// Set when something happened that the loop has to look at.
+    woken: Cell<bool>,
+    pub(crate) persisting: Persisting,
+    dead: Cell<bool>,
+}
+
+impl Partition {
+    pub(crate) fn id(&self) -> PartitionId {
+        self.mailbox.partition
+    }
+
+    /// Makes the loop look again.
+    pub(crate) fn wake(&self) {
+        self.woken.set(true);
+        self.mailbox.wake();
+    }
+
+    /// Applies the record batch in the payload of a committed entry.
+    pub(crate) fn apply_batch(&self, id: &EntryId, bytes: &[u8]) -> Result<(), Broken> {
+        let applied = self
+            .core
+            .borrow_mut()
+            .apply(log_index(id.index), id.leader_id.term, bytes);
+        self.wake();
+        applied
+    }
+
+    /// Applies a committed entry that carries no records.
+    pub(crate) fn apply_control(&self, id: &EntryId, membership: Option<StoredMembership>) {
+        let mut changes = WriteSet::default();
+        if let Some(membership) = membership {
+            changes.rows.push(RowChange {
+                key: Box::from(MEMBERSHIP_ROW),
+                value: Some(recover::encode_membership(&membership).into_boxed_slice()),
+                born: false,
+            });
+            *self.membership.borrow_mut() = membership;
+        }
+        self.core
+            .borrow_mut()
+            .apply_control(log_index(id.index), id.leader_id.term, changes);
+        self.wake();
+    }
+
+    /// Ends the partition for the life of this process.
+    pub(crate) fn fail(&self, broken: &Broken) {
+        if self.dead.replace(true) {
+            return;
+        }
+        tracing::error!(partition = %self.id(), %broken, "the partition stops");
+        self.mailbox.status.set(Role::Inactive, Health::Dead);
+        let mut core = self.core.borrow_mut();
+        core.lose_callers();
+        core.refuse_waiting("the partition has failed");
+        self.mailbox.wake();
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.get()
+    }
+
+    fn can_process(&self) -> bool {
+        let core = self.core.borrow();
+        core.is_leading() && core.in_flight() < self.shared.options.limits.pipeline_depth
+    }
+}
+
+/// Runs a partition until it is told to stop or dies. The group is shut down on return.
+pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
+    watch_role(Rc::clone(&partition), raft.clone());
+    let mut turn = Turn {
+        partition: &partition,
+        raft: &raft,
+        metrics: raft.metrics(),
+        disk_checked: None,
+    };
+    let ended = turn.turns().await;
+    if let Err(broken) = &ended {
+        partition.fail(broken);
+    }
+    let mailbox = &partition.mailbox;
+    let drained = ended.is_ok() && mailbox.stop_mode() == StopMode::Drain;
+    if drained && let Err(broken) = finish(&partition, &raft).await {
+        partition.fail(&broken);
+    }
+    if !partition.is_dead() {
+        mailbox.status.set(Role::Inactive, Health::Unhealthy);
+    }
+    {
+        let mut core = partition.core.borrow_mut();
+        core.refuse_waiting("the broker stops");
+        core.lose_callers();
+    }
+    if let Err(lost) = raft.shutdown().await {
+        tracing::warn!(partition = %partition.id(), %lost, "the group did not end cleanly");
+    }
+    mailbox.feed.close();
+    mailbox.end();
+    mailbox.outstanding.store(false, Ordering::Relaxed);
+}
+
+/// Leaves a state from which the next start has nothing to replay.
+async fn finish(partition: &Rc<Partition>, raft: &Handle) -> Result<(), Broken> {
+    compact::idle(partition).await;
+    persist::all(partition).await?;
+    compact::snapshot(partition, raft).await;
+    Ok(())
+}
+
+struct Turn<'p> {
+    partition: &'p Rc<Partition>,
+    raft: &'p Handle,
+    metrics: <TokioWatch as Watch>::Receiver<RaftMetrics<Group>>,
+    disk_checked: Option<Instant>,
+}
+
+impl Turn<'_> {
+    /// Turns until the partition shall stop.
+    async fn turns(&mut self) -> Result<(), Broken> {
+        let partition = self.partition;
+        let mailbox = &partition.mailbox;
+        loop {
+            mailbox.turns.fetch_add(1, Ordering::Relaxed);
+            partition.shard.iterations.add(1);
+            partition.woken.set(false);
+            if partition.is_dead() {
+                return Err(Broken("applying an entry failed".to_owned()));
+            }
+            match mailbox.stop_mode() {
+                StopMode::Run => {}
+                StopMode::Drain if !self.has_work() => return Ok(()),
+                StopMode::Drain => mailbox.status.set(Role::Inactive, Health::Unhealthy),
+                StopMode::Kill => return Ok(()),
+            }
+            partition.core.borrow_mut().take_control();
+            self.follow_role()?;
+            self.check_intake();
+            let proposed = self.iterate().await?;
+            persist::tick(partition);
+            compact::tick(partition, self.raft);
+            if proposed || self.is_ready() {
+                driver::yield_now().await;
+            } else {
+                self.wait().await;
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        let core = self.partition.core.borrow();
+        core.in_flight() > 0 || (core.is_leading() && self.partition.mailbox.has_commands())
+    }
+
+    /// Processes what waits and proposes it; true if there may be more.
+    async fn iterate(&mut self) -> Result<bool, Broken> {
+        let partition = self.partition;
+        if !partition.core.borrow().is_leading() {
+            partition
+                .core
+                .borrow_mut()
+                .refuse_waiting("the partition has no leader that serves here");
+            return Ok(false);
+        }
+        if !partition.can_process() {
+            return Ok(false);
+        }
+        let proposal = partition.core.borrow_mut().iterate()?;
+        let Some(proposal) = proposal else {
+            return Ok(false);
+        };
+        let refused = Rc::clone(partition);
+        let answer = Answer(Box::new(
+            move |result: openraft::raft::ClientWriteResult<_>| {
+                if let Err(error) = result {
+                    tracing::warn!(partition = %refused.id(), %error, "a proposal was refused");
+                    let stepped_down = refused.core.borrow_mut().step_down();
+                    if let Err(broken) = stepped_down {
+                        refused.fail(&broken);
+                    }
+                    refused.wake();
+                }
+            },
+        ));
+        self.raft
+            .client_write_ff(proposal, Some(answer))
+            .await
+            .map_err(|fatal| Broken(format!("the group has ended: {fatal}")))?;
+        Ok(true)
+    }
+
+    /// Takes over or gives up leadership as the group says.
+    fn follow_role(&mut self) -> Result<(), Broken> {
+        let partition = self.partition;
+        let metrics = self.metrics.borrow_watched();
+        if let Err(fatal) = &metrics.running_state {
+            return Err(Broken(format!("the group has ended: {fatal}")));
+        }
+        let elected = metrics.state == ServerState::Leader;
+        let mut core = partition.core.borrow_mut();
+        if elected && !core.is_leading() {
+            // Everything the log held at election, the leader's own first entry included, is
+            // applied; nobody else appends while we lead.
+            let everything = metrics.last_log_index.map_or(0, log_index);
+            if core.applied().index >= everything && everything > 0 {
+                core.lead(metrics.current_term);
+                tracing::info!(
+                    partition = %partition.id(),
+                    term = metrics.current_term,
+                    position = %core.applied().position,
+                    "leads"
+                );
+            }
+        } else if !elected && core.is_leading() {
+            tracing::info!(partition = %partition.id(), "leads no more");
+            core.step_down()?;
+        }
+        if partition.mailbox.stop_mode() == StopMode::Run {
+            let (role, health) = match (core.is_leading(), metrics.current_leader) {
+                (true, _) => (Role::Leader, Health::Healthy),
+                (false, Some(leader)) if leader != metrics.id => (Role::Follower, Health::Healthy),
+                (false, _) => (Role::Inactive, Health::Unhealthy),
+            };
+            partition.mailbox.status.set(role, health);
+        }
+        Ok(())
+    }
+
+    /// Refuses client commands while the disk is nearly full or the export is too far behind.
+    fn check_intake(&mut self) {
+        if self.disk_checked.is_some_and(|at| at.elapsed() < IDLE_TICK) {
+            return;
+        }
+        self.disk_checked = Some(Instant::now());
+        let partition = self.partition;
+        let options = &partition.shared.options;
+        let free = ringflow_storage::watermark::DiskSpace::of(partition.dir.path());
+        let disk_full = match free {
+            Ok(space) => space.free_bytes < options.disk_reserve_bytes,
+            Err(error) => {
+                tracing::warn!(partition = %partition.id(), %error, "the free space is not known");
+                false
+            }
+        };
+        let log_bytes = partition.compaction.log_bytes(partition);
+        let backlog_full = options.exporting && log_bytes > options.export_backlog_bytes;
+        let budget = &partition.mailbox.budget;
+        let store_stalled = partition.persisting.is_stalled();
+        let close = disk_full || backlog_full || store_stalled;
+        if close != budget.is_closed() {
+            tracing::warn!(
+                partition = %partition.id(),
+                disk_full,
+                backlog_full,
+                store_stalled,
+                "{}",
+                if close { "client commands are refused" } else { "client commands are taken again" }
+            );
+        }
+        budget.close(close);
+    }
+
+    /// True if another turn would find something to do.
+    fn is_ready(&self) -> bool {
+        let partition = self.partition;
+        let mailbox = &partition.mailbox;
+        let stopping = match mailbox.stop_mode() {
+            StopMode::Run => false,
+            StopMode::Drain => !self.has_work(),
+            StopMode::Kill => true,
+        };
+        let commands = mailbox.has_commands()
+            && (partition.can_process() || !partition.core.borrow().is_leading());
+        partition.woken.get() || stopping || commands || mailbox.has_control()
+    }
+
+    /// Sleeps until a lane, a commit, a role change or a time needs the loop.
+    async fn wait(&mut self) {
+        let partition = self.partition;
+        let mailbox = &partition.mailbox;
+        let outstanding = partition.core.borrow().in_flight() > 0;
+        let mut sleep = None;
+        let for_at_most = self.longest_sleep();
+        std::future::poll_fn(|cx| {
+            mailbox.register(cx.waker());
+            if self.is_ready() {
+                return Poll::Ready(());
+            }
+            mailbox.outstanding.store(outstanding, Ordering::Relaxed);
+            let sleep = sleep.get_or_insert_with(|| driver::sleep(for_at_most));
+            Pin::new(sleep).poll(cx)
+        })
+        .await;
+        mailbox.outstanding.store(true, Ordering::Relaxed);
+    }
+
+    fn longest_sleep(&self) -> Duration {
+        let partition = self.partition;
+        let mut longest = IDLE_TICK;
+        let mut core = partition.core.borrow_mut();
+        if core.is_leading()
+            && let Some(due) = core.next_due()
+        {
+            let millis = due.0.saturating_sub(core.now().0).max(0);
+            longest = longest.min(Duration::from_millis(millis as u64 + 1));
+        }
+        if partition.store.pending_bytes() > 0 && partition.persisting.is_free() {
+            longest = longest.min(persist::limit(partition).age);
+        }
+        longest
+    }
+}
+
+/// Wakes the loop whenever the group's metrics change.
+fn watch_role(partition: Rc<Partition>, raft: Handle) {
+    let mut metrics = raft.metrics();
+    drop(raft);
+    driver::spawn(async move {
+        while metrics.changed().await.is_ok() {
+            partition.wake();
+        }
+    });
+}

@@ -1,0 +1,267 @@
+//! Snapshots, and how much of the log may go: never past min(snapshot, exported).
+//!
+//! A snapshot is a checkpoint of what the state store has written, taken on a thread of its own while
+//! the shard goes on. When it is complete openraft hears of it, older ones are deleted and the log is
+//! purged. A snapshot that fails is logged and tried again
+//! at the next interval: it costs log space, nothing else.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use openraft::async_runtime::WatchReceiver;
+use ringflow_storage::snapshot::{self, Snapshot};
+use tokio::sync::oneshot;
+
+use crate::driver;
+use crate::feed;
+use crate::partition::{Partition, persist};
+use crate::raft::log_store::LogStore;
+use crate::raft::{EntryId, Handle, entry_id, raft_index};
+
+/// How often the end of a snapshot is looked for when the partition stops.
+const IDLE_POLL: Duration = Duration::from_millis(2);
+/// Least time between snapshots, however fast the log grows.
+const SNAPSHOT_PAUSE: Duration = Duration::from_secs(10);
+/// Bytes of entries between the marks by which the size of the log is known.
+const MARK_BYTES: u64 = 16 << 20;
+
+/// Where snapshots and purges of a partition stand.
+#[derive(Debug)]
+pub(crate) struct Compaction {
+    newest: RefCell<Option<Snapshot>>,
+    tried: Cell<Instant>,
+    running: Cell<bool>,
+    /// Bytes this process had written when the newest snapshot was taken.
+    bytes_at_snapshot: Cell<u64>,
+    purged: Cell<u64>,
+    growth: RefCell<Growth>,
+}
+
+/// How many bytes of entries the log holds, to the coarseness of its marks.
+#[derive(Debug, Default)]
+struct Growth {
+    /// What the log held when it was opened.
+    before: u64,
+    /// An entry, and the bytes written up to it; ascending.
+    marks: VecDeque<(u64, u64)>,
+    /// Bytes written and purged.
+    purged: u64,
+}
+
+impl Growth {
+    /// Notes that `written` bytes reach up to entry `index`.
+    fn note(&mut self, index: u64, written: u64) {
+        let marked = self.marks.back().map_or(self.purged, |mark| mark.1);
+        if written - marked >= MARK_BYTES {
+            self.marks.push_back((index, written));
+        }
+    }
+
+    fn purge(&mut self, upto: u64) {
+        while let Some((index, bytes)) = self.marks.front().copied() {
+            if index > upto {
+                return;
+            }
+            // Whatever was there before this process lies before its first mark.
+            self.before = 0;
+            self.purged = bytes;
+            self.marks.pop_front();
+        }
+    }
+
+    fn held(&self, written: u64) -> u64 {
+        self.before + written - self.purged
+    }
+}
+
+impl Compaction {
+    /// `held_bytes`: what the log holds already.
+    pub(crate) fn new(newest: Option<Snapshot>, log: &LogStore, held_bytes: u64) -> Self {
+        Self {
+            newest: RefCell::new(newest),
+            tried: Cell::new(Instant::now()),
+            running: Cell::new(false),
+            bytes_at_snapshot: Cell::new(0),
+            purged: Cell::new(log.purged_index()),
+            growth: RefCell::new(Growth {
+                before: held_bytes,
+                ..Growth::default()
+            }),
+        }
+    }
+
+    pub(crate) fn newest(&self) -> Option<Snapshot> {
+        self.newest.borrow().clone()
+    }
+
+    /// Bytes of entries the log holds, roughly.
+    pub(crate) fn log_bytes(&self, partition: &Partition) -> u64 {
+        self.growth
+            .borrow()
+            .held(partition.mailbox.metrics.entry_bytes.get())
+    }
+}
+
+/// Starts a snapshot if it is time and there is something new.
+pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
+    let compaction = &partition.compaction;
+    let written = partition.mailbox.metrics.entry_bytes.get();
+    let applied = partition.core.borrow().applied().index;
+    compaction.growth.borrow_mut().note(applied, written);
+    let limits = &partition.shared.options.limits;
+    let grown = written - compaction.bytes_at_snapshot.get() >= limits.snapshot_log_bytes;
+    let waited = compaction.tried.get().elapsed();
+    let due =
+        waited >= partition.shared.options.snapshot_interval || (grown && waited >= SNAPSHOT_PAUSE);
+    if compaction.running.get() || !due {
+        return;
+    }
+    compaction.running.set(true);
+    compaction.tried.set(Instant::now());
+    let partition = Rc::clone(partition);
+    let raft = raft.clone();
+    driver::spawn(async move {
+        snapshot(&partition, &raft).await;
+        partition.compaction.running.set(false);
+    });
+}
+
+/// Takes a snapshot if there is something new, and purges what is no longer needed.
+pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
+    let started = Instant::now();
+    let newest_index = partition
+        .compaction
+        .newest()
+        .map_or(0, |snapshot| snapshot.applied().index);
+    let written = partition.mailbox.metrics.entry_bytes.get();
+    if partition.core.borrow().applied().index > newest_index {
+        match take(partition).await {
+            Ok(taken) => {
+                let metrics = &partition.mailbox.metrics;
+                metrics.snapshots_taken.add(1);
+                metrics.snapshot_index.set(taken.applied().index);
+                metrics.snapshot.record(started.elapsed());
+                let covered = entry_id(taken.applied().index, taken.applied().term);
+                let deleted = snapshot::delete_old(&partition.dir.snapshots(), &taken);
+                if let Err(error) = deleted {
+                    tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
+                }
+                *partition.compaction.newest.borrow_mut() = Some(taken);
+                partition.compaction.bytes_at_snapshot.set(written);
+                if tell(raft, covered).await.is_none() {
+                    return;
+                }
+            }
+            Err(why) => {
+                tracing::error!(partition = %partition.id(), why, "no snapshot was taken");
+                return;
+            }
+        }
+    }
+    purge(partition, raft).await;
+}
+
+/// Tells the group of the newest snapshot and waits until it knows; `None` if the group has ended.
+async fn tell(raft: &Handle, covered: Option<EntryId>) -> Option<()> {
+    raft.trigger().snapshot().await.ok()?;
+    let mut metrics = raft.metrics();
+    metrics
+        .wait_until(|metrics| metrics.snapshot >= covered || metrics.running_state.is_err())
+        .await
+        .ok()?;
+    Some(())
+}
+
+/// Waits until no snapshot is being taken.
+pub(crate) async fn idle(partition: &Partition) {
+    while partition.compaction.running.get() {
+        driver::sleep(IDLE_POLL).await;
+    }
+}
+
+async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
+    persist::all(partition)
+        .await
+        .map_err(|broken| broken.to_string())?;
+    let (done, taken) = oneshot::channel();
+    let on_taken = Box::new(move |result| {
+        // The receiver is gone only if the shard has ended.
+        let _ = done.send(result);
+    });
+    let started = snapshot::take(&partition.store, &partition.dir.snapshots(), on_taken);
+    let taken = match started {
+        Ok(()) => taken.await,
+        Err(error) => Ok(Err(error)),
+    };
+    match taken {
+        Ok(Ok(taken)) => Ok(taken),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the snapshot thread has ended".to_owned()),
+    }
+}
+
+async fn purge(partition: &Rc<Partition>, raft: &Handle) {
+    let compaction = &partition.compaction;
+    let Some(covered) = compaction.newest().map(|snapshot| snapshot.applied()) else {
+        return;
+    };
+    let mut upto = covered.index;
+    if partition.shared.options.exporting {
+        let exported = partition.mailbox.feed.acknowledged();
+        if exported < covered.position {
+            let mut reader = partition.log.reader();
+            let first = compaction.purged.get() + 1;
+            let (done, found) = oneshot::channel();
+            partition.shared.helper.run(move || {
+                let found = feed::first_after(&mut reader, first, covered.index, exported);
+                // The receiver is gone only if the shard has ended.
+                let _ = done.send(found);
+            });
+            match found.await {
+                Ok(Ok(needed)) => upto = upto.min(needed.saturating_sub(1)),
+                Ok(Err(error)) => {
+                    tracing::warn!(partition = %partition.id(), %error, "the log is kept");
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(partition = %partition.id(), %error, "the log is kept");
+                    return;
+                }
+            }
+        }
+    }
+    let Some(index) = raft_index(upto).filter(|_| upto > compaction.purged.get()) else {
+        return;
+    };
+    if raft.trigger().purge_log(index).await.is_ok() {
+        let metrics = &partition.mailbox.metrics;
+        compaction.purged.set(upto);
+        compaction.growth.borrow_mut().purge(upto);
+        metrics.purged_index.set(upto);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_the_log_follows_what_is_written_and_purged() {
+        let mut growth = Growth {
+            before: 7,
+            ..Growth::default()
+        };
+        growth.note(10, MARK_BYTES - 1);
+        assert_eq!(growth.held(MARK_BYTES - 1), MARK_BYTES + 6);
+        growth.note(11, MARK_BYTES);
+        growth.note(20, 2 * MARK_BYTES);
+        growth.purge(10);
+        assert_eq!(growth.held(2 * MARK_BYTES), 2 * MARK_BYTES + 7);
+        growth.purge(15);
+        assert_eq!(growth.held(2 * MARK_BYTES + 1), MARK_BYTES + 1);
+        growth.purge(20);
+        assert_eq!(growth.held(2 * MARK_BYTES + 1), 1);
+    }
+}

@@ -1,0 +1,253 @@
+//! Commands that wait become one entry: intake, processing, sealing. The only place that does.
+//!
+//! An iteration takes whatever waits when it begins and is sealed when nothing waits any more, or
+//! when records, bytes or time reach their bound, or when the executor wants the thread back. Its
+//! records are encoded as they come, so that the bytes of the entry are known at every command.
+//! Where this stands in the order of things is told in `process.rs`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use ringflow_core::engine::effect::Effect;
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::{Position, Timestamp};
+use ringflow_core::record::{Record, RecordType, RejectionType, batch, codec};
+
+use crate::driver;
+use crate::partition::process::{Broken, Core, Held};
+use crate::raft::{Proposal, payload};
+use crate::shard::mailbox::{Loss, Request};
+
+/// Bytes of records after which an iteration is sealed. With one step on top (at most the step
+/// bound) an entry stays below the log's largest batch.
+const ITERATION_BYTES: usize = 1 << 20;
+
+/// What one iteration gathers.
+struct Iteration {
+    base: Position,
+    records: Vec<Record>,
+    effects: Vec<Effect>,
+    bytes: Vec<u8>,
+    slots: u32,
+    admitted: Option<Instant>,
+}
+
+impl Iteration {
+    /// Where the batch begins in the entry's bytes: after the payload tag.
+    const TAG_LEN: usize = 1;
+
+    fn begin(base: Position) -> Self {
+        let mut bytes = vec![payload::BATCH];
+        batch::begin(base, &mut bytes);
+        Self {
+            base,
+            records: Vec::new(),
+            effects: Vec::new(),
+            bytes,
+            slots: 0,
+            admitted: None,
+        }
+    }
+}
+
+impl Core {
+    /// Runs one iteration over what waits; the entry to propose, if it wrote records.
+    pub(crate) fn iterate(&mut self) -> Result<Option<Proposal>, Broken> {
+        let limits = self.shared.options.limits;
+        let started = Instant::now();
+        let now = self.now();
+        let mut iteration = Iteration::begin(self.engine.position());
+        if self.engine.next_due().is_some_and(|due| due <= now) {
+            self.process_due(now, &mut iteration);
+        }
+        let mut clock = started;
+        // At least one command is taken whatever the executor says, or nothing would ever be.
+        while let Some(command) = self.next_command(clock, &mut iteration) {
+            self.process(now, command, &mut iteration);
+            let finished = Instant::now();
+            let metrics = &self.mailbox.metrics;
+            metrics
+                .command_process
+                .record(finished.duration_since(clock));
+            clock = finished;
+            if iteration.records.len() >= limits.iteration_records
+                || iteration.bytes.len() >= ITERATION_BYTES
+                || clock.duration_since(started) >= limits.iteration_time
+                || driver::need_preempt()
+            {
+                break;
+            }
+        }
+        if let Some(fault) = self.engine.broken() {
+            return Err(Broken(format!("the engine: {fault}")));
+        }
+        Ok(self.seal(iteration, started))
+    }
+
+    /// Takes the next command: those of other partitions first, then what ends work, then the rest.
+    fn next_command(&mut self, now: Instant, iteration: &mut Iteration) -> Option<Command> {
+        if let Some(command) = self.mailbox.pop_peer() {
+            return Some(command);
+        }
+        loop {
+            let request = self
+                .mailbox
+                .pop_reserved()
+                .or_else(|| self.mailbox.pop_request())?;
+            if let Some(command) = self.admit(request, now, iteration) {
+                return Some(command);
+            }
+        }
+    }
+
+    /// Enters the caller of a request; `None` if the request is not to be processed.
+    fn admit(
+        &mut self,
+        request: Request,
+        now: Instant,
+        iteration: &mut Iteration,
+    ) -> Option<Command> {
+        let Request {
+            command,
+            reply,
+            enqueued,
+            counted,
+        } = request;
+        let metrics = &self.mailbox.metrics;
+        metrics
+            .queue_wait
+            .record(now.saturating_duration_since(enqueued));
+        if counted {
+            iteration.slots += 1;
+            iteration.admitted.get_or_insert(enqueued);
+        }
+        let Some(reply) = reply else {
+            return Some(command);
+        };
+        if reply.is_closed() {
+            metrics.requests_abandoned.add(1);
+            return None;
+        }
+        let request = command.request?;
+        if let Err(reply) = self.callers.enter(request, reply) {
+            // The caller may have left meanwhile.
+            let _ = reply.send(Err(Loss::NotTaken("too many callers wait for an answer")));
+            return None;
+        }
+        Some(command)
+    }
+
+    fn process_due(&mut self, now: Timestamp, iteration: &mut Iteration) {
+        let mut due = std::mem::take(&mut self.due);
+        let limit = self.shared.options.limits.due_commands;
+        self.engine.due(now, limit, &mut due);
+        self.mailbox
+            .metrics
+            .due_commands
+            .add(due.commands.len() as u64);
+        iteration.effects.append(&mut due.effects);
+        for command in due.commands.drain(..) {
+            self.process(now, command, iteration);
+        }
+        self.due = due;
+    }
+
+    fn process(&mut self, now: Timestamp, command: Command, iteration: &mut Iteration) {
+        self.run(now, command);
+        for record in &self.step.records {
+            codec::encode(record, &mut self.scratch, &mut iteration.bytes);
+            self.mailbox.metrics.records.add(record);
+        }
+        let commands = self
+            .step
+            .records
+            .iter()
+            .filter(|record| match record.record_type {
+                RecordType::Command => true,
+                RecordType::Event | RecordType::CommandRejection => false,
+            });
+        let followups = commands.count().saturating_sub(1);
+        let metrics = &self.mailbox.metrics;
+        metrics.commands_processed.add(1);
+        metrics.followups_processed.add(followups as u64);
+        let rejections = self
+            .step
+            .records
+            .iter()
+            .filter_map(|r| r.rejection.as_ref());
+        for rejection in rejections {
+            metrics.rejections_written.add(1);
+            if rejection.kind == RejectionType::ProcessingError {
+                metrics.engine_faults.add(1);
+            }
+        }
+        iteration.records.append(&mut self.step.records);
+        iteration.effects.append(&mut self.step.effects);
+    }
+
+    /// Calls the engine; a panic in it is contained like any other fault of the engine. Sound because
+    /// everything a step did is undone from the engine's journal before anything looks at it.
+    fn run(&mut self, now: Timestamp, command: Command) {
+        let again = command.clone();
+        let (engine, step) = (&mut self.engine, &mut self.step);
+        let ran = catch_unwind(AssertUnwindSafe(|| engine.process(now, command, step)));
+        if let Err(panic) = ran {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "the engine panicked".to_owned());
+            tracing::error!(
+                partition = %self.mailbox.partition,
+                intent = ?again.intent,
+                message,
+                "the engine panicked; its step is undone"
+            );
+            self.engine.contain(now, &again, &message, &mut self.step);
+        }
+    }
+
+    /// Ends an iteration: holds back what it caused and returns its entry.
+    fn seal(&mut self, mut iteration: Iteration, started: Instant) -> Option<Proposal> {
+        if iteration.records.is_empty() {
+            self.mailbox.budget.give_back(iteration.slots);
+            // Nothing was written, so nothing is waited for except the order of what was.
+            match self.held.back_mut() {
+                Some(held) => held.effects.append(&mut iteration.effects),
+                None => self.release_effects(iteration.effects),
+            }
+            return None;
+        }
+        batch::finish(
+            Iteration::TAG_LEN,
+            iteration.records.len() as u32,
+            &mut iteration.bytes,
+        );
+        let write_set = self.engine.take_write_set();
+        let proposed = Instant::now();
+        let metrics = &self.mailbox.metrics;
+        metrics
+            .iteration_process
+            .record(proposed.duration_since(started));
+        metrics.entries_proposed.add(1);
+        metrics.entry_bytes.add(iteration.bytes.len() as u64);
+        metrics.records_written.add(iteration.records.len() as u64);
+        metrics
+            .last_processed_position
+            .set(self.engine.position().0);
+        self.held.push_back(Held {
+            base: iteration.base,
+            records: Arc::new(iteration.records),
+            write_set,
+            write_set_number: self.engine.write_sets_taken(),
+            effects: iteration.effects,
+            slots: iteration.slots,
+            admitted: iteration.admitted,
+            proposed,
+        });
+        metrics.entries_in_flight.set(self.held.len() as u64);
+        Some(Proposal(Bytes::from(iteration.bytes)))
+    }
+}

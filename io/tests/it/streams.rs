@@ -1,0 +1,104 @@
+//! Job streams: jobs arrive without a poll, and none is lost with its stream.
+
+use ringflow_core::record::Text;
+use ringflow_io::{Broker, StreamSpec};
+
+use crate::world::{
+    PATIENCE, TENANT, activate, client, complete, create, deploy, on_both_drivers, poll, submit,
+};
+
+fn spec() -> StreamSpec {
+    StreamSpec {
+        job_type: Text::from("work"),
+        worker: Text::from("streamer"),
+        timeout: 60_000,
+        fetch_variables: Vec::new(),
+        tenant_ids: vec![Text::from(TENANT)],
+    }
+}
+
+#[test]
+fn a_stream_gets_jobs_and_gives_back_those_it_did_not_read() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            deploy(&submitter).await;
+            let mut stream = submitter.open_stream(spec());
+            for _ in 0..4 {
+                submit(&submitter, 1, create()).await;
+            }
+            let next = tokio::time::timeout(PATIENCE, stream.next()).await;
+            let (key, job) = next.unwrap().unwrap();
+            assert_eq!(job.worker, "streamer");
+            submit(&submitter, 1, complete(key)).await;
+            assert!(poll(&submitter, 1, 10).await.is_empty(), "all were pushed");
+            drop(stream);
+            let mut back = 0;
+            while back < 3 {
+                back += poll(&submitter, 1, 10).await.len();
+            }
+            assert_eq!(back, 3);
+        });
+        broker.stop();
+    });
+}
+
+#[test]
+fn a_stream_that_is_full_leaves_the_rest_to_polls() {
+    on_both_drivers(|options| {
+        let mut narrow = options();
+        narrow.limits.stream_buffer = 2;
+        let broker = Broker::start(narrow).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            deploy(&submitter).await;
+            let stream = submitter.open_stream(spec());
+            let mut available = submitter.jobs_available();
+            for _ in 0..6 {
+                submit(&submitter, 1, create()).await;
+            }
+            drop(stream);
+            let heard = tokio::time::timeout(PATIENCE, available.recv()).await;
+            assert_eq!(heard.unwrap().unwrap(), "work");
+            let mut jobs = 0;
+            while jobs < 6 {
+                jobs += poll(&submitter, 1, 10).await.len();
+            }
+            assert_eq!(jobs, 6);
+        });
+        assert!(submitter.metrics().partitions[0].pushes_failed > 0);
+        broker.stop();
+    });
+}
+
+#[test]
+fn a_stream_ends_with_its_broker() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        let mut stream = broker.submitter().open_stream(spec());
+        broker.stop();
+        client(async {
+            let next = tokio::time::timeout(PATIENCE, stream.next()).await;
+            assert!(next.unwrap().is_none());
+        });
+    });
+}
+
+/// Long polls park until they are told that there is something.
+#[test]
+fn a_parked_poll_is_woken_by_the_first_job_of_its_type() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            deploy(&submitter).await;
+            let mut available = submitter.jobs_available();
+            assert!(submit(&submitter, 1, activate(1)).await.key.0 != 0);
+            submit(&submitter, 1, create()).await;
+            let heard = tokio::time::timeout(PATIENCE, available.recv()).await;
+            assert_eq!(heard.unwrap().unwrap(), "work");
+        });
+        broker.stop();
+    });
+}
