@@ -12,18 +12,35 @@
 //! | file | idea |
 //! |---|---|
 //! | [`feed`] | where records come from |
+//! | [`row`] | record -> row changes, one file a table |
+//! | [`batch`] | fold changes to final rows |
+//! | [`sink`] | one transaction per window; retry classes, fencing, poison rows |
+//! | [`exporter`] | the thread that drives them |
+//! | [`retain`] | history clean-up |
 //! | [`query`] | filter -> SQL, keyset pages |
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod database;
 pub mod error;
+pub mod exporter;
 pub mod feed;
+pub mod metrics;
+pub mod migrate;
+pub mod names;
 pub mod query;
+pub mod retain;
+pub mod row;
+pub mod schema;
+pub mod sink;
 
 pub use database::{Database, Dialect};
 pub use error::{ConfigError, ExportError, QueryError};
+pub use exporter::{Exporter, ExporterOptions};
 pub use feed::{FeedBatch, FeedError, RecordFeed};
+pub use metrics::{ExporterMetrics, ExporterSnapshot, ExporterState};
 pub use query::{
     Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Queries,
     QueriesOptions, Query, Row, Sort,
 };
+pub use retain::RetainOptions;

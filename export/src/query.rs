@@ -25,9 +25,11 @@ mod incident;
 mod job;
 mod message_subscription;
 mod page;
+mod pattern;
 mod process_definition;
 mod process_instance;
 mod sequence_flow;
+mod statement;
 mod user_task;
 mod variable;
 

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 
 use super::field::Kind;
-use super::filter::{Bind, Statement};
+use super::statement::{Bind, Statement};
 use super::{Cell, Queries, QueriesOptions};
 use crate::database::{Database, Dialect, Failure, classify, set_session};
 use crate::error::QueryError;
@@ -95,6 +95,10 @@ pub(crate) async fn rows(
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the errors of sqlx are an open list"
+)]
 fn refused(error: &sqlx::Error) -> QueryError {
     let reason = error.to_string();
     match classify(error) {

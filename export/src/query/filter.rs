@@ -8,56 +8,10 @@
 //! Limits: [`super::VALUES_MAX`] values, [`super::FILTER_DEPTH_MAX`] levels.
 
 use super::field::{EntityFields, Field, Kind, Related};
+use super::pattern::like;
+use super::statement::{Bind, Statement};
 use super::{FILTER_DEPTH_MAX, Filter, Literal, Op, VALUES_MAX};
-use crate::database::Dialect;
 use crate::error::QueryError;
-
-/// A value bound to a statement.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Bind {
-    Text(String),
-    Int(i64),
-    Time(i64),
-    Float(f64),
-}
-
-/// SQL text in the making, with the values it refers to.
-#[derive(Debug)]
-pub(crate) struct Statement {
-    pub(crate) dialect: Dialect,
-    pub(crate) text: String,
-    pub(crate) binds: Vec<Bind>,
-}
-
-impl Statement {
-    pub(crate) fn new(dialect: Dialect) -> Self {
-        Self {
-            dialect,
-            text: String::with_capacity(512),
-            binds: Vec::new(),
-        }
-    }
-
-    pub(crate) fn push(&mut self, sql: &str) {
-        self.text.push_str(sql);
-    }
-
-    /// Appends a parameter and remembers its value.
-    pub(crate) fn bind(&mut self, bind: Bind) {
-        let number = self.binds.len() + 1;
-        let text = match (self.dialect, &bind) {
-            (Dialect::Sqlite, _) => format!("?{number}"),
-            (Dialect::Postgres, Bind::Text(_)) => format!("${number}::text"),
-            (Dialect::Postgres, Bind::Int(_)) => format!("${number}::bigint"),
-            (Dialect::Postgres, Bind::Time(_)) => {
-                format!("to_timestamp(${number}::bigint / 1000.0)")
-            }
-            (Dialect::Postgres, Bind::Float(_)) => format!("${number}::double precision"),
-        };
-        self.text.push_str(&text);
-        self.binds.push(bind);
-    }
-}
 
 /// Appends the condition of `filter`.
 pub(crate) fn condition(
@@ -345,62 +299,6 @@ fn phrase(out: &mut Statement, field: &Field, value: &Literal) -> Result<(), Que
     Ok(())
 }
 
-/// One unit of a client's pattern.
-enum Unit {
-    Run,
-    One,
-    Char(char),
-}
-
-fn units(pattern: &str) -> impl Iterator<Item = Unit> {
-    let mut chars = pattern.chars();
-    std::iter::from_fn(move || {
-        Some(match chars.next()? {
-            '*' => Unit::Run,
-            '?' => Unit::One,
-            // A lone backslash at the end stands for itself.
-            '\\' => Unit::Char(chars.next().unwrap_or('\\')),
-            other => Unit::Char(other),
-        })
-    })
-}
-
-fn like(out: &mut Statement, sql: &str, pattern: &str, fold_case: bool) {
-    let mut text = String::with_capacity(pattern.len() + 8);
-    for unit in units(pattern) {
-        match (out.dialect, unit) {
-            (Dialect::Postgres, Unit::Run) => text.push('%'),
-            (Dialect::Postgres, Unit::One) => text.push('_'),
-            (Dialect::Postgres, Unit::Char(c @ ('%' | '_' | '\\'))) => {
-                text.push('\\');
-                text.push(c);
-            }
-            (Dialect::Sqlite, Unit::Run) => text.push('*'),
-            (Dialect::Sqlite, Unit::One) => text.push('?'),
-            (Dialect::Sqlite, Unit::Char(c @ ('*' | '?' | '['))) => {
-                text.push('[');
-                text.push(c);
-                text.push(']');
-            }
-            (Dialect::Postgres | Dialect::Sqlite, Unit::Char(c)) => text.push(c),
-        }
-    }
-    let (open, close) = if fold_case { ("LOWER(", ")") } else { ("", "") };
-    out.push(open);
-    out.push(sql);
-    out.push(close);
-    out.push(match out.dialect {
-        Dialect::Postgres => " LIKE ",
-        Dialect::Sqlite => " GLOB ",
-    });
-    out.push(open);
-    out.bind(Bind::Text(text));
-    out.push(close);
-    if out.dialect == Dialect::Postgres {
-        out.push(" ESCAPE '\\'");
-    }
-}
-
 fn variable(
     out: &mut Statement,
     entity: &'static EntityFields,
@@ -578,6 +476,7 @@ fn invalid(field: &Field, reason: &str) -> QueryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::Dialect;
     use crate::query::Entity;
     use crate::query::field::entity;
 

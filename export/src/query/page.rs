@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 use serde_json::Value as Json;
 
 use super::field::{self, EntityFields, Field, Kind};
-use super::filter::{Bind, Statement, condition};
+use super::filter::condition;
+use super::statement::{Bind, Statement};
 use super::{
     Cell, Entity, Filter, KeyLiteral, LIMIT_MAX, Literal, Op, Page, PageSpec, PageStart, Queries,
     Query, Row, SORT_MAX, TOTAL_MAX, fetch, variable,
@@ -217,11 +218,9 @@ async fn page_rows(
     }
     out.push(" LIMIT ");
     out.bind(Bind::Int(i64::from(limit)));
-    if let PageStart::From(from) = query.page.start {
-        if from > 0 {
-            out.push(" OFFSET ");
-            out.bind(Bind::Int(i64::try_from(from).unwrap_or(i64::MAX)));
-        }
+    if let PageStart::From(from @ 1..) = query.page.start {
+        out.push(" OFFSET ");
+        out.bind(Bind::Int(i64::try_from(from).unwrap_or(i64::MAX)));
     }
     let mut rows = fetch::rows(queries, out, &kinds).await?;
     if backwards {

@@ -5,7 +5,7 @@
 //! may refer to it; deletion sets its state.
 
 use super::field::{EntityFields, Field, Kind};
-use super::filter::{Bind, Statement};
+use super::statement::{Bind, Statement};
 use super::{Cell, KeyLiteral, Queries, fetch};
 use crate::error::QueryError;
 

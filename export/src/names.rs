@@ -1,0 +1,146 @@
+//! Names that records do not carry: element id -> name, per process definition.
+//!
+//! Read from the BPMN text when a definition is recorded, and again from the database on a miss, so
+//! the cache can be bounded: at most [`DEFINITIONS_MAX`] definitions, the one not used for longest
+//! goes. Only attributes are looked at; the text was validated when it was deployed, and a text that
+//! does not parse here gives no names instead of an error.
+
+use ringflow_core::ids::Key;
+use ringflow_core::record::Text;
+use rustc_hash::FxHashMap;
+use std::time::{Duration, Instant};
+
+/// Definitions whose names are kept.
+pub const DEFINITIONS_MAX: usize = 1000;
+
+/// How long a definition that the database does not have is not asked for again.
+const UNKNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// What a definition's text says.
+#[derive(Clone, Debug, Default)]
+pub struct Definition {
+    /// Name of the process; empty = none.
+    pub name: Text,
+    /// Form of the start event; empty = none.
+    pub form_id: Text,
+    elements: FxHashMap<Box<str>, Text>,
+}
+
+impl Definition {
+    /// Reads the names out of a BPMN text that holds the process `process_id`.
+    #[must_use]
+    pub fn read(xml: &str, process_id: &str) -> Self {
+        let mut definition = Self::default();
+        let Ok(document) = roxmltree::Document::parse(xml) else {
+            return definition;
+        };
+        for node in document.descendants().filter(roxmltree::Node::is_element) {
+            let Some(id) = node.attribute("id") else {
+                continue;
+            };
+            let name = node.attribute("name").unwrap_or_default();
+            if node.tag_name().name() == "process" && id == process_id {
+                definition.name = Text::from(name);
+                definition.form_id = start_form(node);
+            } else if !name.is_empty() {
+                definition.elements.insert(id.into(), Text::from(name));
+            }
+        }
+        definition
+    }
+}
+
+/// The form that the process's own start event links to.
+fn start_form(process: roxmltree::Node<'_, '_>) -> Text {
+    let form = process
+        .children()
+        .filter(|node| node.tag_name().name() == "startEvent")
+        .flat_map(|event| event.children())
+        .filter(|node| node.tag_name().name() == "extensionElements")
+        .flat_map(|extensions| extensions.children())
+        .find(|node| node.tag_name().name() == "formDefinition");
+    let id = form.and_then(|form| {
+        form.attribute("formId")
+            .or_else(|| form.attribute("formKey"))
+    });
+    Text::from(id.unwrap_or_default())
+}
+
+/// The cache. Owned by the exporter's thread.
+#[derive(Debug, Default)]
+pub struct Names {
+    definitions: FxHashMap<Key, (u64, Definition)>,
+    unknown: FxHashMap<Key, Instant>,
+    clock: u64,
+}
+
+impl Names {
+    /// True if nothing need be read from the database for `definition`.
+    #[must_use]
+    pub fn knows(&self, definition: Key) -> bool {
+        let asked = self.unknown.get(&definition);
+        self.definitions.contains_key(&definition)
+            || asked.is_some_and(|asked| asked.elapsed() < UNKNOWN_FOR)
+    }
+
+    /// The database does not have this definition either; its elements go without names.
+    pub fn unknown(&mut self, definition: Key) {
+        if self.unknown.len() >= DEFINITIONS_MAX {
+            self.unknown.clear();
+        }
+        self.unknown.insert(definition, Instant::now());
+    }
+
+    /// Keeps what a definition's text says.
+    pub fn insert(&mut self, key: Key, definition: Definition) {
+        self.clock += 1;
+        self.unknown.remove(&key);
+        self.definitions.insert(key, (self.clock, definition));
+        if self.definitions.len() > DEFINITIONS_MAX {
+            let oldest = self.definitions.iter().min_by_key(|(_, (used, _))| *used);
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                self.definitions.remove(&oldest);
+            }
+        }
+    }
+
+    /// The name of an element, if the model gives one.
+    pub fn element(&mut self, definition: Key, element_id: &str) -> Option<Text> {
+        self.clock += 1;
+        let (used, definition) = self.definitions.get_mut(&definition)?;
+        *used = self.clock;
+        definition.elements.get(element_id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_the_start_form_are_read() {
+        let xml = r#"<b:definitions xmlns:b="x" xmlns:z="y"><b:process id="p" name="Order">
+            <b:startEvent id="s"><b:extensionElements><z:formDefinition formId="f1"/>
+            </b:extensionElements></b:startEvent><b:task id="t" name="Pack it"/></b:process>
+            <b:process id="q" name="Other"/></b:definitions>"#;
+        let definition = Definition::read(xml, "p");
+        assert_eq!(definition.name, "Order");
+        assert_eq!(definition.form_id, "f1");
+        let mut names = Names::default();
+        names.insert(Key(7), definition);
+        assert_eq!(names.element(Key(7), "t"), Some(Text::from("Pack it")));
+        assert_eq!(names.element(Key(7), "s"), None);
+        assert_eq!(Definition::read("<broken", "p").name, "");
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_drops_what_is_not_used() {
+        let mut names = Names::default();
+        for key in 1..=DEFINITIONS_MAX as i64 {
+            names.insert(Key(key), Definition::default());
+        }
+        names.element(Key(1), "x");
+        names.insert(Key(5000), Definition::default());
+        assert!(names.knows(Key(1)) && names.knows(Key(5000)) && !names.knows(Key(2)));
+    }
+}

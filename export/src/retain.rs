@@ -1,0 +1,273 @@
+//! History clean-up: finished root instances go when their time is over, with all that hangs on them.
+//!
+//! Each step deletes a bounded number of rows in a transaction of its own, on a connection of its
+//! own, and rests three times as long as it worked: exporting always goes first. A root's row is
+//! deleted last, so an interrupted clean-up is found again and finished. A root with much history
+//! takes more steps; the others wait only for the steps of one group of roots.
+//!
+//! Only partitions that this broker exports are cleaned here.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep};
+
+use crate::database::{Database, connect_postgres};
+use crate::exporter::wall_clock;
+use crate::metrics::ExporterMetrics;
+
+/// What is kept, and how hard is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetainOptions {
+    /// How long a finished root instance is kept. Decided when it finishes.
+    pub ttl: Duration,
+    /// How often to look while there is nothing to do.
+    pub interval: Duration,
+    /// Roots handled together.
+    pub roots: u32,
+    /// Rows deleted by one statement at most.
+    pub rows: u32,
+}
+
+impl Default for RetainOptions {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(30 * 24 * 3600),
+            interval: Duration::from_secs(60),
+            roots: 100,
+            rows: 5000,
+        }
+    }
+}
+
+impl RetainOptions {
+    /// [`RetainOptions::ttl`] in milliseconds.
+    #[must_use]
+    pub fn ttl_ms(&self) -> i64 {
+        i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Tables whose rows belong to a root instance, children before parents; the instances themselves
+/// come after all of them.
+const CHILDREN: [&str; 8] = [
+    "flow_node_instance",
+    "sequence_flow",
+    "variable",
+    "job",
+    "incident",
+    "user_task",
+    "message_subscription",
+    "correlated_message_subscription",
+];
+
+/// List tables, their owner column, and the owner's table.
+const LISTS: [(&str, &str, &str); 4] = [
+    ("candidate_user", "user_task_key", "user_task"),
+    ("candidate_group", "user_task_key", "user_task"),
+    ("user_task_tag", "user_task_key", "user_task"),
+    (
+        "process_instance_tag",
+        "process_instance_key",
+        "process_instance",
+    ),
+];
+
+enum Cleaner {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Cleaner {
+    async fn open(database: &Database) -> Result<Self, sqlx::Error> {
+        Ok(match database {
+            Database::Sqlite(options) => {
+                Self::Sqlite(SqliteConnection::connect_with(options).await?)
+            }
+            Database::Postgres(options) => {
+                Self::Postgres(connect_postgres(options, Duration::from_secs(30)).await?)
+            }
+        })
+    }
+
+    async fn roots(
+        &mut self,
+        partition: u16,
+        now: i64,
+        limit: u32,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => sqlx::query(
+                "SELECT process_instance_key FROM process_instance WHERE partition_id = ?1 \
+                 AND history_cleanup_date <= ?2 ORDER BY history_cleanup_date LIMIT ?3",
+            )
+            .bind(i64::from(partition))
+            .bind(now)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await?
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect(),
+            Self::Postgres(connection) => sqlx::query(
+                "SELECT process_instance_key FROM process_instance WHERE partition_id = $1 \
+                 AND history_cleanup_date <= to_timestamp($2 / 1000.0) \
+                 ORDER BY history_cleanup_date LIMIT $3",
+            )
+            .bind(i32::from(partition))
+            .bind(now)
+            .bind(i64::from(limit))
+            .fetch_all(connection)
+            .await?
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect(),
+        }
+    }
+
+    /// Deletes at most `limit` rows of `table` that fit `condition`, which refers to the roots as
+    /// `{roots}`; returns how many.
+    async fn delete(
+        &mut self,
+        table: &str,
+        condition: &str,
+        roots: &[i64],
+        limit: u32,
+    ) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => {
+                let marks = vec!["?"; roots.len()].join(", ");
+                let condition = condition.replace("{roots}", &format!("IN ({marks})"));
+                let mut query = sqlx::query(AssertSqlSafe(format!(
+                    "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE \
+                     {condition} LIMIT {limit})"
+                )));
+                for root in roots {
+                    query = query.bind(root);
+                }
+                Ok(query
+                    .persistent(false)
+                    .execute(connection)
+                    .await?
+                    .rows_affected())
+            }
+            Self::Postgres(connection) => {
+                let condition = condition.replace("{roots}", "= ANY($1::bigint[])");
+                Ok(sqlx::query(AssertSqlSafe(format!(
+                    "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE \
+                     {condition} LIMIT {limit}))"
+                )))
+                .bind(roots)
+                .execute(connection)
+                .await?
+                .rows_affected())
+            }
+        }
+    }
+}
+
+/// Cleans for ever. Ends with the exporter.
+pub(crate) async fn run(
+    database: Database,
+    options: RetainOptions,
+    partitions: Rc<RefCell<BTreeSet<u16>>>,
+    writers: Rc<Semaphore>,
+    metrics: Arc<ExporterMetrics>,
+) {
+    loop {
+        let led: Vec<u16> = partitions.borrow().iter().copied().collect();
+        let mut busy = false;
+        for partition in led {
+            match clean(&database, &options, partition, &writers).await {
+                Ok(0) => {}
+                Ok(roots) => {
+                    busy = true;
+                    metrics.cleaned(roots);
+                }
+                Err(error) => {
+                    tracing::warn!(partition, %error, "history clean-up failed; it goes on later");
+                }
+            }
+        }
+        if !busy {
+            sleep(options.interval).await;
+        }
+    }
+}
+
+/// Removes one group of roots of a partition; how many.
+async fn clean(
+    database: &Database,
+    options: &RetainOptions,
+    partition: u16,
+    writers: &Semaphore,
+) -> Result<u64, sqlx::Error> {
+    let mut cleaner = Cleaner::open(database).await?;
+    let roots = cleaner
+        .roots(partition, wall_clock(), options.roots)
+        .await?;
+    if roots.is_empty() {
+        return Ok(0);
+    }
+    for (table, owner, owners) in LISTS {
+        let condition = format!(
+            "{owner} IN (SELECT {owner} FROM {owners} WHERE root_process_instance_key {{roots}})"
+        );
+        all(&mut cleaner, table, &condition, &roots, options, writers).await?;
+    }
+    for table in CHILDREN {
+        let condition = "root_process_instance_key {roots}";
+        all(&mut cleaner, table, condition, &roots, options, writers).await?;
+    }
+    let called = "root_process_instance_key {roots} AND history_cleanup_date IS NULL";
+    all(
+        &mut cleaner,
+        "process_instance",
+        called,
+        &roots,
+        options,
+        writers,
+    )
+    .await?;
+    let own = "process_instance_key {roots}";
+    all(
+        &mut cleaner,
+        "process_instance",
+        own,
+        &roots,
+        options,
+        writers,
+    )
+    .await?;
+    Ok(roots.len() as u64)
+}
+
+/// Deletes step by step until nothing fits any more.
+async fn all(
+    cleaner: &mut Cleaner,
+    table: &str,
+    condition: &str,
+    roots: &[i64],
+    options: &RetainOptions,
+    writers: &Semaphore,
+) -> Result<(), sqlx::Error> {
+    loop {
+        // The semaphore is never closed.
+        let permit = writers.acquire().await;
+        let began = Instant::now();
+        let gone = cleaner
+            .delete(table, condition, roots, options.rows)
+            .await?;
+        let worked = began.elapsed();
+        drop(permit);
+        sleep(worked * 3).await;
+        if gone < u64::from(options.rows) {
+            return Ok(());
+        }
+    }
+}

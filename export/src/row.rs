@@ -1,0 +1,277 @@
+//! Record -> row changes: which record writes what.
+//!
+//! Only events write. The table follows the reference's exporter: one file per table (or pair of
+//! tables that one value type feeds), each a function from (record, value) to changes of the window.
+//! Partition order makes the changes of one row arrive in order; partitions never share a row except
+//! process definitions, whose columns do not change.
+//!
+//! Value types that write nothing still move the cursor, so that the log can be compacted.
+//!
+//! | value type | file |
+//! |---|---|
+//! | PROCESS | `process_definition` |
+//! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
+//! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
+//! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
+
+use ringflow_core::ids::{Key, Timestamp};
+use ringflow_core::record::field::Headers;
+use ringflow_core::record::value::BpmnElementType;
+use ringflow_core::record::{Record, RecordType, Text, Value};
+
+use crate::batch::Window;
+use crate::names::Names;
+
+pub mod flow_node_instance;
+pub mod incident;
+pub mod job;
+pub mod message_subscription;
+pub mod process_definition;
+pub mod process_instance;
+pub mod sequence_flow;
+pub mod user_task;
+pub mod variable;
+
+/// A value of a column.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Datum {
+    /// NULL.
+    Null,
+    /// Text.
+    Text(Text),
+    /// Integer.
+    Int(i64),
+    /// Flag.
+    Bool(bool),
+    /// Milliseconds since the epoch.
+    Time(i64),
+    /// Number.
+    Float(f64),
+}
+
+impl From<Text> for Datum {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+impl From<&Text> for Datum {
+    fn from(text: &Text) -> Self {
+        Self::Text(text.clone())
+    }
+}
+impl From<&str> for Datum {
+    fn from(text: &str) -> Self {
+        Self::Text(Text::from(text))
+    }
+}
+impl From<i32> for Datum {
+    fn from(number: i32) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+impl From<u16> for Datum {
+    fn from(number: u16) -> Self {
+        Self::Int(i64::from(number))
+    }
+}
+impl From<bool> for Datum {
+    fn from(flag: bool) -> Self {
+        Self::Bool(flag)
+    }
+}
+impl From<Key> for Datum {
+    /// -1 and its kind become NULL.
+    fn from(key: Key) -> Self {
+        if key.is_some() {
+            Self::Int(key.0)
+        } else {
+            Self::Null
+        }
+    }
+}
+impl From<Timestamp> for Datum {
+    /// -1 becomes NULL.
+    fn from(time: Timestamp) -> Self {
+        if time.0 >= 0 {
+            Self::Time(time.0)
+        } else {
+            Self::Null
+        }
+    }
+}
+
+impl Datum {
+    /// The text, NULL where it is empty.
+    #[must_use]
+    pub fn present(text: &Text) -> Self {
+        if text.is_empty() {
+            Self::Null
+        } else {
+            Self::Text(text.clone())
+        }
+    }
+
+    /// Rough size in memory, for the bound of a window.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => 32 + text.len(),
+            Self::Null | Self::Int(_) | Self::Bool(_) | Self::Time(_) | Self::Float(_) => 32,
+        }
+    }
+}
+
+/// What the writers need besides the record.
+#[derive(Debug)]
+pub struct Context<'c> {
+    /// Names of elements and processes.
+    pub names: &'c mut Names,
+    /// Milliseconds that a finished root instance is kept; `None` = for ever.
+    pub history_ttl: Option<i64>,
+}
+
+/// Folds one record into the window.
+pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
+    window.advance(record.position, record.timestamp);
+    if record.record_type != RecordType::Event {
+        return;
+    }
+    match &record.value {
+        Value::Process(value) => process_definition::write(window, context, record, value),
+        Value::ProcessInstance(value) => match value.bpmn_element_type {
+            BpmnElementType::Process => process_instance::write(window, context, record, value),
+            BpmnElementType::SequenceFlow => sequence_flow::write(window, record, value),
+            BpmnElementType::Unspecified
+            | BpmnElementType::SubProcess
+            | BpmnElementType::EventSubProcess
+            | BpmnElementType::AdHocSubProcess
+            | BpmnElementType::AdHocSubProcessInnerInstance
+            | BpmnElementType::StartEvent
+            | BpmnElementType::IntermediateCatchEvent
+            | BpmnElementType::IntermediateThrowEvent
+            | BpmnElementType::BoundaryEvent
+            | BpmnElementType::EndEvent
+            | BpmnElementType::ServiceTask
+            | BpmnElementType::ReceiveTask
+            | BpmnElementType::UserTask
+            | BpmnElementType::ManualTask
+            | BpmnElementType::Task
+            | BpmnElementType::ExclusiveGateway
+            | BpmnElementType::ParallelGateway
+            | BpmnElementType::EventBasedGateway
+            | BpmnElementType::InclusiveGateway
+            | BpmnElementType::MultiInstanceBody
+            | BpmnElementType::CallActivity
+            | BpmnElementType::BusinessRuleTask
+            | BpmnElementType::ScriptTask
+            | BpmnElementType::SendTask => {
+                flow_node_instance::write(window, context, record, value);
+            }
+        },
+        Value::Variable(value) => variable::write(window, record, value),
+        Value::Job(value) => job::write(window, record, value),
+        Value::Incident(value) => incident::write(window, record, value),
+        Value::UserTask(value) => user_task::write(window, context, record, value),
+        Value::ProcessMessageSubscription(value) => {
+            message_subscription::write(window, record, value);
+        }
+        Value::MessageStartEventSubscription(value) => {
+            message_subscription::write_start(window, record, value);
+        }
+        Value::Deployment(_)
+        | Value::Message(_)
+        | Value::MessageSubscription(_)
+        | Value::JobBatch(_)
+        | Value::Timer(_)
+        | Value::VariableDocument(_)
+        | Value::ProcessInstanceCreation(_)
+        | Value::Error(_)
+        | Value::ProcessInstanceResult(_)
+        | Value::ProcessEvent(_)
+        | Value::SignalSubscription(_)
+        | Value::Signal(_)
+        | Value::ResourceDeletion(_)
+        | Value::CommandDistribution(_)
+        | Value::ProcessInstanceBatch(_)
+        | Value::MessageBatch(_)
+        | Value::MessageCorrelation(_) => {}
+    }
+}
+
+/// The definition whose element names writing `record` needs.
+#[must_use]
+pub fn definition_of(record: &Record) -> Option<Key> {
+    if record.record_type != RecordType::Event {
+        return None;
+    }
+    match &record.value {
+        Value::ProcessInstance(value) => {
+            flow_node_instance::names_needed(record, value).then_some(value.process_definition_key)
+        }
+        Value::UserTask(value) => Some(value.process_definition_key),
+        Value::Process(_)
+        | Value::Variable(_)
+        | Value::Job(_)
+        | Value::Incident(_)
+        | Value::ProcessMessageSubscription(_)
+        | Value::MessageStartEventSubscription(_)
+        | Value::Deployment(_)
+        | Value::Message(_)
+        | Value::MessageSubscription(_)
+        | Value::JobBatch(_)
+        | Value::Timer(_)
+        | Value::VariableDocument(_)
+        | Value::ProcessInstanceCreation(_)
+        | Value::Error(_)
+        | Value::ProcessInstanceResult(_)
+        | Value::ProcessEvent(_)
+        | Value::SignalSubscription(_)
+        | Value::Signal(_)
+        | Value::ResourceDeletion(_)
+        | Value::CommandDistribution(_)
+        | Value::ProcessInstanceBatch(_)
+        | Value::MessageBatch(_)
+        | Value::MessageCorrelation(_) => None,
+    }
+}
+
+/// Headers as a JSON object.
+pub(crate) fn headers_json(headers: &Headers) -> Datum {
+    let mut out = String::from("{");
+    for (name, value) in headers.0.iter() {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        ringflow_core::json::write_string(name, &mut out);
+        out.push(':');
+        ringflow_core::json::write_string(value, &mut out);
+    }
+    out.push('}');
+    Datum::Text(Text::from(out))
+}
+
+/// Cuts a text to `chars` characters, never within one.
+#[must_use]
+pub fn cut(text: &str, chars: usize) -> &str {
+    if text.len() <= chars {
+        return text;
+    }
+    match text.char_indices().nth(chars) {
+        Some((at, _)) => &text[..at],
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "abc");
+        assert_eq!(cut("\u{e9}\u{e9}\u{e9}", 2), "\u{e9}\u{e9}");
+        assert_eq!(cut("\u{e9}\u{e9}\u{e9}", 3), "\u{e9}\u{e9}\u{e9}");
+        assert_eq!(cut("", 0), "");
+    }
+}

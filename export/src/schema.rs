@@ -1,0 +1,334 @@
+//! Table and column names, in one place for the writers and the retention.
+//!
+//! Names follow the reference's RDBMS schema in lower case, so that reports written for it keep
+//! working. Key columns come first. The order of [`Table`] is the order in which a transaction
+//! writes, the same for every partition: with keys ascending inside a table, transactions of
+//! different partitions cannot wait for each other in a circle.
+//!
+//! The SQL of the tables is in `migrations/`; a test compares the two.
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ColumnKind {
+    /// 64-bit integer.
+    Key,
+    /// 32-bit integer.
+    Int,
+    /// Truth value.
+    Bool,
+    /// Truth value that, once true, stays true whoever writes the row later.
+    Flag,
+    /// Milliseconds since the epoch.
+    Time,
+    /// 64-bit floating point.
+    Float,
+    /// Text.
+    Text,
+}
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnDef {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: ColumnKind,
+    /// Most characters of a text, 0 = any number; longer texts are cut.
+    pub chars: usize,
+}
+
+/// Number of a column in its table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column(pub u8);
+
+/// The number of the column `name`; evaluated while compiling.
+const fn numbered(table: Table, name: &str) -> Column {
+    let columns = table.columns();
+    let mut at = 0;
+    while at < columns.len() {
+        if same(columns[at].name.as_bytes(), name.as_bytes()) {
+            return Column(at as u8);
+        }
+        at += 1;
+    }
+    panic!("no such column")
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+macro_rules! tables {
+    ($($table:ident $module:ident $keys:literal {
+        $($column:ident $name:literal $kind:ident $chars:literal,)+
+    })+) => {
+        /// The tables of rows, in writing order.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+        #[repr(u8)]
+        pub enum Table {
+            $(#[doc = stringify!($module)] $table,)+
+        }
+
+        impl Table {
+            /// All tables, in writing order.
+            pub const ALL: &'static [Self] = &[$(Self::$table,)+];
+
+            /// Its name in the database.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$table => stringify!($module),)+ }
+            }
+
+            /// Its columns, key columns first.
+            #[must_use]
+            pub const fn columns(self) -> &'static [ColumnDef] {
+                match self { $(Self::$table => &[$(ColumnDef {
+                    name: $name,
+                    kind: ColumnKind::$kind,
+                    chars: $chars,
+                },)+],)+ }
+            }
+
+            /// How many columns make the key.
+            #[must_use]
+            pub const fn key_len(self) -> usize {
+                match self { $(Self::$table => $keys,)+ }
+            }
+        }
+
+        $(
+            #[doc = concat!("Columns of `", stringify!($module), "`.")]
+            pub mod $module {
+                use super::{Column, Table, numbered};
+
+                $(
+                    #[doc = $name]
+                    pub const $column: Column = numbered(Table::$table, $name);
+                )+
+            }
+        )+
+    };
+}
+
+tables! {
+    ProcessDefinition process_definition 1 {
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        NAME "name" Text 400,
+        RESOURCE_NAME "resource_name" Text 400,
+        BPMN_XML "bpmn_xml" Text 0,
+        TENANT_ID "tenant_id" Text 400,
+        VERSION "version" Int 0,
+        VERSION_TAG "version_tag" Text 400,
+        FORM_ID "form_id" Text 400,
+        IS_DELETED "is_deleted" Flag 0,
+    }
+    ProcessInstance process_instance 1 {
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        STATE "state" Text 20,
+        START_DATE "start_date" Time 0,
+        END_DATE "end_date" Time 0,
+        TENANT_ID "tenant_id" Text 400,
+        PARENT_PROCESS_INSTANCE_KEY "parent_process_instance_key" Key 0,
+        PARENT_ELEMENT_INSTANCE_KEY "parent_element_instance_key" Key 0,
+        NUM_INCIDENTS "num_incidents" Int 0,
+        VERSION "version" Int 0,
+        PARTITION_ID "partition_id" Int 0,
+        TREE_PATH "tree_path" Text 8191,
+        HISTORY_CLEANUP_DATE "history_cleanup_date" Time 0,
+        BUSINESS_ID "business_id" Text 400,
+        SUSPENDED_DATE "suspended_date" Time 0,
+    }
+    FlowNodeInstance flow_node_instance 1 {
+        FLOW_NODE_INSTANCE_KEY "flow_node_instance_key" Key 0,
+        FLOW_NODE_ID "flow_node_id" Text 400,
+        FLOW_NODE_NAME "flow_node_name" Text 400,
+        FLOW_NODE_SCOPE_KEY "flow_node_scope_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        TYPE "type" Text 100,
+        STATE "state" Text 20,
+        START_DATE "start_date" Time 0,
+        END_DATE "end_date" Time 0,
+        TREE_PATH "tree_path" Text 8191,
+        TENANT_ID "tenant_id" Text 400,
+        INCIDENT_KEY "incident_key" Key 0,
+        NUM_SUBPROCESS_INCIDENTS "num_subprocess_incidents" Int 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    SequenceFlow sequence_flow 2 {
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        FLOW_NODE_ID "flow_node_id" Text 400,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    Variable variable 1 {
+        VAR_KEY "var_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        SCOPE_KEY "scope_key" Key 0,
+        TYPE "type" Text 255,
+        VAR_NAME "var_name" Text 400,
+        DOUBLE_VALUE "double_value" Float 0,
+        LONG_VALUE "long_value" Key 0,
+        VAR_VALUE "var_value" Text 8192,
+        VAR_FULL_VALUE "var_full_value" Text 0,
+        TENANT_ID "tenant_id" Text 400,
+        IS_PREVIEW "is_preview" Bool 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    Job job 1 {
+        JOB_KEY "job_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        ELEMENT_ID "element_id" Text 400,
+        ELEMENT_INSTANCE_KEY "element_instance_key" Key 0,
+        TENANT_ID "tenant_id" Text 400,
+        TYPE "type" Text 255,
+        WORKER "worker" Text 400,
+        STATE "state" Text 20,
+        KIND "kind" Text 50,
+        LISTENER_EVENT_TYPE "listener_event_type" Text 50,
+        ERROR_MESSAGE "error_message" Text 4000,
+        ERROR_CODE "error_code" Text 255,
+        DEADLINE "deadline" Time 0,
+        END_TIME "end_time" Time 0,
+        CUSTOM_HEADERS "custom_headers" Text 0,
+        RETRIES "retries" Int 0,
+        HAS_FAILED_WITH_RETRIES_LEFT "has_failed_with_retries_left" Bool 0,
+        IS_DENIED "is_denied" Bool 0,
+        DENIED_REASON "denied_reason" Text 400,
+        PARTITION_ID "partition_id" Int 0,
+        CREATION_TIME "creation_time" Time 0,
+        LAST_UPDATE_TIME "last_update_time" Time 0,
+        PRIORITY "priority" Int 0,
+    }
+    Incident incident 1 {
+        INCIDENT_KEY "incident_key" Key 0,
+        FLOW_NODE_INSTANCE_KEY "flow_node_instance_key" Key 0,
+        FLOW_NODE_ID "flow_node_id" Text 400,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        ERROR_MESSAGE "error_message" Text 4000,
+        ERROR_MESSAGE_HASH "error_message_hash" Int 0,
+        ERROR_TYPE "error_type" Text 100,
+        STATE "state" Text 20,
+        CREATION_DATE "creation_date" Time 0,
+        TREE_PATH "tree_path" Text 8191,
+        TENANT_ID "tenant_id" Text 400,
+        JOB_KEY "job_key" Key 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    UserTask user_task 1 {
+        USER_TASK_KEY "user_task_key" Key 0,
+        ELEMENT_ID "element_id" Text 400,
+        NAME "name" Text 400,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        CREATION_DATE "creation_date" Time 0,
+        COMPLETION_DATE "completion_date" Time 0,
+        ASSIGNEE "assignee" Text 400,
+        STATE "state" Text 20,
+        FORM_KEY "form_key" Key 0,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        ELEMENT_INSTANCE_KEY "element_instance_key" Key 0,
+        TENANT_ID "tenant_id" Text 400,
+        DUE_DATE "due_date" Time 0,
+        FOLLOW_UP_DATE "follow_up_date" Time 0,
+        EXTERNAL_FORM_REFERENCE "external_form_reference" Text 400,
+        PROCESS_DEFINITION_VERSION "process_definition_version" Int 0,
+        CUSTOM_HEADERS "custom_headers" Text 0,
+        PRIORITY "priority" Int 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    MessageSubscription message_subscription 1 {
+        MESSAGE_SUBSCRIPTION_KEY "message_subscription_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        FLOW_NODE_ID "flow_node_id" Text 400,
+        FLOW_NODE_INSTANCE_KEY "flow_node_instance_key" Key 0,
+        MESSAGE_SUBSCRIPTION_STATE "message_subscription_state" Text 20,
+        MESSAGE_SUBSCRIPTION_TYPE "message_subscription_type" Text 50,
+        DATE_TIME "date_time" Time 0,
+        MESSAGE_NAME "message_name" Text 400,
+        CORRELATION_KEY "correlation_key" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    CorrelatedMessageSubscription correlated_message_subscription 2 {
+        MESSAGE_KEY "message_key" Key 0,
+        SUBSCRIPTION_KEY "subscription_key" Key 0,
+        CORRELATION_KEY "correlation_key" Text 400,
+        CORRELATION_TIME "correlation_time" Time 0,
+        FLOW_NODE_ID "flow_node_id" Text 400,
+        FLOW_NODE_INSTANCE_KEY "flow_node_instance_key" Key 0,
+        MESSAGE_NAME "message_name" Text 400,
+        PARTITION_ID "partition_id" Int 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        SUBSCRIPTION_TYPE "subscription_type" Text 255,
+        TENANT_ID "tenant_id" Text 400,
+    }
+}
+
+/// Tables that hold the lists of a row: (owner, value), replaced as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum ListTable {
+    /// Tags of process instances.
+    ProcessInstanceTag,
+    /// Tags of user tasks.
+    UserTaskTag,
+    /// Users that may claim a task.
+    CandidateUser,
+    /// Groups that may claim a task.
+    CandidateGroup,
+}
+
+impl ListTable {
+    /// All of them, in writing order.
+    pub const ALL: &'static [Self] = &[
+        Self::ProcessInstanceTag,
+        Self::UserTaskTag,
+        Self::CandidateUser,
+        Self::CandidateGroup,
+    ];
+
+    /// Name, owner column, value column.
+    #[must_use]
+    pub const fn names(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::ProcessInstanceTag => {
+                ("process_instance_tag", "process_instance_key", "tag_value")
+            }
+            Self::UserTaskTag => ("user_task_tag", "user_task_key", "tag_value"),
+            Self::CandidateUser => ("candidate_user", "user_task_key", "candidate_user"),
+            Self::CandidateGroup => ("candidate_group", "user_task_key", "candidate_group"),
+        }
+    }
+}
+
+/// Most characters of a list's value.
+pub const LIST_VALUE_CHARS: usize = 400;

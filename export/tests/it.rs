@@ -1,0 +1,17 @@
+//! The exporter and the searches against real databases.
+//!
+//! SQLite runs in a temporary directory. PostgreSQL is started by the tests themselves on a free
+//! loopback port; without its binaries the tests fail and say how to get them.
+//!
+//! Every scenario runs through the crate's front door: records in a feed, rows and pages out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod it {
+    mod chaos;
+    mod database;
+    mod export;
+    mod hostile;
+    mod paging;
+    mod records;
+    mod search;
+}
