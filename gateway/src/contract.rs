@@ -19,6 +19,8 @@
 pub(crate) mod check;
 pub(crate) mod schema;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use schema::{Library, SchemaId};
@@ -101,7 +103,7 @@ pub(crate) struct Body {
 /// One operation of the API.
 #[derive(Debug)]
 pub(crate) struct Operation {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) method: String,
     /// From the server root, with `{name}` for parameters.
     pub(crate) path: String,
@@ -156,7 +158,9 @@ impl Contract {
     /// The operation named `id`.
     #[cfg(test)]
     pub(crate) fn operation(&self, id: &str) -> Option<&Operation> {
-        self.operations.iter().find(|operation| operation.id == id)
+        self.operations
+            .iter()
+            .find(|operation| &*operation.id == id)
     }
 }
 
@@ -201,7 +205,7 @@ fn operation_of(value: &Value, library: &mut Library) -> Result<Operation, Contr
         }
     }
     Ok(Operation {
-        id: text(value, "id")?,
+        id: Arc::from(text(value, "id")?),
         method: text(value, "method")?,
         path: if flag("fromRoot") {
             path
@@ -244,7 +248,7 @@ mod tests {
             .operations
             .iter()
             .filter(|operation| operation.open)
-            .map(|operation| operation.id.as_str())
+            .map(|operation| &*operation.id)
             .collect();
         assert_eq!(
             open,

@@ -59,8 +59,6 @@ pub const FILTER_NODES: usize = 1000;
 pub const PAGE_DEFAULT: u32 = 100;
 /// Most items of a page.
 pub const PAGE_MAX: u32 = 10_000;
-/// Jobs that one push stream may have in hand before the client's window opens again.
-pub const STREAM_AHEAD: usize = 1;
 
 impl Default for Limits {
     fn default() -> Self {

@@ -4,6 +4,7 @@
 //! of our own starts with `ringflow_`. Counters end in `_total`, durations are seconds.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -56,8 +57,14 @@ struct FailureLabels {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct OperationLabels {
-    operation: String,
+    operation: Arc<str>,
     status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RpcLabels {
+    method: &'static str,
+    code: i32,
 }
 
 /// What the gateway counts.
@@ -67,7 +74,7 @@ pub(crate) struct GatewayMetrics {
     failures: Family<FailureLabels, Counter>,
     latency: Family<RequestLabels, Histogram, fn() -> Histogram>,
     rest: Family<OperationLabels, Counter>,
-    rpcs: Family<OperationLabels, Counter>,
+    rpcs: Family<RpcLabels, Counter>,
     /// Push streams that are open.
     pub(crate) streams: Gauge<i64, std::sync::atomic::AtomicI64>,
     /// Jobs pushed to clients.
@@ -116,23 +123,18 @@ impl GatewayMetrics {
     }
 
     /// A REST request was answered.
-    pub(crate) fn rest(&self, operation: &str, status: u16) {
+    pub(crate) fn rest(&self, operation: &Arc<str>, status: u16) {
         self.rest
             .get_or_create(&OperationLabels {
-                operation: operation.to_owned(),
+                operation: Arc::clone(operation),
                 status,
             })
             .inc();
     }
 
     /// An RPC was answered.
-    pub(crate) fn rpc(&self, operation: &str, code: i32) {
-        self.rpcs
-            .get_or_create(&OperationLabels {
-                operation: operation.to_owned(),
-                status: u16::try_from(code).unwrap_or(u16::MAX),
-            })
-            .inc();
+    pub(crate) fn rpc(&self, method: &'static str, code: i32) {
+        self.rpcs.get_or_create(&RpcLabels { method, code }).inc();
     }
 
     fn register(&self, registry: &mut Registry) {
@@ -157,7 +159,7 @@ impl GatewayMetrics {
             self.rest.clone(),
         );
         registry.register(
-            "ringflow_grpc_requests",
+            "grpc_server_handled",
             "RPCs by method and status code",
             self.rpcs.clone(),
         );

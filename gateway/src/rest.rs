@@ -221,7 +221,7 @@ impl Rest {
             let at = contract
                 .operations
                 .iter()
-                .position(|operation| operation.id == id)
+                .position(|operation| &*operation.id == id)
                 .ok_or_else(|| ContractError(format!("operation {id} does not exist")))?;
             handlers[at] = Some(handler);
         }
@@ -285,7 +285,7 @@ impl Rest {
             Err(problem) => {
                 if let Problem::Internal(text) = &problem {
                     tracing::error!(
-                        operation = self.contract.operations[operation].id,
+                        operation = %self.contract.operations[operation].id,
                         text,
                         "a request failed for a fault of this program"
                     );

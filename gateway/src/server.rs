@@ -1,6 +1,7 @@
 //! Listeners, and their orderly end.
 //!
-//! Three sockets: gRPC, REST, management. All run on the tokio runtime that starts the gateway.
+//! Three sockets: gRPC, REST, management. All run on the tokio runtime that starts the gateway, and
+//! all are served by one loop, so that they have the same bounds and the same end.
 //!
 //! Stop, in this order: health says NOT_SERVING and readiness DOWN; parked activations and push
 //! streams end with UNAVAILABLE; listeners accept no more; requests in work have
@@ -27,7 +28,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tonic::codec::CompressionEncoding;
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
 
 use crate::backend::Backend;
 use crate::contract::ContractError;
@@ -116,7 +117,7 @@ pub struct RunningGateway {
     front: Arc<Front>,
     health: tonic_health::server::HealthReporter,
     stop: watch::Sender<bool>,
-    servers: Vec<JoinHandle<()>>,
+    servers: [JoinHandle<()>; 3],
     listener: JoinHandle<()>,
     drain: Duration,
 }
@@ -163,35 +164,22 @@ impl Gateway {
         .accept_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(limits.message_bytes)
         .max_encoding_message_size(usize::MAX);
-        let grpc_server = tonic::transport::Server::builder()
-            .max_concurrent_streams(limits.streams_per_connection)
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE))
-            .http2_max_header_list_size(u32::try_from(limits.header_bytes).ok())
+        let rpcs = Routes::new(service)
             .add_service(health_service)
-            .add_service(service)
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(grpc_listener).with_nodelay(Some(true)),
-                end(stopped.clone()),
-            );
+            .prepare()
+            .into_axum_router();
         let management = management::router(Arc::new(Management {
             front: Arc::clone(&front),
             started: AtomicBool::new(false),
         }));
-        let servers = vec![
-            tokio::spawn(async move {
-                if let Err(error) = grpc_server.await {
-                    tracing::error!(%error, "the gRPC listener ended");
-                }
-            }),
-            tokio::spawn(serve(rest_listener, rest, limits.clone(), stopped.clone())),
-            tokio::spawn(serve(
-                management_listener,
-                management,
-                limits.clone(),
-                stopped,
-            )),
-        ];
+        let servers = [
+            (grpc_listener, rpcs),
+            (rest_listener, rest),
+            (management_listener, management),
+        ]
+        .map(|(listener, router)| {
+            tokio::spawn(serve(listener, router, limits.clone(), stopped.clone()))
+        });
         let available = front.backend.commands.jobs_available();
         let listener = tokio::spawn(Arc::clone(&front.parking).listen(available));
         Ok(RunningGateway {

@@ -29,7 +29,9 @@ mod shard;
 
 pub use broker::{Broker, StartError};
 pub use feed::{FeedBatch, FeedError, FeedReader};
-pub use metrics::{HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, ShardSnapshot};
+pub use metrics::{
+    HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
+};
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
 pub use submit::{JobStream, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

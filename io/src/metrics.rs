@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ringflow_core::ids::PartitionId;
+use ringflow_core::record::{Intent, Record, RecordType};
 
 /// A number with one writer.
 #[derive(Debug, Default)]
@@ -114,6 +115,7 @@ macro_rules! partition_metrics {
         pub(crate) struct PartitionMetrics {
             $(pub(crate) $count: Count,)+
             $(pub(crate) $histogram: Histogram,)+
+            pub(crate) records: RecordCounts,
         }
 
         /// The numbers of one partition.
@@ -123,6 +125,8 @@ macro_rules! partition_metrics {
             pub partition: PartitionId,
             $($(#[$count_doc])* pub $count: u64,)+
             $($(#[$histogram_doc])* pub $histogram: HistogramSnapshot,)+
+            /// Records written by kind, those that occurred.
+            pub records: Vec<RecordCount>,
         }
 
         impl PartitionMetrics {
@@ -131,6 +135,7 @@ macro_rules! partition_metrics {
                     partition,
                     $($count: self.$count.get(),)+
                     $($histogram: self.$histogram.snapshot(),)+
+                    records: self.records.snapshot(),
                 }
             }
         }
@@ -226,6 +231,71 @@ partition_metrics! {
     }
 }
 
+/// Value types and intents per value type that have a cell; both are above every number in use.
+const VALUE_TYPES: usize = 64;
+const INTENTS: usize = 32;
+const RECORD_TYPES: usize = 3;
+
+/// Records written, by what they say: one cell per record type, value type and intent.
+#[derive(Debug)]
+pub(crate) struct RecordCounts(Box<[Count]>);
+
+impl Default for RecordCounts {
+    fn default() -> Self {
+        let cells = RECORD_TYPES * VALUE_TYPES * INTENTS;
+        Self((0..cells).map(|_| Count::default()).collect())
+    }
+}
+
+impl RecordCounts {
+    fn cell(&self, record_type: RecordType, intent: Intent) -> Option<&Count> {
+        let (value_type, code) = (intent.value_type() as usize, usize::from(intent.code()));
+        if value_type >= VALUE_TYPES || code >= INTENTS {
+            return None;
+        }
+        self.0
+            .get((record_type as usize * VALUE_TYPES + value_type) * INTENTS + code)
+    }
+
+    /// Counts a record; only the owning thread may call it.
+    pub(crate) fn add(&self, record: &Record) {
+        if let Some(cell) = self.cell(record.record_type, record.intent) {
+            cell.add(1);
+        }
+    }
+
+    fn snapshot(&self) -> Vec<RecordCount> {
+        let types = [
+            RecordType::Event,
+            RecordType::Command,
+            RecordType::CommandRejection,
+        ];
+        let all = types
+            .into_iter()
+            .flat_map(|record_type| Intent::ALL.iter().map(move |intent| (record_type, *intent)));
+        all.filter_map(|(record_type, intent)| {
+            let count = self.cell(record_type, intent)?.get();
+            (count > 0).then_some(RecordCount {
+                record_type,
+                intent,
+                count,
+            })
+        })
+        .collect()
+    }
+}
+
+/// How many records of one kind were written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordCount {
+    /// Event, command or rejection.
+    pub record_type: RecordType,
+    /// What it says; tells the value type.
+    pub intent: Intent,
+    /// How many, since the process started.
+    pub count: u64,
+}
+
 /// The cells of one shard.
 #[derive(Debug, Default)]
 pub(crate) struct ShardMetrics {
@@ -261,6 +331,20 @@ pub struct MetricsSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_of_record_has_a_cell_of_its_own() {
+        let counts = RecordCounts::default();
+        let types = [RecordType::Event, RecordType::CommandRejection];
+        for record_type in types {
+            for intent in Intent::ALL {
+                counts.cell(record_type, *intent).unwrap().add(1);
+            }
+        }
+        let snapshot = counts.snapshot();
+        assert_eq!(snapshot.len(), 2 * Intent::ALL.len());
+        assert!(snapshot.iter().all(|counted| counted.count == 1));
+    }
 
     #[test]
     fn a_duration_falls_into_the_first_bucket_that_holds_it() {

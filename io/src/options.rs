@@ -183,6 +183,8 @@ pub struct Limits {
     pub feed_batches: usize,
     /// Records kept in memory for the feed reader, per partition.
     pub feed_records: usize,
+    /// Bytes of entries after which a snapshot is taken before its interval is over.
+    pub snapshot_log_bytes: u64,
     /// Longest time committed state waits before it is written to the state store.
     pub persist_delay: Duration,
     /// Callers that may wait for an answer, per partition.
@@ -205,6 +207,7 @@ impl Default for Limits {
             available_buffer: 1024,
             feed_batches: 1024,
             feed_records: 64 * 1024,
+            snapshot_log_bytes: 512 << 20,
             persist_delay: Duration::from_millis(200),
             waiting_callers: 256 * 1024,
         }

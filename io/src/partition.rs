@@ -160,6 +160,7 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
         tracing::warn!(partition = %partition.id(), %lost, "the group did not end cleanly");
     }
     mailbox.feed.close();
+    mailbox.end();
     mailbox.outstanding.store(false, Ordering::Relaxed);
 }
 
@@ -305,7 +306,7 @@ impl Turn<'_> {
                 false
             }
         };
-        let log_bytes = partition.compaction.log_bytes_since_purge(partition);
+        let log_bytes = partition.compaction.log_bytes(partition);
         let backlog_full = options.exporting && log_bytes > options.export_backlog_bytes;
         let budget = &partition.mailbox.budget;
         let store_stalled = partition.persisting.is_stalled();

@@ -6,6 +6,7 @@
 //! at the next interval: it costs log space, nothing else.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,10 @@ use crate::raft::{EntryId, Handle, entry_id, raft_index};
 
 /// How often the end of a snapshot is looked for when the partition stops.
 const IDLE_POLL: Duration = Duration::from_millis(2);
+/// Least time between snapshots, however fast the log grows.
+const SNAPSHOT_PAUSE: Duration = Duration::from_secs(10);
+/// Bytes of entries between the marks by which the size of the log is known.
+const MARK_BYTES: u64 = 16 << 20;
 
 /// Where snapshots and purges of a partition stand.
 #[derive(Debug)]
@@ -28,19 +33,62 @@ pub(crate) struct Compaction {
     newest: RefCell<Option<Snapshot>>,
     tried: Cell<Instant>,
     running: Cell<bool>,
-    /// Bytes proposed when the log was last purged.
-    bytes_at_purge: Cell<u64>,
+    /// Bytes this process had written when the newest snapshot was taken.
+    bytes_at_snapshot: Cell<u64>,
     purged: Cell<u64>,
+    growth: RefCell<Growth>,
+}
+
+/// How many bytes of entries the log holds, to the coarseness of its marks.
+#[derive(Debug, Default)]
+struct Growth {
+    /// What the log held when it was opened.
+    before: u64,
+    /// An entry, and the bytes written up to it; ascending.
+    marks: VecDeque<(u64, u64)>,
+    /// Bytes written and purged.
+    purged: u64,
+}
+
+impl Growth {
+    /// Notes that `written` bytes reach up to entry `index`.
+    fn note(&mut self, index: u64, written: u64) {
+        let marked = self.marks.back().map_or(self.purged, |mark| mark.1);
+        if written - marked >= MARK_BYTES {
+            self.marks.push_back((index, written));
+        }
+    }
+
+    fn purge(&mut self, upto: u64) {
+        while let Some((index, bytes)) = self.marks.front().copied() {
+            if index > upto {
+                return;
+            }
+            // Whatever was there before this process lies before its first mark.
+            self.before = 0;
+            self.purged = bytes;
+            self.marks.pop_front();
+        }
+    }
+
+    fn held(&self, written: u64) -> u64 {
+        self.before + written - self.purged
+    }
 }
 
 impl Compaction {
-    pub(crate) fn new(newest: Option<Snapshot>, log: &LogStore) -> Self {
+    /// `held_bytes`: what the log holds already.
+    pub(crate) fn new(newest: Option<Snapshot>, log: &LogStore, held_bytes: u64) -> Self {
         Self {
             newest: RefCell::new(newest),
             tried: Cell::new(Instant::now()),
             running: Cell::new(false),
-            bytes_at_purge: Cell::new(0),
+            bytes_at_snapshot: Cell::new(0),
             purged: Cell::new(log.purged_index()),
+            growth: RefCell::new(Growth {
+                before: held_bytes,
+                ..Growth::default()
+            }),
         }
     }
 
@@ -48,23 +96,26 @@ impl Compaction {
         self.newest.borrow().clone()
     }
 
-    /// Bytes of entries this process has written since it last purged the log.
-    pub(crate) fn log_bytes_since_purge(&self, partition: &Partition) -> u64 {
-        partition
-            .mailbox
-            .metrics
-            .entry_bytes
-            .get()
-            .saturating_sub(self.bytes_at_purge.get())
+    /// Bytes of entries the log holds, roughly.
+    pub(crate) fn log_bytes(&self, partition: &Partition) -> u64 {
+        self.growth
+            .borrow()
+            .held(partition.mailbox.metrics.entry_bytes.get())
     }
 }
 
 /// Starts a snapshot if it is time and there is something new.
 pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
     let compaction = &partition.compaction;
-    if compaction.running.get()
-        || compaction.tried.get().elapsed() < partition.shared.options.snapshot_interval
-    {
+    let written = partition.mailbox.metrics.entry_bytes.get();
+    let applied = partition.core.borrow().applied().index;
+    compaction.growth.borrow_mut().note(applied, written);
+    let limits = &partition.shared.options.limits;
+    let grown = written - compaction.bytes_at_snapshot.get() >= limits.snapshot_log_bytes;
+    let waited = compaction.tried.get().elapsed();
+    let due =
+        waited >= partition.shared.options.snapshot_interval || (grown && waited >= SNAPSHOT_PAUSE);
+    if compaction.running.get() || !due {
         return;
     }
     compaction.running.set(true);
@@ -84,6 +135,7 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
         .compaction
         .newest()
         .map_or(0, |snapshot| snapshot.applied().index);
+    let written = partition.mailbox.metrics.entry_bytes.get();
     if partition.core.borrow().applied().index > newest_index {
         match take(partition).await {
             Ok(taken) => {
@@ -97,6 +149,7 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
                     tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
                 }
                 *partition.compaction.newest.borrow_mut() = Some(taken);
+                partition.compaction.bytes_at_snapshot.set(written);
                 if tell(raft, covered).await.is_none() {
                     return;
                 }
@@ -185,7 +238,30 @@ async fn purge(partition: &Rc<Partition>, raft: &Handle) {
     if raft.trigger().purge_log(index).await.is_ok() {
         let metrics = &partition.mailbox.metrics;
         compaction.purged.set(upto);
-        compaction.bytes_at_purge.set(metrics.entry_bytes.get());
+        compaction.growth.borrow_mut().purge(upto);
         metrics.purged_index.set(upto);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_the_log_follows_what_is_written_and_purged() {
+        let mut growth = Growth {
+            before: 7,
+            ..Growth::default()
+        };
+        growth.note(10, MARK_BYTES - 1);
+        assert_eq!(growth.held(MARK_BYTES - 1), MARK_BYTES + 6);
+        growth.note(11, MARK_BYTES);
+        growth.note(20, 2 * MARK_BYTES);
+        growth.purge(10);
+        assert_eq!(growth.held(2 * MARK_BYTES), 2 * MARK_BYTES + 7);
+        growth.purge(15);
+        assert_eq!(growth.held(2 * MARK_BYTES + 1), MARK_BYTES + 1);
+        growth.purge(20);
+        assert_eq!(growth.held(2 * MARK_BYTES + 1), 1);
     }
 }

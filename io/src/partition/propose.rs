@@ -158,6 +158,7 @@ impl Core {
         self.run(now, command);
         for record in &self.step.records {
             codec::encode(record, &mut self.scratch, &mut iteration.bytes);
+            self.mailbox.metrics.records.add(record);
         }
         let commands = self
             .step

@@ -10,6 +10,7 @@
 //! refused, because those entries were acknowledged.
 
 use std::cell::{Cell, RefCell};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -84,8 +85,9 @@ pub(crate) fn open(
         "opened; the log behind the state is replayed"
     );
     mailbox.feed.attach(log.reader());
+    let held_bytes = directory_bytes(&dir.log())?;
     Ok(Partition {
-        compaction: Compaction::new(newest, &log),
+        compaction: Compaction::new(newest, &log, held_bytes),
         mailbox,
         shared,
         shard,
@@ -98,6 +100,17 @@ pub(crate) fn open(
         persisting: Persisting::default(),
         dead: Cell::new(false),
     })
+}
+
+/// Bytes of the files of a log: an upper bound of what it holds.
+fn directory_bytes(directory: &Path) -> Result<u64, String> {
+    let unreadable = |error| format!("{} cannot be read: {error}", directory.display());
+    let mut bytes = 0;
+    for file in std::fs::read_dir(directory).map_err(unreadable)? {
+        let file = file.and_then(|file| file.metadata()).map_err(unreadable)?;
+        bytes += file.len();
+    }
+    Ok(bytes)
 }
 
 fn find_snapshot(dir: &PartitionDir) -> Result<Option<Snapshot>, String> {

@@ -90,6 +90,7 @@ pub(crate) struct Mailbox {
     waker: AtomicWaker,
     /// A [`StopMode`].
     stop: AtomicU8,
+    ended: AtomicBool,
     pub(crate) budget: Budget,
     pub(crate) status: PartitionStatus,
     pub(crate) metrics: PartitionMetrics,
@@ -111,6 +112,7 @@ impl Mailbox {
             control: ArrayQueue::new(limits.control_lane),
             waker: AtomicWaker::new(),
             stop: AtomicU8::new(StopMode::Run as u8),
+            ended: AtomicBool::new(false),
             budget: Budget::new(options.request_limit),
             status: PartitionStatus::new(),
             metrics: PartitionMetrics::default(),
@@ -143,8 +145,18 @@ impl Mailbox {
 
     pub(crate) fn push_control(&self, control: Control) -> Result<(), Control> {
         self.control.push(control)?;
+        if self.ended.load(Ordering::Acquire) {
+            self.end();
+        }
         self.wake();
         Ok(())
+    }
+
+    /// Says that nobody takes anything any more; what waits in the control lane is dropped, which
+    /// ends the streams and questions in it.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        while self.control.pop().is_some() {}
     }
 
     pub(crate) fn pop_request(&self) -> Option<Request> {

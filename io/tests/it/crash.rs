@@ -126,3 +126,65 @@ fn snapshots_under_load_and_a_purged_log_bring_the_state_back() {
         broker.stop();
     });
 }
+
+/// The state directory is gone: the newest snapshot and the log behind it take its place. Without the
+/// snapshot nothing covers what was purged, and the start is refused with both numbers.
+#[test]
+fn a_lost_state_comes_back_from_the_snapshot_or_the_start_is_refused() {
+    on_both_drivers(|options| {
+        let mut busy = options();
+        busy.snapshot_interval = Duration::from_millis(50);
+        let broker = Broker::start(busy.clone()).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            deploy(&submitter).await;
+            while submitter.metrics().partitions[0].purged_index < 20 {
+                run_one(&submitter, 1).await;
+            }
+            run_one(&submitter, 1).await;
+        });
+        let before = broker.digest(PartitionId(1));
+        drop(broker);
+        let partition = busy.data.join("partitions/1");
+        std::fs::remove_dir_all(partition.join("state")).unwrap();
+        let broker = Broker::start(busy.clone()).unwrap();
+        assert_eq!(broker.digest(PartitionId(1)), before);
+        drop(broker);
+        // Only whole segments leave the disk, so what was purged logically may still be there; what
+        // must never happen is a start with less than was acknowledged.
+        std::fs::remove_dir_all(partition.join("state")).unwrap();
+        std::fs::remove_dir_all(partition.join("snapshots")).unwrap();
+        match Broker::start(busy.clone()) {
+            Ok(broker) => assert_eq!(broker.digest(PartitionId(1)), before),
+            Err(refused) => assert!(refused.to_string().contains("no snapshot covers")),
+        }
+    });
+}
+
+#[test]
+fn a_log_that_lost_acknowledged_entries_is_refused() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        client(async {
+            deploy(&broker.submitter()).await;
+        });
+        broker.stop();
+        let log = options().data.join("partitions/1/log");
+        for file in std::fs::read_dir(log).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        let refused = Broker::start(options()).unwrap_err().to_string();
+        assert!(refused.contains("acknowledged are missing"), "{refused}");
+    });
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        let refused = Broker::start(options()).unwrap_err().to_string();
+        assert!(refused.contains("in use"), "{refused}");
+        broker.stop();
+        Broker::start(options()).unwrap().stop();
+    });
+}

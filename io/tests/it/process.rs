@@ -1,6 +1,8 @@
 //! One-task processes from creation to completion, on one and on several partitions and shards.
 
 use ringflow_core::ids::PartitionId;
+use ringflow_core::record::Value;
+use ringflow_core::record::value::JobBatchRecord;
 use ringflow_io::{Broker, Health, Role};
 
 use crate::world::{
@@ -122,6 +124,52 @@ fn the_topology_shows_leaders_while_the_broker_runs() {
             refused,
             ringflow_io::SubmitError::Unavailable { .. }
         ));
+    });
+}
+
+/// Time passes in the engine only as due work that the shard hands it.
+#[test]
+fn a_job_whose_hold_ends_can_be_taken_again() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            deploy(&submitter).await;
+            submit(&submitter, 1, create()).await;
+            let mut brief = activate(1);
+            if let Value::JobBatch(batch) = &brief.value {
+                brief.value = Value::from(JobBatchRecord {
+                    timeout: 30,
+                    ..(**batch).clone()
+                });
+            }
+            let first = submit(&submitter, 1, brief).await;
+            assert!(poll(&submitter, 1, 1).await.is_empty(), "it is held");
+            let mut available = submitter.jobs_available();
+            let heard = tokio::time::timeout(crate::world::PATIENCE, available.recv()).await;
+            assert_eq!(heard.unwrap().unwrap(), "work");
+            let again = poll(&submitter, 1, 1).await;
+            assert_eq!(again.len(), 1);
+            assert!(matches!(first.value, Value::JobBatch(batch) if batch.job_keys == again));
+        });
+        assert!(submitter.metrics().partitions[0].due_commands > 0);
+        broker.stop();
+    });
+}
+
+#[test]
+fn a_pinned_shard_serves() {
+    on_both_drivers(|options| {
+        let mut pinned = options();
+        pinned.cores = vec![0];
+        pinned.spin_micros = 20;
+        let broker = Broker::start(pinned).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            deploy(&submitter).await;
+            run_one(&submitter, 1).await;
+        });
+        broker.stop();
     });
 }
 

@@ -72,6 +72,19 @@ fn a_stream_that_is_full_leaves_the_rest_to_polls() {
     });
 }
 
+#[test]
+fn a_stream_ends_with_its_broker() {
+    on_both_drivers(|options| {
+        let broker = Broker::start(options()).unwrap();
+        let mut stream = broker.submitter().open_stream(spec());
+        broker.stop();
+        client(async {
+            let next = tokio::time::timeout(PATIENCE, stream.next()).await;
+            assert!(next.unwrap().is_none());
+        });
+    });
+}
+
 /// Long polls park until they are told that there is something.
 #[test]
 fn a_parked_poll_is_woken_by_the_first_job_of_its_type() {

@@ -1,0 +1,392 @@
+//! Refused and accepted requests, one line each.
+//!
+//! Every kind of refusal of the reference has at least one row: shape, unknown member, type, enum,
+//! choice, discriminator, missing, null, blank, range, length, pattern, format, duplicates. A row
+//! says the operation, the body, and the title and detail of the answer.
+
+use serde_json::Value;
+
+use super::{bad_tag, check, check_param};
+use crate::contract::Contract;
+
+/// Status title, detail of `body` sent to `operation`; `None` = accepted.
+fn outcome(contract: &Contract, operation: &str, body: &str) -> Option<(String, String)> {
+    let operation = contract.operation(operation).unwrap();
+    let mut value: Value = serde_json::from_str(body).unwrap();
+    let schema = operation.body.as_ref().unwrap().schema;
+    check(&contract.library, schema, &mut value)
+        .err()
+        .map(|problem| (problem.row().title.to_owned(), problem.detail()))
+}
+
+const MALFORMED: &str = "Bad Request";
+const INVALID: &str = "INVALID_ARGUMENT";
+
+#[test]
+fn refused_bodies() {
+    let contract = Contract::load().unwrap();
+    let long = "x".repeat(257);
+    let cases: &[(&str, String, &str, String)] = &[
+        // Wrong top level.
+        (
+            "createProcessInstance",
+            "[]".into(),
+            MALFORMED,
+            "Failed to read request".into(),
+        ),
+        (
+            "searchProcessInstances",
+            "[]".into(),
+            MALFORMED,
+            "Failed to read request".into(),
+        ),
+        (
+            "activateJobs",
+            "\"x\"".into(),
+            MALFORMED,
+            "Failed to read request".into(),
+        ),
+        // Choices.
+        (
+            "createProcessInstance",
+            "{}".into(),
+            MALFORMED,
+            "At least one of [processDefinitionId, processDefinitionKey] is required.".into(),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","processDefinitionKey":"1"}"#.into(),
+            MALFORMED,
+            "Only one of [processDefinitionId, processDefinitionKey] is allowed.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"from":1,"after":"YQ=="}}"#.into(),
+            MALFORMED,
+            "Only one of [after, before, from] is allowed.".into(),
+        ),
+        (
+            "completeJob",
+            r#"{"result":{"type":"other"}}"#.into(),
+            MALFORMED,
+            "Cannot map value 'other' for type 'type'. Use any of the following values: \
+          [userTask, adHocSubProcess]"
+                .into(),
+        ),
+        // Unknown members, at the top and below.
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","nope":1}"#.into(),
+            MALFORMED,
+            "Request property [nope] cannot be parsed".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"nope":1}}"#.into(),
+            MALFORMED,
+            "Request property [filter.nope] cannot be parsed".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"state":{"$near":1}}}"#.into(),
+            MALFORMED,
+            "Request property [filter.state.$near] cannot be parsed".into(),
+        ),
+        // Wrong types.
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","variables":"x"}"#.into(),
+            MALFORMED,
+            "Request property [variables] cannot be parsed".into(),
+        ),
+        (
+            "activateJobs",
+            r#"{"type":"a","timeout":"1","maxJobsToActivate":1}"#.into(),
+            MALFORMED,
+            "Request property [timeout] cannot be parsed".into(),
+        ),
+        (
+            "activateJobs",
+            r#"{"type":"a","timeout":1.5,"maxJobsToActivate":1}"#.into(),
+            MALFORMED,
+            "Request property [timeout] cannot be parsed".into(),
+        ),
+        (
+            "activateJobs",
+            r#"{"type":"a","timeout":1,"maxJobsToActivate":3000000000}"#.into(),
+            MALFORMED,
+            "Request property [maxJobsToActivate] cannot be parsed".into(),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","awaitCompletion":"yes"}"#.into(),
+            MALFORMED,
+            "Request property [awaitCompletion] cannot be parsed".into(),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","fetchVariables":{}}"#.into(),
+            MALFORMED,
+            "Request property [fetchVariables] cannot be parsed".into(),
+        ),
+        // Enums.
+        (
+            "searchProcessInstances",
+            r#"{"sort":[{"field":"nope"}]}"#.into(),
+            MALFORMED,
+            "Unexpected value 'nope' for enum field 'field'. Use any of the following values: \
+          [processInstanceKey, processDefinitionId, processDefinitionName, \
+          processDefinitionVersion, processDefinitionVersionTag, processDefinitionKey, \
+          parentProcessInstanceKey, parentElementInstanceKey, startDate, endDate, \
+          suspendedDate, state, hasIncident, tenantId, businessId]"
+                .into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"state":"GONE"}}"#.into(),
+            MALFORMED,
+            "Unexpected value 'GONE' for enum field 'state'. Use any of the following values: \
+          [ACTIVE, COMPLETED, SUSPENDED, TERMINATED]"
+                .into(),
+        ),
+        // Missing, null, blank.
+        (
+            "activateJobs",
+            "{}".into(),
+            INVALID,
+            "No type provided. No timeout provided. No maxJobsToActivate provided.".into(),
+        ),
+        (
+            "activateJobs",
+            r#"{"type":null,"timeout":1,"maxJobsToActivate":1}"#.into(),
+            INVALID,
+            "No type provided.".into(),
+        ),
+        (
+            "publishMessage",
+            r#"{"name":" "}"#.into(),
+            INVALID,
+            "No name provided.".into(),
+        ),
+        (
+            "throwJobError",
+            "{}".into(),
+            INVALID,
+            "No errorCode provided.".into(),
+        ),
+        (
+            "createElementInstanceVariables",
+            "{}".into(),
+            INVALID,
+            "No variables provided.".into(),
+        ),
+        (
+            "updateJob",
+            "{}".into(),
+            INVALID,
+            "No changeset provided.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"sort":[{}]}"#.into(),
+            INVALID,
+            "No field provided.".into(),
+        ),
+        // Ranges, lengths, patterns, formats.
+        (
+            "searchProcessInstances",
+            r#"{"page":{"limit":0}}"#.into(),
+            INVALID,
+            "The value for limit is '0' but must be within the [1,10000] range.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"limit":10001}}"#.into(),
+            INVALID,
+            "The value for limit is '10001' but must be within the [1,10000] range.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"from":-1}}"#.into(),
+            INVALID,
+            "The value for from is '-1' but must be >= 0.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"after":"!"}}"#.into(),
+            INVALID,
+            "Cannot decode pagination cursor '!'.".into(),
+        ),
+        (
+            "cancelProcessInstance",
+            r#"{"operationReference":0}"#.into(),
+            INVALID,
+            "The value for operationReference is '0' but must be > 0.".into(),
+        ),
+        (
+            "updateUserTask",
+            r#"{"changeset":{"priority":101}}"#.into(),
+            INVALID,
+            "The value for priority is '101' but must be within the [0,100] range.".into(),
+        ),
+        (
+            "updateUserTask",
+            r#"{"changeset":{"dueDate":"soon"}}"#.into(),
+            INVALID,
+            "The provided due date 'soon' cannot be parsed as a date according to RFC 3339, \
+          section 5.6."
+                .into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"startDate":{"$gt":"soon"}}}"#.into(),
+            INVALID,
+            "The provided $gt 'soon' cannot be parsed as a date according to RFC 3339, section \
+          5.6."
+                .into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"processInstanceKey":"abc"}}"#.into(),
+            INVALID,
+            "The provided processInstanceKey 'abc' is not a valid key. Expected a numeric value. \
+          Did you pass an entity id instead of an entity key?."
+                .into(),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"1 a"}"#.into(),
+            INVALID,
+            "The provided processDefinitionId contains illegal characters. It must match the \
+          pattern '^[\\p{L}_][\\p{L}\\p{N}_\\-\\.]*$'."
+                .replace("\\\\", "\\"),
+        ),
+        (
+            "createProcessInstance",
+            format!(r#"{{"processDefinitionId":"a","businessId":"{long}"}}"#),
+            INVALID,
+            "The provided businessId exceeds the limit of 256 characters.".into(),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","tags":["1"]}"#.into(),
+            INVALID,
+            bad_tag("1"),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","tags":["a","a"]}"#.into(),
+            INVALID,
+            "The value for tags contains \"a\" more than once but must be free of duplicates."
+                .into(),
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","tags":["a","b","c","d","e","f","g","h","i","j","k"]}"#
+                .into(),
+            INVALID,
+            "The provided number of tags '11' is not supported. Ensure to not add more than 10 \
+          tags."
+                .into(),
+        ),
+    ];
+    for (operation, body, title, detail) in cases {
+        let found = outcome(&contract, operation, body);
+        assert_eq!(
+            found,
+            Some(((*title).to_owned(), detail.clone())),
+            "{operation} {body}"
+        );
+    }
+}
+
+#[test]
+fn accepted_bodies() {
+    let contract = Contract::load().unwrap();
+    let cases = [
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"\u00e4b-c.d_1"}"#,
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionKey":2251799813685249}"#,
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionKey":"1","variables":{"x":[1]}}"#,
+        ),
+        (
+            "createProcessInstance",
+            r#"{"processDefinitionId":"a","processDefinitionKey":null,"tenantId":"<default>"}"#,
+        ),
+        ("searchProcessInstances", "{}"),
+        ("searchProcessInstances", r#"{"page":{"limit":1}}"#),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"from":0,"limit":20000}}"#,
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"state":{"$in":["active"]},"$or":[{"hasIncident":true}]}}"#,
+        ),
+        (
+            "completeJob",
+            r#"{"variables":null,"result":{"denied":true}}"#,
+        ),
+        (
+            "updateUserTask",
+            r#"{"changeset":{"dueDate":"","other":1}}"#,
+        ),
+        ("failJob", "{}"),
+    ];
+    for (operation, body) in cases {
+        assert_eq!(
+            outcome(&contract, operation, body),
+            None,
+            "{operation} {body}"
+        );
+    }
+}
+
+#[test]
+fn enums_and_keys_become_canonical() {
+    let contract = Contract::load().unwrap();
+    let operation = contract.operation("searchProcessInstances").unwrap();
+    let mut value = serde_json::json!({
+        "sort": [{"field": "STARTDATE", "order": "desc"}],
+        "filter": {"state": "active", "processInstanceKey": 5},
+    });
+    let schema = operation.body.as_ref().unwrap().schema;
+    check(&contract.library, schema, &mut value).unwrap();
+    assert_eq!(
+        value,
+        serde_json::json!({
+            "sort": [{"field": "startDate", "order": "DESC"}],
+            "filter": {"state": "ACTIVE", "processInstanceKey": "5"},
+        })
+    );
+}
+
+#[test]
+fn parameters_are_converted_or_named() {
+    let contract = Contract::load().unwrap();
+    let get = contract.operation("getProcessInstance").unwrap();
+    let refused = check_param(
+        &contract.library,
+        get.params[0].schema,
+        "processInstanceKey",
+        "abc",
+    );
+    assert_eq!(
+        refused.unwrap_err().detail(),
+        "Failed to convert 'processInstanceKey' with value: 'abc'"
+    );
+    let search = contract.operation("searchVariables").unwrap();
+    let schema = search.params[0].schema;
+    assert!(check_param(&contract.library, schema, "truncateValues", "maybe").is_err());
+    assert_eq!(
+        check_param(&contract.library, schema, "truncateValues", "false").unwrap(),
+        Value::Bool(false)
+    );
+}

@@ -1,0 +1,32 @@
+//! The gateway from outside: real sockets, real clients, a backend in memory that answers what a
+//! test wants. Behaviour of the engine is not tested here; how each protocol says what the engine
+//! said is.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "it/auth.rs"]
+mod auth;
+#[path = "it/fake.rs"]
+mod fake;
+#[path = "it/grpc.rs"]
+mod grpc;
+#[path = "it/jobs.rs"]
+mod jobs;
+#[path = "it/management.rs"]
+mod management;
+#[path = "it/parity.rs"]
+mod parity;
+#[path = "it/rest.rs"]
+mod rest;
+#[path = "it/search.rs"]
+mod search;
+
+/// The generated client.
+#[expect(
+    clippy::allow_attributes_without_reason,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "generated code follows its generator's rules"
+)]
+mod proto {
+    tonic::include_proto!("gateway_protocol");
+}

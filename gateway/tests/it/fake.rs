@@ -1,0 +1,298 @@
+//! A backend in memory, and a gateway on free ports in front of it.
+//!
+//! Each test gives the function that answers commands; what was sent can be looked at afterwards.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use ringflow_core::engine::effect::Response;
+use ringflow_core::engine::input::{Command, RequestId};
+use ringflow_core::ids::{Key, PartitionId};
+use ringflow_core::record::value::JobRecord;
+use ringflow_core::record::{Intent, Rejection, RejectionType, Text, Value};
+use ringflow_gateway::backend::{
+    Entity, KeyLiteral, Page, Query, QueryError, Row, StreamSpec, SubmitError,
+};
+use ringflow_gateway::{
+    Auth, Backend, Commands, Gateway, GatewayOptions, Limits, PushedJobs, Reads, RunningGateway,
+};
+use ringflow_io::{
+    BrokerAddress, BrokerInfo, Health, MetricsSnapshot, PartitionInfo, Role, Topology,
+};
+use tokio::sync::{broadcast, mpsc};
+
+use crate::proto::gateway_client::GatewayClient;
+
+pub(crate) type Answer = Result<Response, SubmitError>;
+/// A push stream that was opened, and where its jobs go in.
+type Opened = (StreamSpec, mpsc::Sender<(Key, Arc<JobRecord>)>);
+type Script = Box<dyn FnMut(PartitionId, &Command) -> Answer + Send>;
+
+pub(crate) struct Fake {
+    partitions: u16,
+    script: Mutex<Script>,
+    pub(crate) sent: Mutex<Vec<(PartitionId, Command)>>,
+    pub(crate) available: broadcast::Sender<Text>,
+    pub(crate) streams: Mutex<Vec<Opened>>,
+    pub(crate) role: Mutex<Role>,
+}
+
+impl Fake {
+    pub(crate) fn new(
+        partitions: u16,
+        script: impl FnMut(PartitionId, &Command) -> Answer + Send + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            partitions,
+            script: Mutex::new(Box::new(script)),
+            sent: Mutex::default(),
+            available: broadcast::channel(16).0,
+            streams: Mutex::default(),
+            role: Mutex::new(Role::Leader),
+        })
+    }
+
+    /// Partitions and intents of what was sent.
+    pub(crate) fn intents(&self) -> Vec<(u16, Intent)> {
+        let sent = self.sent.lock().unwrap();
+        sent.iter()
+            .map(|(partition, command)| (partition.0, command.intent))
+            .collect()
+    }
+
+    /// The last command sent.
+    pub(crate) fn last(&self) -> Command {
+        self.sent.lock().unwrap().last().unwrap().1.clone()
+    }
+}
+
+impl Commands for Fake {
+    fn partition_count(&self) -> u16 {
+        self.partitions
+    }
+
+    fn submit(
+        &self,
+        to: PartitionId,
+        command: Command,
+        _timeout: Duration,
+    ) -> BoxFuture<'_, Answer> {
+        let answer = (self.script.lock().unwrap())(to, &command);
+        self.sent.lock().unwrap().push((to, command));
+        Box::pin(async move { answer })
+    }
+
+    fn open_stream(&self, spec: StreamSpec) -> Box<dyn PushedJobs> {
+        let (sender, receiver) = mpsc::channel(8);
+        self.streams.lock().unwrap().push((spec, sender));
+        Box::new(Pushed(receiver))
+    }
+
+    fn jobs_available(&self) -> broadcast::Receiver<Text> {
+        self.available.subscribe()
+    }
+
+    fn topology(&self) -> Topology {
+        let partition = |id| PartitionInfo {
+            id: PartitionId(id),
+            role: *self.role.lock().unwrap(),
+            health: Health::Healthy,
+        };
+        Topology {
+            brokers: vec![BrokerInfo {
+                node_id: 0,
+                address: BrokerAddress {
+                    host: "localhost".into(),
+                    port: 26501,
+                },
+                version: "0".into(),
+                partitions: (1..=self.partitions).map(partition).collect(),
+            }],
+            cluster_size: 1,
+            partitions_count: self.partitions,
+            replication_factor: 1,
+        }
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        MetricsSnapshot::default()
+    }
+}
+
+struct Pushed(mpsc::Receiver<(Key, Arc<JobRecord>)>);
+
+impl PushedJobs for Pushed {
+    fn next(&mut self) -> BoxFuture<'_, Option<(Key, Arc<JobRecord>)>> {
+        Box::pin(self.0.recv())
+    }
+
+    fn give_back(&self, _key: Key, _job: Arc<JobRecord>) {}
+}
+
+/// A secondary storage that holds what a test gives it.
+#[derive(Default)]
+pub(crate) struct FakeReads {
+    pub(crate) page: Mutex<Page>,
+    pub(crate) row: Mutex<Option<Row>>,
+    pub(crate) xml: Mutex<Option<String>>,
+    pub(crate) queries: Mutex<Vec<Query>>,
+}
+
+impl Reads for FakeReads {
+    fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>> {
+        self.queries.lock().unwrap().push(query);
+        let page = self.page.lock().unwrap().clone();
+        Box::pin(async move { Ok(page) })
+    }
+
+    fn get(
+        &self,
+        _entity: Entity,
+        _key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<Row>, QueryError>> {
+        let row = self.row.lock().unwrap().clone();
+        Box::pin(async move { Ok(row) })
+    }
+
+    fn process_definition_xml(
+        &self,
+        _key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
+        let xml = self.xml.lock().unwrap().clone();
+        Box::pin(async move { Ok(xml) })
+    }
+}
+
+/// The answer of the engine that a command was accepted.
+pub(crate) fn accepted(key: Key, intent: impl Into<Intent>, value: impl Into<Value>) -> Answer {
+    Ok(Response {
+        request: RequestId(0),
+        key,
+        intent: intent.into(),
+        value: value.into(),
+        rejection: None,
+    })
+}
+
+/// The answer of the engine that it refuses `command`.
+pub(crate) fn refused(command: &Command, kind: RejectionType, reason: &str) -> Answer {
+    Ok(Response {
+        request: RequestId(0),
+        key: command.key,
+        intent: command.intent,
+        value: command.value.clone(),
+        rejection: Some(Rejection::new(kind, reason)),
+    })
+}
+
+/// Echoes each command as accepted.
+pub(crate) fn echo(_partition: PartitionId, command: &Command) -> Answer {
+    accepted(command.key, command.intent, command.value.clone())
+}
+
+pub(crate) struct Running {
+    pub(crate) gateway: RunningGateway,
+    pub(crate) fake: Arc<Fake>,
+    pub(crate) reads: Arc<FakeReads>,
+}
+
+/// Starts a gateway without protection in front of `fake`.
+pub(crate) async fn start(fake: Arc<Fake>) -> Running {
+    start_with(fake, Auth::Unprotected, Limits::default()).await
+}
+
+pub(crate) async fn start_with(fake: Arc<Fake>, auth: Auth, limits: Limits) -> Running {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let reads = Arc::new(FakeReads::default());
+    let options = GatewayOptions {
+        grpc: any,
+        rest: any,
+        management: any,
+        auth,
+        limits,
+        ..GatewayOptions::default()
+    };
+    let backend = Backend {
+        commands: fake.clone(),
+        reads: Some(reads.clone()),
+    };
+    Running {
+        gateway: Gateway::start(options, backend).await.unwrap(),
+        fake,
+        reads,
+    }
+}
+
+/// What an HTTP server answered.
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(crate) status: u16,
+    pub(crate) headers: hyper::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Http {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// Status, title and detail of a problem document.
+    pub(crate) fn problem(&self) -> (u16, String, String) {
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{self:?}"
+        );
+        let document = self.json();
+        assert_eq!(document["type"], "about:blank");
+        assert_eq!(document["status"], self.status);
+        assert!(document["instance"].is_string());
+        let text = |name: &str| document[name].as_str().unwrap().to_owned();
+        (self.status, text("title"), text("detail"))
+    }
+}
+
+impl Running {
+    pub(crate) async fn grpc(&self) -> GatewayClient<tonic::transport::Channel> {
+        GatewayClient::connect(format!("http://{}", self.gateway.grpc))
+            .await
+            .unwrap()
+    }
+
+    /// A REST request with a JSON body, or none if `body` is empty.
+    pub(crate) async fn rest(&self, method: &str, path: &str, body: &str) -> Http {
+        let mut headers = Vec::new();
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        let url = format!("http://{}/v2{path}", self.gateway.rest);
+        http(method, &url, &headers, body.as_bytes().to_vec()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: serde_json::Value) -> Http {
+        self.rest("POST", path, &body.to_string()).await
+    }
+}
+
+pub(crate) async fn http(method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Http {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let mut request = hyper::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = client
+        .request(request.body(Full::new(Bytes::from(body))).unwrap())
+        .await
+        .unwrap();
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Http {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        text: String::from_utf8(bytes.to_vec()).unwrap(),
+    }
+}

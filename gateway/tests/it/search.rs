@@ -1,0 +1,171 @@
+//! Reads: what is asked of the secondary storage and how its rows are answered.
+
+use ringflow_gateway::backend::{Cell, Entity, Filter, Literal, Op, Page, PageStart, Row, Sort};
+use ringflow_gateway::{Backend, Gateway, GatewayOptions};
+use serde_json::json;
+
+use crate::fake::{self, Fake, start};
+
+fn incident() -> Row {
+    Row(vec![
+        ("incidentKey", Cell::Key(7)),
+        ("errorType", Cell::Text("JOB_NO_RETRIES".into())),
+        ("errorMessage", Cell::Text("it \"failed\"".into())),
+        ("creationTime", Cell::Time(1_762_855_810_120)),
+        ("jobKey", Cell::Null),
+        ("state", Cell::Text("ACTIVE".into())),
+        ("hidden", Cell::Int(1)),
+    ])
+}
+
+#[tokio::test]
+async fn a_search_is_passed_on_and_its_page_answered() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    *running.reads.page.lock().unwrap() = Page {
+        items: vec![incident()],
+        total: 17,
+        has_more: false,
+        start_cursor: Some("WzFd".into()),
+        end_cursor: Some("WzFd".into()),
+    };
+    let body = json!({
+        "filter": {"state": "active", "creationTime": {"$lt": "1970-01-01T00:00:00Z"}},
+        "sort": [{"field": "creationtime", "order": "desc"}, {"field": "incidentKey"}],
+        "page": {"after": "WzFd", "limit": 5},
+    });
+    let answer = running
+        .post("/process-instances/3/incidents/search", body)
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    assert_eq!(
+        answer["page"],
+        json!({
+            "totalItems": 17, "hasMoreTotalItems": false, "startCursor": "WzFd",
+            "endCursor": "WzFd",
+        })
+    );
+    let item = &answer["items"][0];
+    assert_eq!(item["incidentKey"], "7");
+    assert_eq!(item["creationTime"], "2025-11-11T10:10:10.120Z");
+    assert_eq!(item["errorMessage"], "it \"failed\"");
+    assert_eq!(item["jobKey"], json!(null));
+    assert!(item.get("hidden").is_none(), "only what the contract has");
+    assert!(item.get("tenantId").is_some(), "all that the contract has");
+
+    let query = running.reads.queries.lock().unwrap().remove(0);
+    let field = |name: &str, op, value| Filter::Field {
+        field: name.into(),
+        op,
+        values: vec![value],
+    };
+    assert_eq!(query.entity, Entity::Incident);
+    assert_eq!(
+        query.filter,
+        Filter::All(vec![
+            field("processInstanceKey", Op::Eq, Literal::Int(3)),
+            Filter::All(vec![
+                field("state", Op::Eq, Literal::Text("ACTIVE".into())),
+                field("creationTime", Op::Lt, Literal::Time(0)),
+            ]),
+        ])
+    );
+    let sort = |name: &str, descending| Sort {
+        field: name.into(),
+        descending,
+    };
+    assert_eq!(
+        query.sort,
+        [sort("creationTime", true), sort("incidentKey", false)]
+    );
+    assert_eq!(query.page.limit, 5);
+    assert_eq!(query.page.start, PageStart::After("WzFd".into()));
+}
+
+#[tokio::test]
+async fn an_empty_body_searches_everything() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    for body in ["", "{}"] {
+        let answer = running
+            .rest("POST", "/process-instances/search", body)
+            .await;
+        assert_eq!(
+            answer.json(),
+            json!({"items": [], "page": {
+                "totalItems": 0, "hasMoreTotalItems": false, "startCursor": null,
+                "endCursor": null,
+            }})
+        );
+        let query = running.reads.queries.lock().unwrap().remove(0);
+        assert_eq!(query.filter, Filter::All(Vec::new()));
+        assert_eq!(query.page.limit, 100);
+    }
+}
+
+#[tokio::test]
+async fn one_entity_is_found_or_missing_by_name() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    let answer = running.rest("GET", "/incidents/7", "").await;
+    assert_eq!(
+        answer.problem(),
+        (
+            404,
+            "NOT_FOUND".into(),
+            "Incident with key '7' not found".into()
+        )
+    );
+    *running.reads.row.lock().unwrap() = Some(incident());
+    let answer = running.rest("GET", "/incidents/7", "").await;
+    assert_eq!(answer.json()["state"], "ACTIVE");
+
+    let path = "/process-definitions/7/xml";
+    assert_eq!(running.rest("GET", path, "").await.status, 404);
+    *running.reads.xml.lock().unwrap() = Some("<x/>".into());
+    let answer = running.rest("GET", path, "").await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, "<x/>"));
+    assert_eq!(answer.headers["content-type"], "text/xml");
+}
+
+#[tokio::test]
+async fn the_latest_version_is_searched_forward_only() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    let body = json!({
+        "filter": {"isLatestVersion": true},
+        "page": {"from": 3},
+        "sort": [{"field": "name"}],
+    });
+    let problem = running
+        .post("/process-definitions/search", body)
+        .await
+        .problem();
+    assert_eq!(
+        problem.2,
+        "When using isLatestVersion filter, pagination is limited to forward pagination using \
+         'after' and 'limit'. The field 'from' is not supported. When using isLatestVersion \
+         filter, sorting is limited to 'processDefinitionId' and 'tenantId' fields only. The field \
+         'name' is not supported."
+    );
+}
+
+#[tokio::test]
+async fn without_secondary_storage_reads_are_forbidden_and_commands_are_not() {
+    let any = "127.0.0.1:0".parse().unwrap();
+    let options = GatewayOptions {
+        grpc: any,
+        rest: any,
+        management: any,
+        ..GatewayOptions::default()
+    };
+    let backend = Backend {
+        commands: Fake::new(1, fake::echo),
+        reads: None,
+    };
+    let gateway = Gateway::start(options, backend).await.unwrap();
+    let url = format!("http://{}/v2/incidents/search", gateway.rest);
+    let answer = fake::http("POST", &url, &[], Vec::new()).await;
+    assert_eq!(answer.problem().0, 403);
+    let url = format!("http://{}/v2/process-instances", gateway.rest);
+    let headers = [("content-type", "application/json")];
+    let body = br#"{"processDefinitionId":"p"}"#.to_vec();
+    assert_eq!(fake::http("POST", &url, &headers, body).await.status, 200);
+}
