@@ -28,7 +28,10 @@ const PROCESS: &str = r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/B
 
 #[expect(clippy::print_stdout, reason = "it is what the program is for")]
 fn main() {
-    let count: u64 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(20_000);
+    let count: u64 = std::env::args()
+        .nth(1)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(20_000);
     let store = Rc::new(MemoryStore::default());
     let mut engine = Engine::open(EngineConfig::default(), store.clone()).expect("an empty store");
     let mut step = Step::default();

@@ -8,17 +8,19 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
 use crate::engine::rule::{incidents, jobs, subscriptions, triggers, variable_mapping};
-use crate::model::{self, Behavior, ThrowEvent};
+use crate::model::{self, Behavior, CatchEvent, ThrowEvent};
 use crate::state::ElementRow;
 
 mod event_boundary;
 mod event_end_error;
 mod event_end_terminate;
+mod event_link;
 mod event_start;
 mod gateway_exclusive;
 mod gateway_inclusive;
 mod gateway_parallel;
 mod job_task;
+mod multi_instance;
 mod pass_through;
 mod process;
 mod script_task;
@@ -118,6 +120,7 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
         Behavior::PassThrough => &pass_through::Plain,
         Behavior::Process(_) => &process::Process,
         Behavior::SubProcess(_) => &subprocess::SubProcess,
+        Behavior::MultiInstance(_) => &multi_instance::MultiInstance,
         Behavior::Job(_) => &job_task::JobTask,
         Behavior::Script(_) => &script_task::ScriptTask,
         Behavior::ExclusiveGateway { .. } => &gateway_exclusive::ExclusiveGateway,
@@ -130,22 +133,31 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Job(_) => &job_task::JobTask,
             ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
             ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
+            ThrowEvent::Link(_) => &event_link::LinkThrowEvent,
             ThrowEvent::Publish(_)
             | ThrowEvent::Signal(_)
             | ThrowEvent::Escalation(_)
-            | ThrowEvent::Link(_)
             | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
         },
         Behavior::EventSubProcess(_)
         | Behavior::AdHoc(_)
         | Behavior::AdHocInner(_)
-        | Behavior::MultiInstance(_)
         | Behavior::UserTask(_)
         | Behavior::Receive(_)
         | Behavior::Decision(_)
         | Behavior::Call(_)
-        | Behavior::EventBasedGateway
-        | Behavior::Catch(_) => &unsupported::Unsupported,
+        | Behavior::EventBasedGateway => &unsupported::Unsupported,
+        Behavior::Catch(event) => match event {
+            CatchEvent::Link(_) => &pass_through::WithOutputs,
+            CatchEvent::None
+            | CatchEvent::Message(_)
+            | CatchEvent::Timer(_)
+            | CatchEvent::Signal(_)
+            | CatchEvent::Error(_)
+            | CatchEvent::Escalation(_)
+            | CatchEvent::Conditional(_)
+            | CatchEvent::Compensation { .. } => &unsupported::Unsupported,
+        },
     }
 }
 
