@@ -15,10 +15,10 @@ use crate::engine::effect::Effect;
 use crate::engine::fault::Fault;
 use crate::engine::input::Command;
 use crate::engine::{Engine, Positions, distribute};
-use crate::ids::{Position, Timestamp};
+use crate::ids::{Key, Position, Timestamp};
 use crate::record::intent::of;
 use crate::record::{Record, codec};
-use crate::state::State;
+use crate::state::{Index, State};
 
 /// What is due now.
 #[derive(Debug, Default)]
@@ -53,35 +53,17 @@ impl Engine {
             self.due.continuations.insert(position);
             out.commands.push(command_of(record));
         }
-        for (_, key) in self
-            .state
-            .job_deadlines
-            .iter()
-            .take_while(|(deadline, _)| *deadline < now)
-            .take(room(out))
-        {
-            if let Some(job) = self.state.jobs.get(key)? {
-                out.commands.push(Command::internal(
-                    *key,
-                    of::Job::TimeOut,
-                    job.record.clone(),
-                ));
-            }
+        let timed_out = self
+            .live_jobs(&self.state.job_deadlines)
+            .take_while(|(deadline, _)| *deadline < now);
+        for (_, key) in timed_out.take(room(out)).collect::<Vec<_>>() {
+            self.push_job(key, of::Job::TimeOut, out)?;
         }
-        for (_, key) in self
-            .state
-            .job_backoffs
-            .iter()
-            .take_while(|(recurring, _)| *recurring <= now)
-            .take(room(out))
-        {
-            if let Some(job) = self.state.jobs.get(key)? {
-                out.commands.push(Command::internal(
-                    *key,
-                    of::Job::RecurAfterBackoff,
-                    job.record.clone(),
-                ));
-            }
+        let recurring = self
+            .live_jobs(&self.state.job_backoffs)
+            .take_while(|(recurring, _)| *recurring <= now);
+        for (_, key) in recurring.take(room(out)).collect::<Vec<_>>() {
+            self.push_job(key, of::Job::RecurAfterBackoff, out)?;
         }
         distribute::resend(&self.state, &mut self.due.resend, now, &mut out.effects)
     }
@@ -100,16 +82,42 @@ impl Engine {
         {
             return Some(Timestamp(0));
         }
-        let deadline = self.state.job_deadlines.first();
-        let backoff = self.state.job_backoffs.first();
+        let deadline = self.live_jobs(&self.state.job_deadlines).next();
+        let backoff = self.live_jobs(&self.state.job_backoffs).next();
         [
             deadline.map(|(time, _)| time.plus_millis(1)),
-            backoff.map(|(time, _)| *time),
+            backoff.map(|(time, _)| time),
             self.due.resend.next(&self.state),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn push_job(&self, key: Key, intent: of::Job, out: &mut Due) -> Result<(), Fault> {
+        if let Some(job) = self.state.jobs.get(&key)? {
+            out.commands
+                .push(Command::internal(key, intent, job.record.clone()));
+        }
+        Ok(())
+    }
+
+    /// Entries of jobs whose instance is not banned: commands for a banned one are dropped, and what
+    /// is never processed would stay due for ever.
+    fn live_jobs<'s>(
+        &'s self,
+        index: &'s Index<(Timestamp, Key)>,
+    ) -> impl Iterator<Item = (Timestamp, Key)> + 's {
+        index.iter().copied().filter(|(_, key)| {
+            self.state.banned.is_empty()
+                || match self.state.jobs.get(key) {
+                    Ok(Some(job)) => {
+                        let instance = job.record.process_instance_key;
+                        !self.state.banned.contains(&instance)
+                    }
+                    Ok(None) | Err(_) => true,
+                }
+        })
     }
 
     fn continuations(&self, limit: usize) -> Result<Vec<(Position, Record)>, Fault> {

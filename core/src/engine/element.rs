@@ -14,6 +14,7 @@ use crate::state::ElementRow;
 mod event_boundary;
 mod event_end_error;
 mod event_end_terminate;
+mod event_escalation;
 mod event_link;
 mod event_start;
 mod gateway_exclusive;
@@ -133,11 +134,11 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Job(_) => &job_task::JobTask,
             ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
             ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
+            ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
             ThrowEvent::Link(_) => &event_link::LinkThrowEvent,
-            ThrowEvent::Publish(_)
-            | ThrowEvent::Signal(_)
-            | ThrowEvent::Escalation(_)
-            | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
+            ThrowEvent::Publish(_) | ThrowEvent::Signal(_) | ThrowEvent::Compensation(_) => {
+                &unsupported::Unsupported
+            }
         },
         Behavior::EventSubProcess(_)
         | Behavior::AdHoc(_)

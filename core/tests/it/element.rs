@@ -639,3 +639,38 @@ fn a_link_goes_on_at_its_other_end() {
     assert!(completed(&h, "process"));
     h.assert_clean();
 }
+
+#[test]
+fn an_escalation_reaches_the_boundary_and_goes_on() {
+    let inner = [
+        node("startEvent", "inner"),
+        r#"<bpmn:intermediateThrowEvent id="tell">
+<bpmn:escalationEventDefinition escalationRef="escalation"/></bpmn:intermediateThrowEvent>"#
+            .to_owned(),
+        service_task("a", "a"),
+        flow("i1", "inner", "tell"),
+        flow("i2", "tell", "a"),
+    ];
+    let boundary = r#"<bpmn:boundaryEvent id="told" attachedToRef="sub" cancelActivity="false">
+<bpmn:escalationEventDefinition escalationRef="escalation"/></bpmn:boundaryEvent>
+<bpmn:endEvent id="handled"/><bpmn:sequenceFlow id="f9" sourceRef="told" targetRef="handled"/>"#;
+    let model = |boundary: &str| {
+        sub_process(&inner.concat(), boundary).replace(
+            "</bpmn:definitions>",
+            r#"<bpmn:escalation id="escalation" escalationCode="up"/></bpmn:definitions>"#,
+        )
+    };
+    let mut h = EngineHarness::new();
+    h.deploy(&model(boundary));
+    h.create("process", "");
+    assert!(completed(&h, "handled"));
+    h.complete("a", "");
+    assert!(completed(&h, "process"));
+    h.deploy(&model(&boundary.replace(r#" cancelActivity="false""#, "")));
+    h.create("process", "");
+    assert!(h.wrote(of::ProcessInstance::ElementTerminated, "tell"));
+    h.deploy(&model(""));
+    h.create("process", "");
+    h.complete("a", "");
+    h.assert_clean();
+}
