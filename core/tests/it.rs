@@ -13,3 +13,5 @@ mod element;
 mod feel;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/random.rs"]
+mod random;
