@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod engine;
+pub mod feel;
 pub mod ids;
 pub mod json;
 pub mod model;
 pub mod msgpack;
 pub mod record;
+pub mod schedule;
 pub mod state;

@@ -21,8 +21,13 @@
 //! `parse` (elements of BPMN and of the extension namespace), `validate` (the rules, worded as
 //! Camunda words them), `compile` (tree to arenas).
 
+mod compile;
+mod element_type;
 mod expression;
-mod seam;
+mod extension;
+mod parse;
+mod validate;
+mod xml;
 
 use rustc_hash::FxHashMap;
 
@@ -41,8 +46,18 @@ pub struct Refused(pub String);
 ///
 /// # Errors
 /// The bytes are not XML, not BPMN, over a limit, or break a rule; all broken rules are named.
-pub fn compile(_resource: &[u8]) -> Result<Vec<Process>, Refused> {
-    Err(Refused("BPMN files are not read yet".to_owned()))
+pub fn compile(resource: &[u8]) -> Result<Vec<Process>, Refused> {
+    let text = xml::text(resource).map_err(refused)?;
+    let tree = xml::tree(text).map_err(refused)?;
+    let source = parse::Source::new(&tree).map_err(refused)?;
+    if let Some(report) = validate::validate(&source) {
+        return Err(Refused(report));
+    }
+    compile::compile(&source)
+}
+
+fn refused(error: xml::XmlError) -> Refused {
+    Refused(error.to_string())
 }
 
 /// Index of an element in its process. 0 is the process itself.

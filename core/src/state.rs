@@ -378,8 +378,14 @@ mod tests {
         state.commit_step();
         let before = state.digest().unwrap();
 
-        state.running_instances.update(&a, |row| row.count = 5).unwrap();
-        state.running_instances.update(&a, |row| row.count = 6).unwrap();
+        state
+            .running_instances
+            .update(&a, |row| row.count = 5)
+            .unwrap();
+        state
+            .running_instances
+            .update(&a, |row| row.count = 6)
+            .unwrap();
         state.running_instances.insert_new(b, count(9));
         state.children.remove(&a, &b).unwrap();
         state.children.put(b, a, Unit {}).unwrap();
@@ -408,7 +414,10 @@ mod tests {
         assert!(set.rows.iter().all(|row| row.born));
         let digest = state.digest().unwrap();
         store.apply(&set);
-        assert_eq!(State::open(store.clone()).unwrap().digest().unwrap(), digest);
+        assert_eq!(
+            State::open(store.clone()).unwrap().digest().unwrap(),
+            digest
+        );
         state.persisted(1);
         assert_eq!(state.digest().unwrap(), digest);
 

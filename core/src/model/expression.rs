@@ -5,7 +5,7 @@
 //! (`java.math.BigDecimal`) is a number, otherwise a string; never a boolean. The source of an
 //! input mapping is the exception: there static text is always a string ([`Expr::literal`]).
 
-use super::seam as feel;
+use crate::feel;
 use crate::record::Text;
 
 /// A parsed attribute together with its text as the model has it.

@@ -290,6 +290,18 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a map key as bytes, without the cost of checking them for UTF-8.
+    pub fn raw_key(&mut self) -> Result<&'a [u8], Error> {
+        let at = self.at;
+        let marker = self.number::<1>(at)?[0];
+        let (len, from) = match marker {
+            0xa0..=0xbf => (u32::from(marker & 0x1f), at + 1),
+            0xd9..=0xdb => self.length(marker - 0xd9)?,
+            _ => return self.error(at, ErrorKind::KeyNotString),
+        };
+        self.take(from, len as usize)
+    }
+
     fn unexpected<T>(&mut self, offset: usize) -> Result<T, Error> {
         self.at = offset;
         self.error(offset, ErrorKind::UnexpectedKind)

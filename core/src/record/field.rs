@@ -469,7 +469,9 @@ impl Field for Headers {
     }
     fn weight(&self) -> usize {
         let pairs = self.0.iter();
-        4 + pairs.map(|(name, value)| 8 + name.len() + value.len()).sum::<usize>()
+        4 + pairs
+            .map(|(name, value)| 8 + name.len() + value.len())
+            .sum::<usize>()
     }
 }
 

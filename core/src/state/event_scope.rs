@@ -51,8 +51,7 @@ impl State {
     /// When the store cannot answer.
     pub fn peek_trigger(&self, scope: Key) -> Result<Option<(Key, Rc<TriggerRow>)>, StateError> {
         self.event_triggers.with(&scope, |rows| {
-            rows.first_key_value()
-                .map(|(key, row)| (*key, row.clone()))
+            rows.first_key_value().map(|(key, row)| (*key, row.clone()))
         })
     }
 

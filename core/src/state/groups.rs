@@ -159,26 +159,27 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Groups<P, C, V> {
         group.put(&mut prefix);
         let mut loaded = Group::default();
         let mut failure = None;
-        self.store.scan(&prefix, &after_prefix(&prefix), &mut |key, value| {
-            let mut rest = &key[prefix.len()..];
-            let row = C::take(&mut rest)
-                .filter(|_| rest.is_empty())
-                .ok_or(StateError::Row {
-                    family: self.family,
-                    source: DecodeError::new("row key"),
-                })
-                .and_then(|member| Ok((member, decode(self.family, value)?)));
-            match row {
-                Ok((member, row)) => {
-                    loaded.rows.insert(member, Rc::new(row));
-                    ControlFlow::Continue(())
+        self.store
+            .scan(&prefix, &after_prefix(&prefix), &mut |key, value| {
+                let mut rest = &key[prefix.len()..];
+                let row = C::take(&mut rest)
+                    .filter(|_| rest.is_empty())
+                    .ok_or(StateError::Row {
+                        family: self.family,
+                        source: DecodeError::new("row key"),
+                    })
+                    .and_then(|member| Ok((member, decode(self.family, value)?)));
+                match row {
+                    Ok((member, row)) => {
+                        loaded.rows.insert(member, Rc::new(row));
+                        ControlFlow::Continue(())
+                    }
+                    Err(error) => {
+                        failure = Some(error);
+                        ControlFlow::Break(())
+                    }
                 }
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
+            })?;
         failure.map_or(Ok(loaded), Err)
     }
 
@@ -267,7 +268,9 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Family for Groups<P, C, V> {
             }
         }
         while clean.len() > RESIDENT_GROUPS_MAX {
-            let Some(group) = clean.pop_front() else { break };
+            let Some(group) = clean.pop_front() else {
+                break;
+            };
             if let Some(resident) = groups.get_mut(&group) {
                 if resident.dirty == 0 && resident.pinned == 0 {
                     groups.remove(&group);
@@ -284,10 +287,7 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Family for Groups<P, C, V> {
             out.insert(Self::row_key(self.family, group, member), None);
         }
         let groups = self.groups.borrow();
-        #[expect(
-            clippy::iter_over_hash_type,
-            reason = "collected into an ordered map"
-        )]
+        #[expect(clippy::iter_over_hash_type, reason = "collected into an ordered map")]
         for (group, resident) in groups.iter() {
             let mut prefix = vec![self.family];
             group.put(&mut prefix);
@@ -306,6 +306,11 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Family for Groups<P, C, V> {
 
 impl<P, C, V> std::fmt::Debug for Groups<P, C, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Groups({}, {} resident)", self.family, self.groups.borrow().len())
+        write!(
+            f,
+            "Groups({}, {} resident)",
+            self.family,
+            self.groups.borrow().len()
+        )
     }
 }

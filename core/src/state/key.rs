@@ -69,12 +69,7 @@ macro_rules! wrapped_key {
         }
     )+};
 }
-wrapped_key!(
-    Key(i64),
-    Timestamp(i64),
-    PartitionId(u16),
-    Position(u64)
-);
+wrapped_key!(Key(i64), Timestamp(i64), PartitionId(u16), Position(u64));
 
 impl RowKey for Text {
     fn put(&self, out: &mut Vec<u8>) {

@@ -334,10 +334,7 @@ impl<K: RowKey, V: ValueStruct + Clone> Family for Table<K, V> {
     fn overlay(&self, out: &mut Overlay) {
         let mut writer = ValueWriter::default();
         let rows = self.rows.borrow();
-        #[expect(
-            clippy::iter_over_hash_type,
-            reason = "collected into an ordered map"
-        )]
+        #[expect(clippy::iter_over_hash_type, reason = "collected into an ordered map")]
         for (key, slot) in rows.iter() {
             let value = slot.value.as_deref().map(|row| encode(row, &mut writer));
             out.insert(self.row_key(key), value);
@@ -347,6 +344,11 @@ impl<K: RowKey, V: ValueStruct + Clone> Family for Table<K, V> {
 
 impl<K, V> std::fmt::Debug for Table<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Table({}, {} resident)", self.family, self.rows.borrow().len())
+        write!(
+            f,
+            "Table({}, {} resident)",
+            self.family,
+            self.rows.borrow().len()
+        )
     }
 }

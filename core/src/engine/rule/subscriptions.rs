@@ -12,7 +12,7 @@ use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::timers;
-use crate::engine::rule::{expressions, messages};
+use crate::engine::rule::{event_expressions, expressions, messages};
 use crate::ids::{Key, PartitionId};
 use crate::model::{CatchEvent, CatchEventRef, Element, Message};
 use crate::record::Text;
@@ -121,7 +121,7 @@ fn correlation_key(
         );
         return Err(Failure::new(ErrorType::ExtractValueError, message).into());
     };
-    expressions::correlation_key(p, expression, scope)
+    event_expressions::correlation_key(p, expression, scope)
 }
 
 fn open_message(

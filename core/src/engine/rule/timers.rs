@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::expressions;
+use crate::engine::rule::event_expressions;
 use crate::ids::{Key, Timestamp};
 use crate::model::{Expr, Timer};
 use crate::record::Text;
@@ -68,7 +68,7 @@ pub(crate) fn first(p: &Processing<'_>, timer: &Timer, scope: Key) -> Outcome<Oc
     match timer {
         Timer::Duration(duration) => {
             let expected = "one of '[DURATION, PERIOD, STRING]'";
-            let text = expressions::text_as(p, duration, scope, expected)?;
+            let text = event_expressions::time_text(p, duration, scope, expected)?;
             let interval = Interval::parse(&text)
                 .map_err(|_| malformed("duration", &text, duration))?;
             let due = interval.due(p.now, &zone(p)?).map_err(failure)?;
@@ -76,9 +76,9 @@ pub(crate) fn first(p: &Processing<'_>, timer: &Timer, scope: Key) -> Outcome<Oc
         }
         Timer::Date(date) => {
             let expected = "one of '[DATE_TIME, STRING]'";
-            let text = expressions::text_as(p, date, scope, expected)?;
-            let date = schedule::date(&text).map_err(|_| malformed("date-time", &text, date))?;
-            Ok(once(date.instant))
+            let text = event_expressions::time_text(p, date, scope, expected)?;
+            let due = schedule::date(&text).map_err(|_| malformed("date-time", &text, date))?;
+            Ok(once(due))
         }
         Timer::Cycle(cycle) => {
             let cycle = evaluate_cycle(p, cycle, scope)?;
@@ -125,7 +125,7 @@ pub(crate) fn create(
 }
 
 fn evaluate_cycle(p: &Processing<'_>, cycle: &Expr, scope: Key) -> Outcome<Cycle> {
-    let text = expressions::text_as(p, cycle, scope, "'STRING'")?;
+    let text = event_expressions::time_text(p, cycle, scope, "'STRING'")?;
     Ok(Cycle::parse(&text).map_err(failure)?)
 }
 

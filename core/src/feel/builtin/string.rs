@@ -1,0 +1,283 @@
+//! Functions about strings.
+//!
+//! Positions and lengths count UTF-16 units, as Java does; text that is plain ASCII, the common
+//! case, is cut without translation and without copying. A cut through a surrogate pair leaves a
+//! replacement character. Patterns are in [`super::pattern`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::feel::eval::{Interpreter, Outcome, Refusal};
+use crate::feel::value::{Text, Value};
+
+use super::pattern::{self, Flags};
+use super::{Builtin, fixed, message};
+
+pub(super) const FUNCTIONS: &[Builtin] = &[
+    fixed("substring", &["string", "start position"], substring),
+    fixed(
+        "substring",
+        &["string", "start position", "length"],
+        substring,
+    ),
+    fixed("string length", &["string"], string_length),
+    fixed("upper case", &["string"], upper_case),
+    fixed("lower case", &["string"], lower_case),
+    fixed("substring before", &["string", "match"], substring_before),
+    fixed("substring after", &["string", "match"], substring_after),
+    fixed("contains", &["string", "match"], contains),
+    fixed("starts with", &["string", "match"], starts_with),
+    fixed("ends with", &["string", "match"], ends_with),
+    fixed("replace", &["input", "pattern", "replacement"], replace),
+    fixed(
+        "replace",
+        &["input", "pattern", "replacement", "flags"],
+        replace,
+    ),
+    fixed("matches", &["input", "pattern"], matches),
+    fixed("matches", &["input", "pattern", "flags"], matches),
+    fixed("split", &["string", "delimiter"], split),
+    fixed("extract", &["input", "pattern"], extract),
+    fixed("trim", &["string"], trim),
+    fixed("uuid", &[], uuid),
+    fixed("to base64", &["value"], to_base64),
+    fixed("from base64", &["value"], from_base64),
+    fixed("is blank", &["string"], is_blank),
+];
+
+/// A part of a text, which shares its bytes if they are borrowed.
+fn part<'e>(text: &Text<'e>, range: std::ops::Range<usize>) -> Value<'e> {
+    match text {
+        Text::Borrowed(text) => Value::String(Text::Borrowed(&text[range])),
+        Text::Shared(text) => Value::text(&text[range]),
+    }
+}
+
+fn units(text: &str) -> usize {
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.encode_utf16().count()
+    }
+}
+
+fn substring<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let (text, start, length) = match arguments {
+        [Value::String(text), Value::Number(start)] => (text, start, None),
+        [
+            Value::String(text),
+            Value::Number(start),
+            Value::Number(length),
+        ] => (text, start, Some(i64::from(length.low_i32()))),
+        _ => return Err(Refusal::Arguments),
+    };
+    interpreter.charge(text.len() / 64)?;
+    let len = units(text) as i64;
+    let start = i64::from(start.low_i32());
+    let from = if start > 0 { start - 1 } else { len + start };
+    let to = length.map_or(len, |length| (from + length).min(len));
+    if from < 0 || from > to {
+        return message(format!(
+            "Range [{from}, {to}) out of bounds for length {len}"
+        ));
+    }
+    let range = from as usize..to as usize;
+    if text.is_ascii() {
+        return Ok(part(text, range));
+    }
+    let units: Vec<u16> = text
+        .encode_utf16()
+        .skip(range.start)
+        .take(range.len())
+        .collect();
+    Ok(Value::text(String::from_utf16_lossy(&units)))
+}
+
+fn string_length<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::int(units(text) as i64))
+}
+
+fn upper_case<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::text(text.to_uppercase()))
+}
+
+fn lower_case<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::text(text.to_lowercase()))
+}
+
+fn substring_before<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(part_of)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(part(text, 0..text.find(&**part_of).unwrap_or(0)))
+}
+
+fn substring_after<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(part_of)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    let from = text
+        .find(&**part_of)
+        .map_or(text.len(), |at| at + part_of.len());
+    Ok(part(text, from..text.len()))
+}
+
+fn contains<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(inner)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::Bool(text.contains(&**inner)))
+}
+
+fn starts_with<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(start)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::Bool(text.starts_with(&**start)))
+}
+
+fn ends_with<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(end)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::Bool(text.ends_with(&**end)))
+}
+
+fn flags<'e>(flags: &[Value<'e>]) -> Result<Flags, Refusal> {
+    match flags {
+        [] => Ok(Flags::default()),
+        [Value::String(letters)] => Ok(Flags::of(letters)),
+        _ => Err(Refusal::Arguments),
+    }
+}
+
+/// Work on a text by a pattern costs steps by the length of both.
+fn charged<'e>(
+    interpreter: &mut Interpreter<'e>,
+    text: &str,
+    pattern: &str,
+) -> Result<(), Refusal> {
+    Ok(interpreter.charge(20 + text.len() / 16 + pattern.len())?)
+}
+
+fn replace<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [
+        Value::String(text),
+        Value::String(pattern),
+        Value::String(replacement),
+        rest @ ..,
+    ] = arguments
+    else {
+        return Err(Refusal::Arguments);
+    };
+    charged(interpreter, text, pattern)?;
+    match pattern::replace(text, pattern, replacement, flags(rest)?) {
+        Some(replaced) => Ok(Value::text(replaced)),
+        None => message(format!("Invalid pattern '{pattern}'")),
+    }
+}
+
+fn matches<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(pattern), rest @ ..] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    charged(interpreter, text, pattern)?;
+    match pattern::matches(text, pattern, flags(rest)?) {
+        Some(found) => Ok(Value::Bool(found)),
+        None => message(format!("Invalid pattern '{pattern}'")),
+    }
+}
+
+fn split<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(pattern)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    charged(interpreter, text, pattern)?;
+    match pattern::split(text, pattern) {
+        Some(ranges) => {
+            interpreter.charge(ranges.len())?;
+            Ok(Value::list(
+                ranges.into_iter().map(|range| part(text, range)).collect(),
+            ))
+        }
+        None => message(format!("Invalid pattern for delimiter '{pattern}'")),
+    }
+}
+
+fn extract<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text), Value::String(pattern)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    charged(interpreter, text, pattern)?;
+    match pattern::find_all(text, pattern, Flags::default()) {
+        Some(ranges) => {
+            interpreter.charge(ranges.len())?;
+            Ok(Value::list(
+                ranges.into_iter().map(|range| part(text, range)).collect(),
+            ))
+        }
+        None => message(format!("Invalid pattern '{pattern}'")),
+    }
+}
+
+fn trim<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    // Java trims everything up to and including the space, and nothing else.
+    let low = |c: char| c <= ' ';
+    let start = text.len() - text.trim_start_matches(low).len();
+    let end = start + text[start..].trim_end_matches(low).len();
+    Ok(part(text, start..end))
+}
+
+fn is_blank<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    // Java's white space: separators except those that do not break, and control separators.
+    let blank = |c: char| {
+        matches!(c, '\u{1c}'..='\u{1f}')
+            || (c.is_whitespace() && !matches!(c, '\u{85}' | '\u{a0}' | '\u{2007}' | '\u{202f}'))
+    };
+    Ok(Value::Bool(text.chars().all(blank)))
+}
+
+/// A version 7 identifier of the evaluation's clock and random sequence.
+fn uuid<'e>(interpreter: &mut Interpreter<'e>, _: &[Value<'e>]) -> Outcome<'e> {
+    let millis = interpreter.environment.now_millis as u64 & 0xffff_ffff_ffff;
+    let (a, b) = (interpreter.random_bits() & 0xfff, interpreter.random_bits());
+    Ok(Value::text(format!(
+        "{:08x}-{:04x}-7{a:03x}-{:04x}-{:012x}",
+        millis >> 16,
+        millis & 0xffff,
+        0x8000 | (b >> 48 & 0x3fff),
+        b & 0xffff_ffff_ffff,
+    )))
+}
+
+fn to_base64<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    Ok(Value::text(STANDARD.encode(text.as_bytes())))
+}
+
+fn from_base64<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
+    let [Value::String(text)] = arguments else {
+        return Err(Refusal::Arguments);
+    };
+    match STANDARD.decode(text.as_bytes()) {
+        Ok(bytes) => Ok(Value::text(String::from_utf8_lossy(&bytes))),
+        Err(_) => message(format!("Invalid Base64 value '{text}'")),
+    }
+}

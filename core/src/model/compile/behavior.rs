@@ -1,0 +1,314 @@
+//! What each element does: the payload of its kind, read from its attributes and definitions.
+//!
+//! One function per group of elements. Error and escalation codes of catch events are plain text,
+//! an empty or missing one catches all; thrown codes may be expressions. Link throw events are
+//! resolved to their catch event here, so that the engine jumps by index.
+
+use super::{Compiler, Draft, Half, impossible};
+use crate::model::element_type::Tag;
+use crate::model::expression::Expr;
+use crate::model::extension::{self, expr};
+use crate::model::parse::{
+    Xml, child_content, children, event_definitions, extension as find_extension, flag,
+};
+use crate::model::{
+    AdHoc, Behavior, CatchEvent, Conditional, Container, ElementId, FlowId, Message, MultiInstance,
+    MultiInstanceOutput, PublishMessage, Refused, ThrowEvent, Timer,
+};
+use crate::record::Text;
+
+impl<'a> Compiler<'_, 'a> {
+    pub(super) fn behavior(&self, place: ElementId) -> Result<Behavior, Refused> {
+        let draft = self.draft(place);
+        let xml = draft.xml;
+        match draft.half {
+            Half::Body => return self.multi_instance(place),
+            Half::Inner => return Ok(Behavior::AdHocInner(self.container(draft))),
+            Half::Whole | Half::Repeated => {}
+        }
+        Ok(match draft.tag {
+            Tag::Process => Behavior::Process(self.container(draft)),
+            Tag::SubProcess if super::is_event_sub_process(xml, draft.tag) => {
+                Behavior::EventSubProcess(self.container(draft))
+            }
+            Tag::SubProcess => Behavior::SubProcess(self.container(draft)),
+            Tag::AdHocSubProcess => self.ad_hoc(draft)?,
+            Tag::ServiceTask | Tag::SendTask => match extension::job(xml)? {
+                Some(job) => Behavior::Job(job),
+                None => Behavior::Throw(self.publish(xml, xml)?),
+            },
+            Tag::UserTask if extension::is_managed(xml) => {
+                Behavior::UserTask(Box::new(extension::user_task(xml)?))
+            }
+            Tag::UserTask => Behavior::Job(extension::user_task_job(xml)?),
+            Tag::ScriptTask => match (extension::job(xml)?, extension::script(xml)?) {
+                (Some(job), _) => Behavior::Job(job),
+                (None, Some(script)) => Behavior::Script(script),
+                (None, None) => return Err(impossible("a script", xml)),
+            },
+            Tag::BusinessRuleTask => match (extension::job(xml)?, extension::called_decision(xml)?)
+            {
+                (Some(job), _) => Behavior::Job(job),
+                (None, Some(called)) => Behavior::Decision(called),
+                (None, None) => return Err(impossible("a called decision", xml)),
+            },
+            Tag::ReceiveTask => Behavior::Receive(self.message(xml)?),
+            Tag::CallActivity => {
+                let ids = self.call_activities;
+                let index = ids.partition_point(|id| Some(*id) < xml.attribute("id"));
+                Behavior::Call(
+                    extension::called_element(xml, index as u32)?
+                        .ok_or_else(|| impossible("a called element", xml))?,
+                )
+            }
+            Tag::ExclusiveGateway => Behavior::ExclusiveGateway { default: self.default(xml) },
+            Tag::InclusiveGateway => Behavior::InclusiveGateway { default: self.default(xml) },
+            Tag::ParallelGateway => Behavior::ParallelGateway,
+            Tag::EventBasedGateway => Behavior::EventBasedGateway,
+            Tag::StartEvent => Behavior::Start {
+                event: self.catch(xml)?,
+                interrupting: draft.scope.is_some_and(|scope| {
+                    let scope = self.draft(scope);
+                    super::is_event_sub_process(scope.xml, scope.tag)
+                }) && flag(xml, "isInterrupting", true),
+            },
+            Tag::IntermediateCatchEvent => Behavior::Catch(self.catch(xml)?),
+            Tag::BoundaryEvent => Behavior::Boundary {
+                attached_to: self.refer(xml, "attachedToRef")?.outer,
+                interrupting: flag(xml, "cancelActivity", true),
+                event: self.catch(xml)?,
+            },
+            Tag::IntermediateThrowEvent => Behavior::Throw(self.throw(draft)?),
+            Tag::EndEvent => Behavior::End(self.throw(draft)?),
+            _ => Behavior::PassThrough,
+        })
+    }
+
+    fn container(&self, draft: &Draft<'a>) -> Container {
+        let none_start = draft
+            .start_events
+            .iter()
+            .find(|start| event_definitions(self.draft(**start).xml).next().is_none());
+        Container {
+            children: draft.children.clone().into(),
+            start_events: draft.start_events.clone().into(),
+            none_start: none_start.copied(),
+        }
+    }
+
+    fn default(&self, gateway: Xml<'a>) -> Option<FlowId> {
+        let flow = self.source.referred(gateway, "default")?;
+        self.flow_ids.get(flow.attribute("id")?).copied()
+    }
+
+    fn multi_instance(&self, place: ElementId) -> Result<Behavior, Refused> {
+        let xml = self.draft(place).xml;
+        let characteristics = children(xml, Tag::MultiInstance).next();
+        let characteristics =
+            characteristics.ok_or_else(|| impossible("loop characteristics", xml))?;
+        let zeebe = find_extension(characteristics, "loopCharacteristics")
+            .ok_or_else(|| impossible("loop characteristics", xml))?;
+        let given = |name| zeebe.attribute(name).filter(|value| !value.is_empty());
+        let output = match (given("outputCollection"), given("outputElement")) {
+            (Some(collection), Some(element)) => Some(MultiInstanceOutput {
+                collection: collection.into(),
+                element: expr(element)?,
+                element_variable: root_variable(element),
+            }),
+            _ => None,
+        };
+        let condition = child_content(characteristics, "completionCondition");
+        Ok(Behavior::MultiInstance(Box::new(MultiInstance {
+            inner: ElementId(place.0 + 1),
+            sequential: flag(characteristics, "isSequential", false),
+            input_collection: expr(given("inputCollection").unwrap_or(""))?,
+            input_element: given("inputElement").map(Text::from),
+            output,
+            completion_condition: optional(condition)?,
+        })))
+    }
+
+    fn ad_hoc(&self, draft: &Draft<'a>) -> Result<Behavior, Refused> {
+        let xml = draft.xml;
+        let inner = *draft
+            .children
+            .iter()
+            .find(|child| self.draft(**child).half == Half::Inner)
+            .ok_or_else(|| impossible("an inner instance", xml))?;
+        let activities = self.draft(inner).children.iter().copied().filter(|child| {
+            let child = self.draft(*child);
+            let startable = !matches!(child.tag, Tag::BoundaryEvent | Tag::StartEvent | Tag::EndEvent);
+            startable && child.incoming.is_empty() && !flag(child.xml, "isForCompensation", false)
+        });
+        let zeebe = find_extension(xml, "adHoc");
+        let given = |name| {
+            zeebe.and_then(|zeebe| zeebe.attribute(name)).filter(|value| !value.trim().is_empty())
+        };
+        let output = match (given("outputCollection"), given("outputElement")) {
+            (Some(collection), Some(element)) => Some((collection.into(), expr(element)?)),
+            _ => None,
+        };
+        Ok(Behavior::AdHoc(Box::new(AdHoc {
+            inner,
+            activities: activities.collect(),
+            active_elements: given("activeElementsCollection").map(expr).transpose()?,
+            completion_condition: optional(child_content(xml, "completionCondition"))?,
+            cancel_remaining_instances: flag(xml, "cancelRemainingInstances", true),
+            output,
+            job: extension::job(xml)?,
+        })))
+    }
+
+    /// The message an element refers to.
+    fn message(&self, element: Xml<'a>) -> Result<Box<Message>, Refused> {
+        let message = self
+            .source
+            .referred_as(element, "messageRef", Tag::Message)
+            .ok_or_else(|| impossible("a message", element))?;
+        let key = find_extension(message, "subscription").and_then(|s| s.attribute("correlationKey"));
+        Ok(Box::new(Message {
+            name: expr(message.attribute("name").unwrap_or(""))?,
+            correlation_key: key.map(expr).transpose()?,
+        }))
+    }
+
+    /// The code of the error or escalation a catch event refers to.
+    fn code(&self, definition: Xml<'a>, reference: &str, code: &str) -> Option<Text> {
+        let code = self.source.referred(definition, reference)?.attribute(code)?;
+        (!code.is_empty()).then(|| code.into())
+    }
+
+    /// The code of the error or escalation a throw event refers to.
+    fn thrown(&self, definition: Xml<'a>, reference: &str, code: &str) -> Result<Expr, Refused> {
+        let referred = self.source.referred(definition, reference);
+        expr(referred.and_then(|found| found.attribute(code)).unwrap_or(""))
+    }
+
+    fn signal(&self, definition: Xml<'a>) -> Result<Expr, Refused> {
+        let signal = self.source.referred_as(definition, "signalRef", Tag::Signal);
+        expr(signal.and_then(|signal| signal.attribute("name")).unwrap_or(""))
+    }
+
+    fn catch(&self, event: Xml<'a>) -> Result<CatchEvent, Refused> {
+        let Some((tag, definition)) = event_definitions(event).next() else {
+            return Ok(CatchEvent::None);
+        };
+        Ok(match tag {
+            Tag::MessageEvent => CatchEvent::Message(self.message(definition)?),
+            Tag::TimerEvent => CatchEvent::Timer(timer(definition)?),
+            Tag::SignalEvent => CatchEvent::Signal(self.signal(definition)?),
+            Tag::ErrorEvent => CatchEvent::Error(self.code(definition, "errorRef", "errorCode")),
+            Tag::EscalationEvent => {
+                CatchEvent::Escalation(self.code(definition, "escalationRef", "escalationCode"))
+            }
+            Tag::ConditionalEvent => CatchEvent::Conditional(Box::new(conditional(definition)?)),
+            Tag::LinkEvent => CatchEvent::Link(definition.attribute("name").unwrap_or("").into()),
+            Tag::CompensateEvent => CatchEvent::Compensation {
+                handler: self
+                    .source
+                    .associated(event)
+                    .and_then(|handler| self.place_of(handler))
+                    .map(|place| place.outer),
+            },
+            _ => return Err(impossible("a supported event definition", event)),
+        })
+    }
+
+    fn throw(&self, draft: &Draft<'a>) -> Result<ThrowEvent, Refused> {
+        let event = draft.xml;
+        let Some((tag, definition)) = event_definitions(event).next() else {
+            return Ok(ThrowEvent::None);
+        };
+        Ok(match tag {
+            Tag::MessageEvent => match extension::job(event)? {
+                Some(job) => ThrowEvent::Job(job),
+                None => self.publish(definition, definition)?,
+            },
+            Tag::SignalEvent => ThrowEvent::Signal(self.signal(definition)?),
+            Tag::ErrorEvent => ThrowEvent::Error(self.thrown(definition, "errorRef", "errorCode")?),
+            Tag::EscalationEvent => {
+                ThrowEvent::Escalation(self.thrown(definition, "escalationRef", "escalationCode")?)
+            }
+            Tag::LinkEvent => ThrowEvent::Link(self.link_target(draft, definition)?),
+            Tag::CompensateEvent => ThrowEvent::Compensation(
+                self.source
+                    .referred(definition, "activityRef")
+                    .and_then(|activity| self.place_of(activity))
+                    .map(|place| place.outer),
+            ),
+            Tag::TerminateEvent => ThrowEvent::Terminate,
+            _ => return Err(impossible("a supported event definition", event)),
+        })
+    }
+
+    /// The link catch event of the same scope with the same name.
+    fn link_target(&self, draft: &Draft<'a>, link: Xml<'a>) -> Result<ElementId, Refused> {
+        let siblings = draft.scope.map(|scope| self.draft(scope).children.as_slice());
+        let target = siblings.unwrap_or_default().iter().find(|sibling| {
+            let sibling = self.draft(**sibling);
+            sibling.tag == Tag::IntermediateCatchEvent
+                && event_definitions(sibling.xml).any(|(tag, other)| {
+                    tag == Tag::LinkEvent && other.attribute("name") == link.attribute("name")
+                })
+        });
+        target.copied().ok_or_else(|| impossible("a link catch event", draft.xml))
+    }
+
+    /// The message the engine publishes: `referring` names it, `extended` says how.
+    fn publish(&self, referring: Xml<'a>, extended: Xml<'a>) -> Result<ThrowEvent, Refused> {
+        let publish = find_extension(extended, "publishMessage")
+            .ok_or_else(|| impossible("a task definition", extended))?;
+        let given = |name| publish.attribute(name).filter(|value| !value.is_empty());
+        Ok(ThrowEvent::Publish(Box::new(PublishMessage {
+            name: self.message(referring)?.name,
+            correlation_key: expr(given("correlationKey").unwrap_or(""))?,
+            message_id: given("messageId").map(expr).transpose()?,
+            time_to_live: given("timeToLive").map(expr).transpose()?,
+        })))
+    }
+}
+
+fn optional(source: Option<String>) -> Result<Option<Expr>, Refused> {
+    source.filter(|text| !text.is_empty()).map(|text| expr(&text)).transpose()
+}
+
+fn timer(definition: Xml<'_>) -> Result<Timer, Refused> {
+    if let Some(duration) = child_content(definition, "timeDuration") {
+        return Ok(Timer::Duration(expr(&duration)?));
+    }
+    if let Some(cycle) = child_content(definition, "timeCycle") {
+        return Ok(Timer::Cycle(expr(&cycle)?));
+    }
+    Ok(Timer::Date(expr(&child_content(definition, "timeDate").unwrap_or_default())?))
+}
+
+fn conditional(definition: Xml<'_>) -> Result<Conditional, Refused> {
+    let filter = find_extension(definition, "conditionalFilter");
+    let names = |attribute| -> Box<[Text]> {
+        filter
+            .and_then(|filter| filter.attribute(attribute))
+            .into_iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(Text::from)
+            .collect()
+    };
+    Ok(Conditional {
+        condition: expr(&child_content(definition, "condition").unwrap_or_default())?,
+        variable_names: names("variableNames"),
+        variable_events: names("variableEvents"),
+    })
+}
+
+/// The first name of an expression that is a plain variable or path.
+fn root_variable(source: &str) -> Option<Text> {
+    let path = source.strip_prefix('=')?.trim();
+    let plain = path.split('.').all(|name| {
+        let mut characters = name.chars();
+        characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+            && characters.all(|next| next.is_alphanumeric() || next == '_')
+    });
+    let reserved = matches!(path, "null" | "true" | "false");
+    (plain && !reserved).then(|| path.split('.').next().unwrap_or(path).into())
+}

@@ -1,0 +1,157 @@
+//! Deploy-time rules: everything that is wrong with a file, worded as Camunda words it.
+//!
+//! Elements are visited in document order, processes that are not executable are skipped. Each rule
+//! is one function that adds to the report of the element it looks at; all broken rules of all
+//! elements are told, up to [`MAX_TEXT`]. Rules about structure stand before rules about
+//! expressions, as in Camunda. The text of the report is an interface: tools show it and tests of
+//! users compare it.
+//!
+//! ```text
+//! - Element: task > extensionElements > taskDefinition
+//!     - ERROR: Attribute 'type' must be present and not empty
+//! ```
+
+mod activity;
+mod event;
+mod expression;
+mod extension;
+pub(super) mod loops;
+mod process;
+
+use super::element_type::{Sort, Tag, ZEEBE};
+use super::parse::{Source, Xml, id, is_executable};
+use event::Usage;
+
+/// Longest report in bytes; the rest is counted.
+const MAX_TEXT: usize = 12 * 1024;
+
+/// The element that is looked at and what is wrong with it.
+pub(super) struct Check<'s, 'a> {
+    source: &'s Source<'a>,
+    usage: Usage<'a>,
+    errors: Vec<String>,
+}
+
+impl Check<'_, '_> {
+    fn error(&mut self, text: impl Into<String>) {
+        self.errors.push(text.into());
+    }
+}
+
+/// The report, or none if the file breaks no rule.
+pub(super) fn validate(source: &Source<'_>) -> Option<String> {
+    let mut check = Check { source, usage: Usage::new(source), errors: Vec::new() };
+    let mut report = Vec::new();
+    let mut open = vec![source.root];
+    while let Some(node) = open.pop() {
+        if Tag::of(node) == Some(Tag::Process) && !is_executable(node) {
+            continue;
+        }
+        check.element(node);
+        if !check.errors.is_empty() {
+            report.push((identify(node), std::mem::take(&mut check.errors)));
+        }
+        open.extend(node.children().filter(|child| child.is_element()).rev());
+    }
+    (!report.is_empty()).then(|| write(&report))
+}
+
+impl<'a> Check<'_, 'a> {
+    /// Applies the rules for one element.
+    fn element(&mut self, node: Xml<'a>) {
+        let Some(tag) = Tag::of(node) else {
+            if node.tag_name().namespace() == Some(ZEEBE) {
+                self.extension(node);
+            }
+            return;
+        };
+        match tag.sort() {
+            Sort::Unsupported => self.unsupported(node, tag),
+            Sort::EventDefinition => self.event_definition(node, tag),
+            Sort::Process => self.process(node),
+            Sort::Flow => self.sequence_flow(node),
+            Sort::SubProcess | Sort::Task | Sort::CallActivity => {
+                self.flow_node(node, tag);
+                self.activity(node, tag);
+            }
+            Sort::Gateway => {
+                self.flow_node(node, tag);
+                self.gateway(node, tag);
+            }
+            Sort::CatchEvent | Sort::ThrowEvent => {
+                self.flow_node(node, tag);
+                self.event(node, tag);
+            }
+            Sort::Other => match tag {
+                Tag::Definitions => self.definitions(node),
+                Tag::Message => self.message(node),
+                Tag::Signal => self.signal(node),
+                Tag::Escalation => self.escalation(node),
+                Tag::MultiInstance => self.multi_instance(node),
+                Tag::ConditionExpression => self.condition_expression(node),
+                Tag::Condition => self.condition(node),
+                _ => {}
+            },
+        }
+    }
+
+    /// Elements the engine does not run.
+    fn unsupported(&mut self, _node: Xml<'a>, tag: Tag) {
+        if tag == Tag::CancelEvent {
+            return self.error("Event definition of this type is not supported");
+        }
+        self.error(format!(
+            "Elements of type '{}' are currently not supported. Please refer to the documentation \
+             for a list of supported elements: \
+             https://docs.camunda.io/docs/components/modeler/bpmn/bpmn-coverage/",
+            tag.class()
+        ));
+    }
+
+    /// What can be referred to needs an id.
+    fn identifiable(&mut self, node: Xml<'a>) {
+        if id(node).is_none() {
+            self.error("Link id must be present and not empty.");
+        }
+    }
+}
+
+/// Names an element by the closest one with an id: `task > extensionElements > ioMapping`.
+fn identify(node: Xml<'_>) -> String {
+    let mut names = Vec::new();
+    for element in node.ancestors().filter(|ancestor| ancestor.is_element()) {
+        if element.tag_name().namespace() != Some(ZEEBE)
+            && let Some(id) = id(element)
+        {
+            names.push(id);
+            break;
+        }
+        names.push(element.tag_name().name());
+    }
+    names.reverse();
+    names.join(" > ")
+}
+
+fn write(report: &[(String, Vec<String>)]) -> String {
+    let total: usize = report.iter().map(|(_, errors)| errors.len()).sum();
+    let mut text = String::new();
+    let mut written = 0;
+    // Length of the text up to the last error that fits.
+    let mut kept = 0;
+    for (element, errors) in report {
+        text.push_str(&format!("- Element: {element}\n"));
+        for error in errors {
+            text.push_str(&format!("    - ERROR: {error}\n"));
+            let omitted = format!("and {} more errors and/or warnings", total - written);
+            let last = written + 1 == total;
+            if text.len() + (if last { 0 } else { omitted.len() }) > MAX_TEXT {
+                text.truncate(kept);
+                text.push_str(&omitted);
+                return text;
+            }
+            written += 1;
+            kept = text.len();
+        }
+    }
+    text
+}

@@ -1,0 +1,9 @@
+//! Integration tests of the engine, in one binary.
+//!
+//! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
+//! so that a change of behaviour shows as a change of a fixture.
+
+#[path = "it/decimal.rs"]
+mod decimal;
+#[path = "it/feel.rs"]
+mod feel;
