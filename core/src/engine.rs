@@ -77,7 +77,9 @@ pub struct EngineConfig {
     pub max_call_depth: i32,
     /// Characters kept of an error message.
     pub max_error_message: usize,
-    /// Time zone of calendar timers.
+    /// Steps an expression may take.
+    pub expression_steps: u32,
+    /// Time zone of calendar timers and of `now()`.
     pub time_zone: String,
 }
 
@@ -90,6 +92,7 @@ impl Default for EngineConfig {
             max_batch_bytes: 4 << 20,
             max_call_depth: 1000,
             max_error_message: 10_000,
+            expression_steps: 1_000_000,
             time_zone: "UTC".to_owned(),
         }
     }

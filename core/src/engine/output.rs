@@ -121,7 +121,7 @@ impl<'e> Processing<'e> {
             command.value.clone(),
             EVENT_VERSION,
         );
-        step.bytes += weight(&record);
+        // The command itself does not count: its size was checked where it entered.
         step.push(Record {
             source_position: source,
             authorization: command.authorization.clone(),
@@ -222,7 +222,7 @@ impl<'e> Processing<'e> {
                 EVENT_VERSION,
             )
         };
-        self.grow(&record)?;
+        // Not counted either: a refusal repeats the command, and there has to be room for it.
         self.push(record)?;
         if let Some(request) = command.request {
             self.answer(Response {

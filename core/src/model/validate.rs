@@ -40,7 +40,11 @@ impl Check<'_, '_> {
 
 /// The report, or none if the file breaks no rule.
 pub(super) fn validate(source: &Source<'_>) -> Option<String> {
-    let mut check = Check { source, usage: Usage::new(source), errors: Vec::new() };
+    let mut check = Check {
+        source,
+        usage: Usage::new(source),
+        errors: Vec::new(),
+    };
     let mut report = Vec::new();
     let mut open = vec![source.root];
     while let Some(node) = open.pop() {

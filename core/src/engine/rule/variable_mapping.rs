@@ -4,11 +4,14 @@
 //! Nothing is written if one of them fails. What has no output mapping passes its result upwards as
 //! it is.
 
+use std::borrow::Cow;
+
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::variables::{self, Owner};
 use crate::engine::rule::{expressions, triggers};
+use crate::feel::Variables;
 use crate::ids::Key;
 use crate::model::{CatchEvent, CatchEventRef, Element, Expr, Process};
 use crate::msgpack::{self, Reader};
@@ -23,7 +26,7 @@ pub(crate) fn inputs(p: &mut Processing<'_>, at: &At) -> Outcome {
     }
     let mut results = Results::default();
     for mapping in mappings {
-        let value = evaluate(p, &mapping.source, at.key)?;
+        let value = evaluate(p, &mapping.source, at.key, &results)?;
         results.put(&mapping.target, value, None)?;
     }
     variables::merge_local(p, at.key, &Owner::of(&at.record), &results.document())
@@ -44,7 +47,7 @@ pub(crate) fn outputs(p: &mut Processing<'_>, at: &At) -> Outcome {
         }
         let mut results = Results::default();
         for mapping in &element.outputs {
-            let value = evaluate(p, &mapping.source, at.key)?;
+            let value = evaluate(p, &mapping.source, at.key, &results)?;
             let known = p.state().visible_variable(at.key, &mapping.target[0])?;
             results.put(&mapping.target, value, known.as_ref().map(|row| &row.value))?;
         }
@@ -86,8 +89,8 @@ fn output_scope(p: &Processing<'_>, at: &At) -> Outcome<Key> {
     Ok(at.record.flow_scope_key)
 }
 
-fn evaluate(p: &Processing<'_>, source: &Expr, scope: Key) -> Outcome<RawValue> {
-    expressions::any(p, source, scope).map_err(|stop| match stop {
+fn evaluate(p: &Processing<'_>, source: &Expr, scope: Key, results: &Results) -> Outcome<RawValue> {
+    expressions::any_with(p, source, scope, results).map_err(|stop| match stop {
         Stop::Incident(failure) => Stop::Incident(Failure {
             kind: ErrorType::IoMappingError,
             ..failure
@@ -161,18 +164,20 @@ impl Results {
         Ok(())
     }
 
-    /// The result under `name`, as later mappings see it.
-    pub(crate) fn get(&self, name: &str) -> Option<RawValue> {
-        let (_, node) = self.root.iter().find(|(known, _)| known == name)?;
-        let mut bytes = Vec::new();
-        node.write(&mut bytes);
-        Some(RawValue::from(bytes))
-    }
-
     fn document(&self) -> Document {
         let mut bytes = Vec::new();
         write_map(&self.root, &mut bytes);
         Document::from(bytes)
+    }
+}
+
+impl Variables for Results {
+    /// What later mappings see.
+    fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let (_, node) = self.root.iter().find(|(known, _)| *known == *name)?;
+        let mut bytes = Vec::new();
+        node.write(&mut bytes);
+        Some(Cow::Owned(bytes))
     }
 }
 

@@ -77,7 +77,9 @@ impl<'a> Check<'_, 'a> {
         description: &str,
     ) {
         let Some(source) = source else { return };
-        let Some(expr) = self.parsed(source) else { return };
+        let Some(expr) = self.parsed(source) else {
+            return;
+        };
         if expr.is_static() && !accepted(&expr) {
             self.error(format!(
                 "Expected static value to {description}, but found '{source}'."
@@ -143,7 +145,9 @@ impl<'a> Check<'_, 'a> {
             (None, None, Some(date)) => ("date", date, "one of '[DATE_TIME, STRING]'"),
             (None, None, None) => return,
         };
-        let Ok(expr) = Expr::parse(&source) else { return };
+        let Ok(expr) = Expr::parse(&source) else {
+            return;
+        };
         let problem = match expr.code {
             Code::Feel(_) => return,
             Code::Number(_) => Some(format!(
@@ -174,8 +178,8 @@ fn timer_problem(kind: &str, source: &str) -> Option<String> {
     match result {
         Ok(()) => None,
         Err(ScheduleError::Overflow) => Some(ScheduleError::Overflow.to_string()),
-        Err(ScheduleError::Invalid(_)) => {
-            Some(format!("Invalid {format} format '{source}' for expression '{source}'"))
-        }
+        Err(ScheduleError::Invalid(_)) => Some(format!(
+            "Invalid {format} format '{source}' for expression '{source}'"
+        )),
     }
 }

@@ -33,7 +33,9 @@ fn first_loop(processes: &[Process], index: usize) -> Option<Vec<String>> {
         .filter(|place| counts(processes, *place))
         .collect();
     starts.sort_by(|a, b| id(processes, *a).cmp(id(processes, *b)));
-    starts.into_iter().find_map(|start| way_back(processes, start))
+    starts
+        .into_iter()
+        .find_map(|start| way_back(processes, start))
 }
 
 fn id(processes: &[Process], (process, element): Place) -> &str {
@@ -76,7 +78,10 @@ fn describe(
     let body = |(process, element): &Place| {
         processes[*process][*element].element_type == BpmnElementType::MultiInstanceBody
     };
-    way.iter().filter(|place| !body(place)).map(|p| id(processes, *p).to_owned()).collect()
+    way.iter()
+        .filter(|place| !body(place))
+        .map(|p| id(processes, *p).to_owned())
+        .collect()
 }
 
 /// True if a loop with this element counts.
@@ -147,11 +152,19 @@ fn following(processes: &[Process], (index, element): Place) -> Vec<Place> {
                 return here(outgoing_here);
             }
             // The end of a scope goes on behind the scope.
-            here(process[element].scope.map_or(Vec::new(), |scope| outgoing(process, scope)))
+            here(
+                process[element]
+                    .scope
+                    .map_or(Vec::new(), |scope| outgoing(process, scope)),
+            )
         }
     }
 }
 
 fn outgoing(process: &Process, element: ElementId) -> Vec<ElementId> {
-    process[element].outgoing.iter().map(|flow| process[*flow].target).collect()
+    process[element]
+        .outgoing
+        .iter()
+        .map(|flow| process[*flow].target)
+        .collect()
 }

@@ -24,7 +24,9 @@ impl<'a> Check<'_, 'a> {
     pub(super) fn process(&mut self, node: Xml<'a>) {
         self.identifiable(node);
         let starts: Vec<Xml<'a>> = children(node, Tag::StartEvent).collect();
-        let none = starts.iter().filter(|start| event_definitions(**start).next().is_none());
+        let none = starts
+            .iter()
+            .filter(|start| event_definitions(**start).next().is_none());
         if starts.is_empty() {
             self.error("Must have at least one start event");
         } else if none.count() > 1 {
@@ -40,11 +42,14 @@ impl<'a> Check<'_, 'a> {
             .copied()
             .filter(|(tag, definition)| {
                 *tag == Tag::MessageEvent
-                    && self.source.referred(*definition, "messageRef").is_some_and(|message| {
-                        let new = !seen.contains(&message);
-                        seen.push(message);
-                        new
-                    })
+                    && self
+                        .source
+                        .referred(*definition, "messageRef")
+                        .is_some_and(|message| {
+                            let new = !seen.contains(&message);
+                            seen.push(message);
+                            new
+                        })
             })
             .collect();
         self.duplicate_messages(&messages);
@@ -98,7 +103,9 @@ impl<'a> Check<'_, 'a> {
         if definitions.is_empty() {
             self.error(WRONG_TYPE);
         }
-        let compensation = definitions.iter().any(|(tag, _)| *tag == Tag::CompensateEvent);
+        let compensation = definitions
+            .iter()
+            .any(|(tag, _)| *tag == Tag::CompensateEvent);
         if compensation && parent_tag(node) == Some(Tag::Process) {
             self.error("A compensation event subprocess is not allowed on the process level");
         }
@@ -215,7 +222,10 @@ impl<'a> Check<'_, 'a> {
             }
         }
         let Coded { name, .. } = kind;
-        for _ in [without, without_code].into_iter().filter(|count| *count > 1) {
+        for _ in [without, without_code]
+            .into_iter()
+            .filter(|count| *count > 1)
+        {
             self.error(format!(
                 "The same scope can not contain more than one {name} catch event without {name} \
                  code. An {name} catch event without {name} code catches all {name}s."
@@ -234,11 +244,13 @@ impl<'a> Check<'_, 'a> {
         let mut all = Vec::new();
         link_catch_events(scope, &mut all);
         self.duplicate_links(&all);
-        let here: Vec<_> =
-            children(scope, Tag::IntermediateCatchEvent).flat_map(event_definitions).collect();
+        let here: Vec<_> = children(scope, Tag::IntermediateCatchEvent)
+            .flat_map(event_definitions)
+            .collect();
         let caught: Vec<&str> = link_names(&here).collect();
-        let throws: Vec<_> =
-            children(scope, Tag::IntermediateThrowEvent).flat_map(event_definitions).collect();
+        let throws: Vec<_> = children(scope, Tag::IntermediateThrowEvent)
+            .flat_map(event_definitions)
+            .collect();
         let mut told = Vec::new();
         for name in link_names(&throws) {
             if !caught.contains(&name) && !told.contains(&name) {
@@ -301,8 +313,12 @@ struct Coded {
     name: &'static str,
 }
 
-const ERROR: Coded =
-    Coded { tag: Tag::ErrorEvent, reference: "errorRef", code: "errorCode", name: "error" };
+const ERROR: Coded = Coded {
+    tag: Tag::ErrorEvent,
+    reference: "errorRef",
+    code: "errorCode",
+    name: "error",
+};
 const ESCALATION: Coded = Coded {
     tag: Tag::EscalationEvent,
     reference: "escalationRef",
@@ -329,11 +345,17 @@ pub(super) fn duplicates(values: impl IntoIterator<Item = String>) -> Vec<String
         });
         counts[at].1 += 1;
     }
-    counts.into_iter().filter(|(_, count)| *count > 1).map(|(value, _)| value).collect()
+    counts
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .map(|(value, _)| value)
+        .collect()
 }
 
 fn sub_processes<'a>(scope: Xml<'a>) -> impl Iterator<Item = Xml<'a>> + use<'a> {
-    scope.children().filter(|node| Tag::of(*node).is_some_and(|tag| tag.sort() == Sort::SubProcess))
+    scope
+        .children()
+        .filter(|node| Tag::of(*node).is_some_and(|tag| tag.sort() == Sort::SubProcess))
 }
 
 /// Link catch events of a scope and the scopes inside it.
