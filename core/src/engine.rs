@@ -41,6 +41,7 @@ pub mod input;
 mod lifecycle;
 mod output;
 mod rule;
+mod resend;
 pub mod streams;
 
 pub use due::Due;
