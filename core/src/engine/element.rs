@@ -8,15 +8,19 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
 use crate::engine::rule::{incidents, jobs, subscriptions, triggers, variable_mapping};
-use crate::model::{self, Behavior, CatchEvent, ThrowEvent};
+use crate::model::{self, Behavior, ThrowEvent};
 use crate::state::ElementRow;
 
 mod event_boundary;
+mod event_catch;
 mod event_end_error;
 mod event_end_terminate;
 mod event_escalation;
-mod event_link;
 mod event_start;
+mod event_sub_process;
+mod event_throw_link;
+mod event_throw_signal;
+mod gateway_event_based;
 mod gateway_exclusive;
 mod gateway_inclusive;
 mod gateway_parallel;
@@ -134,31 +138,19 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Job(_) => &job_task::JobTask,
             ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
             ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
+            ThrowEvent::Signal(_) => &event_throw_signal::SignalThrowEvent,
+            ThrowEvent::Link(_) => &event_throw_link::LinkThrowEvent,
             ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
-            ThrowEvent::Link(_) => &event_link::LinkThrowEvent,
-            ThrowEvent::Publish(_) | ThrowEvent::Signal(_) | ThrowEvent::Compensation(_) => {
-                &unsupported::Unsupported
-            }
+            ThrowEvent::Publish(_) | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
         },
-        Behavior::EventSubProcess(_)
-        | Behavior::AdHoc(_)
+        Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,
+        Behavior::Receive(_) | Behavior::Catch(_) => &event_catch::CatchingElement,
+        Behavior::EventBasedGateway => &gateway_event_based::EventBasedGateway,
+        Behavior::AdHoc(_)
         | Behavior::AdHocInner(_)
         | Behavior::UserTask(_)
-        | Behavior::Receive(_)
         | Behavior::Decision(_)
-        | Behavior::Call(_)
-        | Behavior::EventBasedGateway => &unsupported::Unsupported,
-        Behavior::Catch(event) => match event {
-            CatchEvent::Link(_) => &pass_through::WithOutputs,
-            CatchEvent::None
-            | CatchEvent::Message(_)
-            | CatchEvent::Timer(_)
-            | CatchEvent::Signal(_)
-            | CatchEvent::Error(_)
-            | CatchEvent::Escalation(_)
-            | CatchEvent::Conditional(_)
-            | CatchEvent::Compensation { .. } => &unsupported::Unsupported,
-        },
+        | Behavior::Call(_) => &unsupported::Unsupported,
     }
 }
 
