@@ -2,6 +2,7 @@
 //!
 //! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
 //! so that a change of behaviour shows as a change of a fixture. `harness` is a partition in memory.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "it/command.rs"]
 mod command;
@@ -9,11 +10,19 @@ mod command;
 mod decimal;
 #[path = "it/element.rs"]
 mod element;
+#[path = "it/event.rs"]
+mod event;
 #[path = "it/feel.rs"]
 mod feel;
+#[path = "it/feel_api.rs"]
+mod feel_api;
+#[path = "it/feel_limits.rs"]
+mod feel_limits;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/random.rs"]
+mod random;
 #[path = "it/schedule.rs"]
 mod schedule;
