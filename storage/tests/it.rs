@@ -5,6 +5,8 @@
 
 mod it {
     mod crash;
+    mod data_dir;
     mod log;
+    mod snapshot;
     mod state;
 }

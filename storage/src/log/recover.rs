@@ -6,7 +6,7 @@
 //!
 //! | found | behind it | judgement |
 //! |---|---|---|
-//! | zeros or an earlier use of the file | no batch of a later sequence | end of the log |
+//! | no batch begins here   | no batch of a later sequence | end of the log |
 //! | damaged batch | no batch of a later sequence | torn tail: cut, reported |
 //! | anything but the next batch | a batch of a later sequence | corrupt |
 //! | whole batch that does not join the one before it | - | corrupt |
@@ -305,10 +305,15 @@ impl Scan {
             .window
             .bytes_at(&*segment.file, offset, BLOCK, limit)
             .map_err(device)?;
-        let header = match BatchHeader::decode(first, generation, salt) {
+        let mut header = match BatchHeader::decode(first, generation, salt) {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),
         };
+        if header.kind == Kind::Cut && header.previous.index < self.index.purged().index {
+            // The segments before held nothing that is still valid and were purged; what the
+            // oldest segment begins with is void as well.
+            header.kind = Kind::Restart;
+        }
         let expected = match self.sequence {
             Some(last) => Some(last + 1),
             None => (self.oldest == 1).then_some(1),
