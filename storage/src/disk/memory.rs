@@ -405,7 +405,7 @@ impl MemoryFile {
 }
 
 impl DiskFile for MemoryFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(lock(&self.state).image(self.image)?.live.len() as u64)
     }
 

@@ -235,7 +235,7 @@ impl BatchHeader {
 
     /// Bytes in the segment, padding included.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn padded_len(&self) -> usize {
         batch_len(self.body_len as usize)
     }
 

@@ -254,7 +254,7 @@ impl Scan {
             }
             match self.batch(segment, offset)? {
                 Ok(header) => {
-                    offset += header.len() as u64;
+                    offset += header.padded_len() as u64;
                     self.tail = number;
                     self.offset = offset;
                     self.ended = None;
@@ -341,7 +341,8 @@ impl Scan {
                 ),
             ));
         }
-        if header.body_len > segment.header.max_batch_bytes || offset + header.len() as u64 > limit
+        if header.body_len > segment.header.max_batch_bytes
+            || offset + header.padded_len() as u64 > limit
         {
             return Err(Error::corrupt(
                 path,
@@ -351,7 +352,7 @@ impl Scan {
         }
         let bytes = self
             .window
-            .bytes_at(&*segment.file, offset, header.len(), limit)
+            .bytes_at(&*segment.file, offset, header.padded_len(), limit)
             .map_err(device)?;
         let body = &bytes[BATCH_HEADER_LEN..BATCH_HEADER_LEN + header.body_len as usize];
         let entries = match header.entries(body, salt) {
