@@ -17,3 +17,5 @@ mod feel;
 mod harness;
 #[path = "it/random.rs"]
 mod random;
+#[path = "it/scope.rs"]
+mod scope;
