@@ -26,3 +26,5 @@ mod model;
 mod random;
 #[path = "it/schedule.rs"]
 mod schedule;
+#[path = "it/scope.rs"]
+mod scope;

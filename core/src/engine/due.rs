@@ -28,9 +28,9 @@ use crate::record::{Record, codec};
 use crate::state::{Index, State};
 
 /// Time after which a timer that was refused is handed out again.
-pub const REFUSED_TIMER_MILLIS: i64 = 10_000;
+pub(crate) const REFUSED_TIMER_MILLIS: i64 = 10_000;
 /// Time between two looks for messages whose life is over.
-pub const EXPIRY_MILLIS: i64 = 1_000;
+pub(crate) const EXPIRY_MILLIS: i64 = 1_000;
 
 /// What is due now.
 #[derive(Debug, Default)]
