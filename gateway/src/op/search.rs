@@ -32,8 +32,7 @@ pub(crate) async fn search_within(
     search_where(call, entity, vec![condition]).await
 }
 
-/// `searchUserTaskVariables`, `searchUserTaskEffectiveVariables`: of the task itself and of its
-/// instance.
+/// `searchUserTaskVariables`: of the task itself and of its instance, not of scopes in between.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("userTaskKey");
     let task = call

@@ -220,6 +220,7 @@ pub(crate) async fn start_with(fake: Arc<Fake>, auth: Auth, limits: Limits) -> R
     let backend = Backend {
         commands: fake.clone(),
         reads: Some(reads.clone()),
+        exporter: None,
     };
     Running {
         gateway: Gateway::start(options, backend).await.unwrap(),

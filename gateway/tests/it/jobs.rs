@@ -91,9 +91,11 @@ async fn a_round_asks_each_partition_for_what_is_left() {
         .lock()
         .unwrap()
         .iter()
-        .map(|(_, command)| match &command.value {
-            Value::JobBatch(batch) => batch.max_jobs,
-            other => panic!("{other:?}"),
+        .map(|(_, command)| {
+            let Value::JobBatch(batch) = &command.value else {
+                panic!("{command:?}");
+            };
+            batch.max_jobs
         })
         .collect();
     assert_eq!(asked, [5, 3, 1]);

@@ -375,9 +375,12 @@ async fn user_task_operations_are_the_engines_commands() {
 
     let running = start(Fake::new(1, fake::echo)).await;
     let key = 2_251_799_813_685_249_i64;
-    let task = || match running.fake.last().value {
-        Value::UserTask(task) => task,
-        other => panic!("{other:?}"),
+    let task = || {
+        let command = running.fake.last();
+        let Value::UserTask(task) = command.value else {
+            panic!("{command:?}");
+        };
+        task
     };
     let path = format!("/user-tasks/{key}/assignment");
     running.post(&path, json!({"assignee": "a"})).await;
