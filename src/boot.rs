@@ -73,7 +73,11 @@ impl Running {
         let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
         let broker = Arc::new(broker);
         match serve(config, placement, &broker).await {
-            Ok((exporter, gateway)) => Ok(Self { broker, exporter, gateway }),
+            Ok((exporter, gateway)) => Ok(Self {
+                broker,
+                exporter,
+                gateway,
+            }),
             Err(failure) => {
                 stop_broker(broker).await;
                 Err(failure)
@@ -125,7 +129,11 @@ pub fn place(config: &Config) -> Result<Placement, Failure> {
     let quota = has_cpu_quota();
     let placement = Placement::new(config, available, quota).map_err(Failure)?;
     if placement.cores.is_empty() {
-        let why = if quota { "a CPU quota" } else { "few cores, or by configuration" };
+        let why = if quota {
+            "a CPU quota"
+        } else {
+            "few cores, or by configuration"
+        };
         tracing::warn!(available, why, "shards run unpinned");
     }
     Ok(placement)
@@ -154,12 +162,19 @@ async fn serve(
             .collect();
         let options = ExporterOptions {
             window_age: config.flush_interval,
-            retain: Some(RetainOptions { ttl: config.history_ttl, ..RetainOptions::default() }),
+            retain: Some(RetainOptions {
+                ttl: config.history_ttl,
+                ..RetainOptions::default()
+            }),
             ..ExporterOptions::new(database)
         };
         exporter = Some(Exporter::start(options, feeds)?);
     }
-    let backend = Backend { commands: Arc::new(broker.submitter()), reads };
+    let backend = Backend {
+        commands: Arc::new(broker.submitter()),
+        reads,
+        exporter: exporter.as_ref().map(Exporter::metrics),
+    };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok((exporter, gateway))
 }
@@ -240,8 +255,14 @@ pub fn log_lines(config: &Config) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| Failure(format!("setting 'log.level': {error}")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if config.log_json { lines.json().init() } else { lines.with_ansi(false).init() }
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if config.log_json {
+        lines.json().init()
+    } else {
+        lines.with_ansi(false).init()
+    }
     Ok(())
 }
 
@@ -259,8 +280,13 @@ fn announce(at: Addresses) -> Result<(), Failure> {
 
 /// RocksDB keeps its table files open: the soft limit of open files is raised to the hard one.
 fn raise_file_limit() {
-    let (soft, hard) = ringflow_storage::files::raise_open_file_limit();
-    if soft < hard {
-        tracing::warn!(soft, hard, "the limit of open files could not be raised");
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_err() {
+        tracing::warn!(soft = ?limit.current, "the limit of open files could not be raised");
     }
 }

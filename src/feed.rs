@@ -23,7 +23,11 @@ impl BrokerFeed {
     /// The feed of `partition`, not positioned yet.
     #[must_use]
     pub fn new(broker: Weak<Broker>, partition: PartitionId) -> Self {
-        Self { broker, partition, reader: None }
+        Self {
+            broker,
+            partition,
+            reader: None,
+        }
     }
 }
 
@@ -34,11 +38,16 @@ impl RecordFeed for BrokerFeed {
 
     fn start(&mut self, after: Position) -> Result<(), FeedError> {
         self.reader = None; // a partition has one reader at a time
-        self.reader = self.broker.upgrade().and_then(|broker| broker.feed(self.partition, after));
+        self.reader = self
+            .broker
+            .upgrade()
+            .and_then(|broker| broker.feed(self.partition, after));
         if self.reader.is_some() {
             return Ok(());
         }
-        Err(FeedError { reason: format!("partition {} gives no records here", self.partition) })
+        Err(FeedError {
+            reason: format!("partition {} gives no records here", self.partition),
+        })
     }
 
     fn next(&mut self) -> FeedFuture<'_, Option<FeedBatch>> {

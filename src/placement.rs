@@ -41,20 +41,28 @@ impl Placement {
             None => (1..available).collect(),
         };
         let shards = if cores.is_empty() { spare } else { cores.len() };
-        let partitions = config.partitions.unwrap_or(shards.min(usize::from(u16::MAX)) as u16);
+        let partitions = config
+            .partitions
+            .unwrap_or(shards.min(usize::from(u16::MAX)) as u16);
         // More shards than partitions would only idle.
         let shards = shards.min(usize::from(partitions));
         let cores = cores.into_iter().take(shards).collect();
-        let gateway_threads = config.gateway_threads.unwrap_or_else(|| (available / 2).clamp(1, 16));
-        Ok(Self { cores, shards, partitions, gateway_threads })
+        let gateway_threads = config
+            .gateway_threads
+            .unwrap_or_else(|| (available / 2).clamp(1, 16));
+        Ok(Self {
+            cores,
+            shards,
+            partitions,
+            gateway_threads,
+        })
     }
 }
 
 /// True if a control group gives this process less time than its cores have.
 #[must_use]
 pub fn has_cpu_quota() -> bool {
-    std::fs::read_to_string("/sys/fs/cgroup/cpu.max")
-        .is_ok_and(|limit| !limit.starts_with("max"))
+    std::fs::read_to_string("/sys/fs/cgroup/cpu.max").is_ok_and(|limit| !limit.starts_with("max"))
 }
 
 #[cfg(test)]
@@ -90,6 +98,9 @@ mod tests {
         assert_eq!(Placement::new(&one, 8, false).expect("placed").cores, [1]);
         let beyond = config(&[(Id::Cores, "7")]);
         let refusal = Placement::new(&beyond, 2, false).unwrap_err();
-        assert_eq!(refusal, "core 7 is named for a shard but this host has cores 0 to 1");
+        assert_eq!(
+            refusal,
+            "core 7 is named for a shard but this host has cores 0 to 1"
+        );
     }
 }
