@@ -25,7 +25,7 @@ use crate::ids::{Key, Position, Timestamp};
 use crate::record::intent::of;
 use crate::record::value::MessageBatchRecord;
 use crate::record::{Record, codec};
-use crate::state::State;
+use crate::state::{Index, State};
 
 /// Time after which a timer that was refused is handed out again.
 pub const REFUSED_TIMER_MILLIS: i64 = 10_000;
@@ -71,35 +71,17 @@ impl Engine {
             self.due.continuations.insert(position);
             out.commands.push(command_of(record));
         }
-        for (_, key) in self
-            .state
-            .job_deadlines
-            .iter()
-            .take_while(|(deadline, _)| *deadline < now)
-            .take(room(out))
-        {
-            if let Some(job) = self.state.jobs.get(key)? {
-                out.commands.push(Command::internal(
-                    *key,
-                    of::Job::TimeOut,
-                    job.record.clone(),
-                ));
-            }
+        let timed_out = self
+            .live_jobs(&self.state.job_deadlines)
+            .take_while(|(deadline, _)| *deadline < now);
+        for (_, key) in timed_out.take(room(out)).collect::<Vec<_>>() {
+            self.push_job(key, of::Job::TimeOut, out)?;
         }
-        for (_, key) in self
-            .state
-            .job_backoffs
-            .iter()
-            .take_while(|(recurring, _)| *recurring <= now)
-            .take(room(out))
-        {
-            if let Some(job) = self.state.jobs.get(key)? {
-                out.commands.push(Command::internal(
-                    *key,
-                    of::Job::RecurAfterBackoff,
-                    job.record.clone(),
-                ));
-            }
+        let recurring = self
+            .live_jobs(&self.state.job_backoffs)
+            .take_while(|(recurring, _)| *recurring <= now);
+        for (_, key) in recurring.take(room(out)).collect::<Vec<_>>() {
+            self.push_job(key, of::Job::RecurAfterBackoff, out)?;
         }
         self.due_timers(now, limit, out)?;
         self.due_messages(now, limit, out);
@@ -111,24 +93,43 @@ impl Engine {
     }
 
     fn due_timers(&mut self, now: Timestamp, limit: usize, out: &mut Due) -> Result<(), Fault> {
-        let handed_out = &mut self.due.timers;
-        handed_out.retain(|timer, _| self.state.timer_due_dates.contains(timer));
-        for timer in self.state.timer_due_dates.iter() {
-            let (due, element, key) = timer;
-            if *due > now || out.commands.len() >= limit {
-                break;
-            }
-            if handed_out.get(timer).is_some_and(|again| now < *again) {
-                continue;
-            }
-            if let Some(row) = self.state.timers.get(element, key)? {
-                handed_out.insert(*timer, now.plus_millis(REFUSED_TIMER_MILLIS));
+        let index = &self.state.timer_due_dates;
+        self.due.timers.retain(|timer, _| index.contains(timer));
+        let due: Vec<_> = self
+            .live_timers()
+            .take_while(|(due, ..)| *due <= now)
+            .filter(|timer| {
+                let again = self.due.timers.get(timer);
+                again.is_none_or(|again| *again <= now)
+            })
+            .take(limit.saturating_sub(out.commands.len()))
+            .collect();
+        for timer in due {
+            let (_, element, key) = timer;
+            if let Some(row) = self.state.timers.get(&element, &key)? {
+                let again = now.plus_millis(REFUSED_TIMER_MILLIS);
+                self.due.timers.insert(timer, again);
                 let record = row.record.clone();
                 out.commands
-                    .push(Command::internal(*key, of::Timer::Trigger, record));
+                    .push(Command::internal(key, of::Timer::Trigger, record));
             }
         }
         Ok(())
+    }
+
+    /// Timers whose instance is not banned.
+    fn live_timers(&self) -> impl Iterator<Item = (Timestamp, Key, Key)> + '_ {
+        let timers = self.state.timer_due_dates.iter().copied();
+        timers.filter(|(_, element, key)| {
+            self.state.banned.is_empty()
+                || match self.state.timers.get(element, key) {
+                    Ok(Some(timer)) => {
+                        let instance = timer.record.process_instance_key;
+                        !self.state.banned.contains(&instance)
+                    }
+                    Ok(None) | Err(_) => true,
+                }
+        })
     }
 
     fn due_messages(&mut self, now: Timestamp, limit: usize, out: &mut Due) {
@@ -158,9 +159,10 @@ impl Engine {
     /// When a timer is to be handed out next.
     fn next_timer(&self) -> Option<Timestamp> {
         let handed_out = &self.due.timers;
-        let new = (self.state.timer_due_dates.iter())
+        let new = self
+            .live_timers()
             .find(|timer| !handed_out.contains_key(timer))
-            .map(|(due, ..)| *due);
+            .map(|(due, ..)| due);
         let again = (handed_out.iter())
             .filter(|(timer, _)| self.state.timer_due_dates.contains(timer))
             .map(|(_, again)| *again);
@@ -181,11 +183,11 @@ impl Engine {
         {
             return Some(Timestamp(0));
         }
-        let deadline = self.state.job_deadlines.first();
-        let backoff = self.state.job_backoffs.first();
+        let deadline = self.live_jobs(&self.state.job_deadlines).next();
+        let backoff = self.live_jobs(&self.state.job_backoffs).next();
         [
             deadline.map(|(time, _)| time.plus_millis(1)),
-            backoff.map(|(time, _)| *time),
+            backoff.map(|(time, _)| time),
             self.due.resend.next(&self.state),
             self.next_timer(),
             (self.state.message_deadlines.first())
@@ -195,6 +197,32 @@ impl Engine {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn push_job(&self, key: Key, intent: of::Job, out: &mut Due) -> Result<(), Fault> {
+        if let Some(job) = self.state.jobs.get(&key)? {
+            out.commands
+                .push(Command::internal(key, intent, job.record.clone()));
+        }
+        Ok(())
+    }
+
+    /// Entries of jobs whose instance is not banned: commands for a banned one are dropped, and what
+    /// is never processed would stay due for ever.
+    fn live_jobs<'s>(
+        &'s self,
+        index: &'s Index<(Timestamp, Key)>,
+    ) -> impl Iterator<Item = (Timestamp, Key)> + 's {
+        index.iter().copied().filter(|(_, key)| {
+            self.state.banned.is_empty()
+                || match self.state.jobs.get(key) {
+                    Ok(Some(job)) => {
+                        let instance = job.record.process_instance_key;
+                        !self.state.banned.contains(&instance)
+                    }
+                    Ok(None) | Err(_) => true,
+                }
+        })
     }
 
     fn continuations(&self, limit: usize) -> Result<Vec<(Position, Record)>, Fault> {
