@@ -40,8 +40,8 @@ mod guard;
 pub mod input;
 mod lifecycle;
 mod output;
-mod rule;
 mod resend;
+mod rule;
 pub mod streams;
 
 pub use due::Due;

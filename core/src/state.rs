@@ -18,8 +18,7 @@ use md5::{Digest as _, Md5};
 
 use crate::ids::{Key, PartitionId, Position, Timestamp};
 use crate::record::Text;
-use crate::record::field::ValueWriter;
-use crate::record_value;
+use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
@@ -61,9 +60,21 @@ pub use timer::TimerRow;
 pub use user_task::{UserTaskRow, UserTaskState};
 pub use variable::VariableRow;
 
-record_value! {
-    /// A row whose key says everything.
-    pub struct Unit {}
+/// A row whose key says everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unit {}
+
+impl ValueStruct for Unit {
+    fn put_fields(&self, _writer: &mut ValueWriter) {}
+    fn take_fields(_reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {})
+    }
+    fn json_fields(&self, out: &mut String) {
+        out.push_str("{}");
+    }
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 /// Row key of the position of the last record applied.

@@ -15,3 +15,9 @@ mod event;
 mod feel;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/random.rs"]
+mod random;
+#[path = "it/scope.rs"]
+mod scope;
+#[path = "it/task.rs"]
+mod task;

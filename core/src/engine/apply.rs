@@ -151,9 +151,7 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::ProcessMessageSubscription(intent) => {
             apply_process_message_subscription(a, record, intent)
         }
-        Intent::MessageStartEventSubscription(intent) => {
-            apply_message_start(a, record, intent)
-        }
+        Intent::MessageStartEventSubscription(intent) => apply_message_start(a, record, intent),
         Intent::Timer(of::Timer::Created) => appliers!(a, record; Timer => timer::created),
         Intent::Timer(of::Timer::Triggered | of::Timer::Canceled) => {
             appliers!(a, record; Timer => timer::ended)
@@ -276,11 +274,7 @@ fn apply_distribution(
     }
 }
 
-fn apply_message(
-    a: &mut Applying<'_>,
-    record: &Record,
-    intent: of::Message,
-) -> Result<(), Fault> {
+fn apply_message(a: &mut Applying<'_>, record: &Record, intent: of::Message) -> Result<(), Fault> {
     match intent {
         of::Message::Published => appliers!(a, record; Message => message::published),
         of::Message::Expired => appliers!(a, record; Message => message::expired),

@@ -89,10 +89,7 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             | of::MessageCorrelation::NotCorrelated,
         )
         | Intent::Timer(
-            of::Timer::Created
-            | of::Timer::Triggered
-            | of::Timer::Canceled
-            | of::Timer::Migrated,
+            of::Timer::Created | of::Timer::Triggered | of::Timer::Canceled | of::Timer::Migrated,
         )
         | Intent::Signal(of::Signal::Broadcasted) => not_a_command(command),
         Intent::MessageStartEventSubscription(_)

@@ -21,9 +21,9 @@ use crate::record::{Blob, Intent, Text, Value, ValueType};
 use crate::state::State;
 
 /// Time between two looks at pending distributions.
-pub const RESEND_CYCLE_MILLIS: i64 = 10_000;
+pub(crate) const RESEND_CYCLE_MILLIS: i64 = 10_000;
 /// Cycles between two sends once the doubling has ended.
-pub const RESEND_CYCLES_MAX: u32 = 30;
+pub(crate) const RESEND_CYCLES_MAX: u32 = 30;
 
 /// Pending distributions seen so far, and in which cycle.
 #[derive(Debug, Default)]
@@ -63,8 +63,8 @@ pub(crate) fn resend(
     for entry in state.pending_distributions.iter() {
         let cycle = resend.seen.get(entry).map_or(0, |cycle| cycle + 1);
         seen.insert(*entry, cycle);
-        let due =
-            cycle.is_power_of_two() && cycle <= 16 || cycle > 0 && cycle % RESEND_CYCLES_MAX == 0;
+        let due = cycle.is_power_of_two() && cycle <= 16
+            || cycle > 0 && cycle.is_multiple_of(RESEND_CYCLES_MAX);
         if due && !first_look {
             effects.push(send(state, entry.0, entry.1)?);
         }

@@ -16,10 +16,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::command::message::EXPIRED_PER_BATCH;
 use crate::engine::effect::Effect;
 use crate::engine::fault::Fault;
 use crate::engine::input::Command;
-use crate::engine::command::message::EXPIRED_PER_BATCH;
 use crate::engine::{Engine, Positions, distribute, resend};
 use crate::ids::{Key, Position, Timestamp};
 use crate::record::intent::of;
@@ -28,9 +28,9 @@ use crate::record::{Record, codec};
 use crate::state::{Index, State};
 
 /// Time after which a timer that was refused is handed out again.
-pub const REFUSED_TIMER_MILLIS: i64 = 10_000;
+pub(crate) const REFUSED_TIMER_MILLIS: i64 = 10_000;
 /// Time between two looks for messages whose life is over.
-pub const EXPIRY_MILLIS: i64 = 1_000;
+pub(crate) const EXPIRY_MILLIS: i64 = 1_000;
 
 /// What is due now.
 #[derive(Debug, Default)]
@@ -86,9 +86,7 @@ impl Engine {
         self.due_timers(now, limit, out)?;
         self.due_messages(now, limit, out);
         let here = self.config.partition;
-        self.due
-            .subscriptions
-            .resend(&self.state, here, now, out)?;
+        self.due.subscriptions.resend(&self.state, here, now, out)?;
         distribute::resend(&self.state, &mut self.due.resend, now, &mut out.effects)
     }
 
@@ -140,7 +138,9 @@ impl Engine {
             .take_while(|(deadline, _)| *deadline <= now)
             .map(|(_, key)| *key);
         let room = limit.saturating_sub(out.commands.len());
-        let keys: Vec<Key> = expired.take(room.saturating_mul(EXPIRED_PER_BATCH)).collect();
+        let keys: Vec<Key> = expired
+            .take(room.saturating_mul(EXPIRED_PER_BATCH))
+            .collect();
         if keys.is_empty() {
             return;
         }
@@ -151,8 +151,11 @@ impl Engine {
             let record = MessageBatchRecord {
                 message_keys: keys.to_vec(),
             };
-            out.commands
-                .push(Command::internal(Key::NONE, of::MessageBatch::Expire, record));
+            out.commands.push(Command::internal(
+                Key::NONE,
+                of::MessageBatch::Expire,
+                record,
+            ));
         }
     }
 

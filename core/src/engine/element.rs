@@ -17,9 +17,9 @@ mod event_catch;
 mod event_end_error;
 mod event_end_terminate;
 mod event_escalation;
-mod event_link;
 mod event_start;
 mod event_sub_process;
+mod event_throw_link;
 mod event_throw_signal;
 mod gateway_event_based;
 mod gateway_exclusive;
@@ -141,8 +141,8 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
             ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
             ThrowEvent::Signal(_) => &event_throw_signal::SignalThrowEvent,
+            ThrowEvent::Link(_) => &event_throw_link::LinkThrowEvent,
             ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
-            ThrowEvent::Link(_) => &event_link::LinkThrowEvent,
             ThrowEvent::Publish(_) | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
         },
         Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,

@@ -375,12 +375,6 @@ pub(crate) fn can_complete(p: &Processing<'_>, scope: &At) -> Outcome<bool> {
     Ok(row.is_some_and(|row| row.active_children + row.active_flows == 0))
 }
 
-/// True if no child is active: the scope can be terminated.
-pub(crate) fn can_terminate(p: &Processing<'_>, scope: &At) -> Outcome<bool> {
-    let row = p.state().elements.get(&scope.key)?;
-    Ok(row.is_some_and(|row| row.active_children == 0))
-}
-
 /// The command does not fit a batch: an element other than a process waits with an incident.
 /// False if the command is of another kind.
 pub(crate) fn refuse_large(p: &mut Processing<'_>, command: &Command) -> Outcome<bool> {
@@ -457,9 +451,10 @@ pub(crate) fn with_path(p: &Processing<'_>, at: &At) -> Outcome<ProcessInstanceR
         let Some(call) = At::find(p, call_key)? else {
             break;
         };
-        let index = match &call.element().behavior {
-            Behavior::Call(called) => i64::from(called.index),
-            _ => 0,
+        let index = if let Behavior::Call(called) = &call.element().behavior {
+            i64::from(called.index)
+        } else {
+            0
         };
         calls.push(Key(index));
         path = vec![call_key];

@@ -23,7 +23,7 @@ use crate::record::intent::of;
 use crate::state::{ProcessMessageSubscriptionState, State};
 
 /// Time between two looks.
-pub const SUBSCRIPTION_RESEND_MILLIS: i64 = 30_000;
+pub(crate) const SUBSCRIPTION_RESEND_MILLIS: i64 = 30_000;
 
 /// What waited at the last look.
 #[derive(Debug, Default)]
@@ -86,7 +86,11 @@ impl Subscriptions {
             send(here, to, command, out);
         }
         self.correlating = state.correlating_subscriptions.iter().cloned().collect();
-        self.pending = state.pending_process_subscriptions.iter().cloned().collect();
+        self.pending = state
+            .pending_process_subscriptions
+            .iter()
+            .cloned()
+            .collect();
         Ok(())
     }
 }

@@ -144,7 +144,10 @@ impl State {
                 continue;
             };
             if message.record.deadline > now
-                && self.message_correlations.get(&key, bpmn_process_id)?.is_none()
+                && self
+                    .message_correlations
+                    .get(&key, bpmn_process_id)?
+                    .is_none()
             {
                 return Ok(Some((key, message)));
             }
@@ -173,7 +176,8 @@ impl State {
         key: Key,
         record: Arc<MessageRecord>,
     ) -> Result<(), StateError> {
-        self.messages_by_address.put(address(&record), key, Unit {})?;
+        self.messages_by_address
+            .put(address(&record), key, Unit {})?;
         self.message_correlations.found(&key);
         self.message_deadlines.insert((record.deadline, key));
         if !record.message_id.is_empty() {
@@ -205,8 +209,11 @@ impl State {
         let record = &row.record;
         let element = record.element_instance_key;
         let id = (element, record.message_name.clone());
-        self.message_subscriptions_by_address
-            .put(subscription_address(record), element, Unit {})?;
+        self.message_subscriptions_by_address.put(
+            subscription_address(record),
+            element,
+            Unit {},
+        )?;
         if row.correlating {
             self.correlating_subscriptions.insert(id.clone());
         } else {
@@ -276,7 +283,11 @@ impl State {
         ))
     }
 
-    pub(crate) fn lock_start(&mut self, instance: Key, lock: StartLockRow) -> Result<(), StateError> {
+    pub(crate) fn lock_start(
+        &mut self,
+        instance: Key,
+        lock: StartLockRow,
+    ) -> Result<(), StateError> {
         self.message_start_locks.put(
             (
                 lock.tenant_id.clone(),
@@ -317,7 +328,8 @@ impl State {
         name: &Text,
         definition: Key,
     ) -> Result<(), StateError> {
-        self.message_starts_by_definition.remove(&definition, name)?;
+        self.message_starts_by_definition
+            .remove(&definition, name)?;
         self.message_starts
             .remove(&(tenant.clone(), name.clone()), &definition)
     }

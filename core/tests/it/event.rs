@@ -180,7 +180,11 @@ fn completed(h: &EngineHarness, element: &str) -> usize {
 #[test]
 fn a_timer_catch_event_waits_for_its_time() {
     let mut h = EngineHarness::new();
-    h.deploy(&waiting("", &catch("wait", &timer("timeDuration", "PT10S")), "wait"));
+    h.deploy(&waiting(
+        "",
+        &catch("wait", &timer("timeDuration", "PT10S")),
+        "wait",
+    ));
     h.create("process", "");
     h.advance(9_999);
     assert_eq!(completed(&h, "wait"), 0);
@@ -195,7 +199,11 @@ E PROCESS_INSTANCE ELEMENT_COMPLETING INTERMEDIATE_CATCH_EVENT wait
 E PROCESS_EVENT TRIGGERED wait {}
 E PROCESS_INSTANCE ELEMENT_COMPLETED INTERMEDIATE_CATCH_EVENT wait
 ";
-    assert!(text(&h.log[from..]).starts_with(expected), "{}", text(&h.log[from..]));
+    assert!(
+        text(&h.log[from..]).starts_with(expected),
+        "{}",
+        text(&h.log[from..])
+    );
     assert_eq!(completed(&h, "process"), 1);
     h.assert_clean();
 }
@@ -203,7 +211,11 @@ E PROCESS_INSTANCE ELEMENT_COMPLETED INTERMEDIATE_CATCH_EVENT wait
 #[test]
 fn the_date_of_a_timer_may_come_from_a_variable() {
     let mut h = EngineHarness::new();
-    h.deploy(&waiting("", &catch("wait", &timer("timeDate", "=when")), "wait"));
+    h.deploy(&waiting(
+        "",
+        &catch("wait", &timer("timeDate", "=when")),
+        "wait",
+    ));
     h.create("process", r#"{"when":"2026-01-01T00:01:00Z"}"#);
     h.advance(59_000);
     assert_eq!(completed(&h, "wait"), 0);
@@ -243,7 +255,11 @@ E PROCESS_INSTANCE ELEMENT_COMPLETING BOUNDARY_EVENT boundary
 E PROCESS_INSTANCE ELEMENT_COMPLETED BOUNDARY_EVENT boundary
 E PROCESS_INSTANCE SEQUENCE_FLOW_TAKEN SEQUENCE_FLOW f3
 ";
-    assert!(text(&h.log[from..]).starts_with(expected), "{}", text(&h.log[from..]));
+    assert!(
+        text(&h.log[from..]).starts_with(expected),
+        "{}",
+        text(&h.log[from..])
+    );
     assert_eq!((completed(&h, "caught"), completed(&h, "process")), (1, 1));
     h.assert_clean();
 }
@@ -308,7 +324,10 @@ fn a_timer_starts_instances() {
         r#"<bpmn:startEvent id="start">{}</bpmn:startEvent>"#,
         timer("timeCycle", "R2/PT1H")
     );
-    let file = bpmn("process", &[start, end("end"), flow("f1", "start", "end")].concat());
+    let file = bpmn(
+        "process",
+        &[start, end("end"), flow("f1", "start", "end")].concat(),
+    );
     h.deploy(&file);
     let from = h.log.len();
     h.advance(3_600_000);
@@ -325,10 +344,18 @@ E PROCESS_INSTANCE ELEMENT_ACTIVATING START_EVENT start
 E PROCESS_INSTANCE ELEMENT_ACTIVATED START_EVENT start
 C PROCESS_INSTANCE COMPLETE_ELEMENT START_EVENT start
 ";
-    assert!(text(&h.log[from..]).starts_with(expected), "{}", text(&h.log[from..]));
+    assert!(
+        text(&h.log[from..]).starts_with(expected),
+        "{}",
+        text(&h.log[from..])
+    );
     h.deploy(&file.replace("PT1H", "PT2H"));
     h.advance(3_600_000);
-    assert_eq!(completed(&h, "process"), 1, "the old version's timer is gone");
+    assert_eq!(
+        completed(&h, "process"),
+        1,
+        "the old version's timer is gone"
+    );
     h.advance(3_600_000);
     assert_eq!(completed(&h, "process"), 2);
     delete_definition(&mut h);
@@ -357,7 +384,11 @@ fn delete_definition_of_version(h: &mut EngineHarness, version: i32) {
 #[test]
 fn a_message_reaches_the_instance_that_waits_for_it() {
     let mut h = EngineHarness::new();
-    h.deploy(&waiting(&message_ref("paid"), &catch("wait", &message("paid")), "wait"));
+    h.deploy(&waiting(
+        &message_ref("paid"),
+        &catch("wait", &message("paid")),
+        "wait",
+    ));
     let from = h.log.len();
     h.create("process", r#"{"key":"k1"}"#);
     let opened = "\
@@ -403,7 +434,11 @@ E MESSAGE_SUBSCRIPTION CORRELATED paid k1
 #[test]
 fn a_buffered_message_is_taken_by_a_later_subscription_once() {
     let mut h = EngineHarness::new();
-    h.deploy(&waiting(&message_ref("paid"), &catch("wait", &message("paid")), "wait"));
+    h.deploy(&waiting(
+        &message_ref("paid"),
+        &catch("wait", &message("paid")),
+        "wait",
+    ));
     publish(&mut h, "paid", "k1", 60_000, "id").unwrap();
     let refused = publish(&mut h, "paid", "k1", 60_000, "id").unwrap_err();
     assert_eq!(refused.kind, RejectionType::AlreadyExists);
@@ -481,7 +516,11 @@ fn one_instance_per_correlation_key_is_started_by_messages() {
     );
     publish(&mut h, "order", "k", 60_000, "").unwrap();
     publish(&mut h, "order", "k", 60_000, "").unwrap();
-    assert_eq!(h.activate("work").len(), 1, "the second one waits for the first");
+    assert_eq!(
+        h.activate("work").len(),
+        1,
+        "the second one waits for the first"
+    );
     h.complete_key("work");
     assert_eq!(completed(&h, "process"), 1);
     assert_eq!(h.activate("work").len(), 1, "the next buffered message");
@@ -504,7 +543,11 @@ fn one_instance_per_correlation_key_is_started_by_messages() {
 #[test]
 fn correlating_answers_when_an_instance_has_the_message() {
     let mut h = EngineHarness::new();
-    h.deploy(&waiting(&message_ref("paid"), &catch("wait", &message("paid")), "wait"));
+    h.deploy(&waiting(
+        &message_ref("paid"),
+        &catch("wait", &message("paid")),
+        "wait",
+    ));
     let refused = correlate(&mut h, "paid", "k").unwrap().unwrap_err();
     assert_eq!(refused.kind, RejectionType::NotFound);
     assert_eq!(
@@ -538,11 +581,18 @@ fn an_event_based_gateway_goes_on_with_the_first_event() {
         flow("f4", "message", "end1"),
         flow("f5", "timer", "end2"),
     ];
-    h.deploy(&bpmn_with("process", &message_ref("paid"), &content.concat()));
+    h.deploy(&bpmn_with(
+        "process",
+        &message_ref("paid"),
+        &content.concat(),
+    ));
     h.create("process", r#"{"key":"k"}"#);
     let from = h.log.len();
     publish(&mut h, "paid", "k", 0, "").unwrap();
-    let lines = about(&h.log[from..], &["PROCESS_INSTANCE", "PROCESS_EVENT", "VARIABLE", "TIMER"]);
+    let lines = about(
+        &h.log[from..],
+        &["PROCESS_INSTANCE", "PROCESS_EVENT", "VARIABLE", "TIMER"],
+    );
     let expected = "\
 E PROCESS_EVENT TRIGGERING message {\"m\":1}
 C PROCESS_INSTANCE COMPLETE_ELEMENT EVENT_BASED_GATEWAY gateway
@@ -579,7 +629,11 @@ fn event_sub_processes_run_beside_or_instead_of_their_scope() {
             flow("f1", "start", "task"),
             flow("f2", "task", "end"),
         ];
-        h.deploy(&bpmn_with("process", &message_ref("paid"), &content.concat()));
+        h.deploy(&bpmn_with(
+            "process",
+            &message_ref("paid"),
+            &content.concat(),
+        ));
         h.create("process", r#"{"key":"k"}"#);
         let from = h.log.len();
         publish(&mut h, "paid", "k", 0, "").unwrap();
@@ -611,7 +665,10 @@ fn an_event_sub_process_inside_a_sub_process_interrupts_only_that() {
     ];
     let content = [
         start(),
-        format!(r#"<bpmn:subProcess id="sub">{}</bpmn:subProcess>"#, inner.concat()),
+        format!(
+            r#"<bpmn:subProcess id="sub">{}</bpmn:subProcess>"#,
+            inner.concat()
+        ),
         boundary("boundary", "sub", true, &message("stop")),
         service_task("after", "after"),
         end("end"),
@@ -621,7 +678,11 @@ fn an_event_sub_process_inside_a_sub_process_interrupts_only_that() {
         flow("f3", "after", "end"),
         flow("f4", "boundary", "stopped"),
     ];
-    h.deploy(&bpmn_with("process", &message_ref("stop"), &content.concat()));
+    h.deploy(&bpmn_with(
+        "process",
+        &message_ref("stop"),
+        &content.concat(),
+    ));
     h.create("process", r#"{"key":"k"}"#);
     h.advance(60_000);
     assert_eq!((completed(&h, "handler"), completed(&h, "sub")), (1, 1));
@@ -713,7 +774,11 @@ fn key_for(partition: u16, count: u16) -> String {
 #[test]
 fn messages_cross_partitions_and_survive_lost_commands() {
     let mut c = Cluster::new(2);
-    let file = waiting(&message_ref("paid"), &catch("wait", &message("paid")), "wait");
+    let file = waiting(
+        &message_ref("paid"),
+        &catch("wait", &message("paid")),
+        "wait",
+    );
     c.at(1).deploy(&file);
     c.deliver();
     let key = key_for(2, 2);
@@ -757,7 +822,11 @@ fn messages_cross_partitions_and_survive_lost_commands() {
 #[test]
 fn a_refused_message_goes_to_another_instance_of_the_process() {
     let mut c = Cluster::new(2);
-    let file = waiting(&message_ref("paid"), &catch("wait", &message("paid")), "wait");
+    let file = waiting(
+        &message_ref("paid"),
+        &catch("wait", &message("paid")),
+        "wait",
+    );
     c.at(1).deploy(&file);
     c.deliver();
     let key = key_for(2, 2);
@@ -780,7 +849,8 @@ fn a_refused_message_goes_to_another_instance_of_the_process() {
 fn a_signal_reaches_instances_on_all_partitions() {
     let mut c = Cluster::new(3);
     let root = r#"<bpmn:signal id="go" name="go"/>"#;
-    c.at(1).deploy(&waiting(root, &catch("wait", &signal("go")), "wait"));
+    c.at(1)
+        .deploy(&waiting(root, &catch("wait", &signal("go")), "wait"));
     c.deliver();
     for number in 1..=3 {
         c.at(number).create("process", "");

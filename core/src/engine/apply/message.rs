@@ -81,7 +81,9 @@ pub(super) fn subscription_correlating(
 fn note_correlation(a: &mut Applying<'_>, message: Key, value: &Subscription) -> Applied {
     if a.state.messages.contains(&message)? {
         let process = value.bpmn_process_id.clone();
-        a.state.message_correlations.put(message, process, Unit {})?;
+        a.state
+            .message_correlations
+            .put(message, process, Unit {})?;
     }
     Ok(())
 }

@@ -88,7 +88,10 @@ pub(crate) fn correlate(p: &mut Processing<'_>, _command: &Command, value: &Valu
     }
     let record = row.record.clone();
     p.event(row.key, of::MessageSubscription::Correlated, record.clone())?;
-    if p.state().awaited_correlations.contains(&record.message_key)? {
+    if p.state()
+        .awaited_correlations
+        .contains(&record.message_key)?
+    {
         let correlation = Arc::new(MessageCorrelationRecord {
             process_instance_key: record.process_instance_key,
             ..correlation(&record)
@@ -124,7 +127,11 @@ fn correlation(record: &MessageSubscriptionRecord) -> MessageCorrelationRecord {
 
 /// The instance did not take the message: another one of its process may.
 pub(crate) fn refuse(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
-    p.event(command.key, of::MessageSubscription::Rejected, value.clone())?;
+    p.event(
+        command.key,
+        of::MessageSubscription::Rejected,
+        value.clone(),
+    )?;
     if messages::correlate_other(p, value)? {
         return Ok(());
     }
@@ -133,7 +140,11 @@ pub(crate) fn refuse(p: &mut Processing<'_>, command: &Command, value: &Value) -
         return Ok(());
     }
     let correlation = Arc::new(correlation(value));
-    p.event(key, of::MessageCorrelation::NotCorrelated, correlation.clone())?;
+    p.event(
+        key,
+        of::MessageCorrelation::NotCorrelated,
+        correlation.clone(),
+    )?;
     if let Some(awaited) = p.awaited.remove(key) {
         let reason = format!(
             "Expected to find subscription for message with name '{}' and correlation key '{}', but none was found.",

@@ -20,10 +20,7 @@ use crate::state::{ProcessMessageSubscriptionRow, ProcessMessageSubscriptionStat
 
 type Value = Arc<ProcessMessageSubscriptionRecord>;
 
-fn find(
-    p: &Processing<'_>,
-    value: &Value,
-) -> Outcome<Option<Rc<ProcessMessageSubscriptionRow>>> {
+fn find(p: &Processing<'_>, value: &Value) -> Outcome<Option<Rc<ProcessMessageSubscriptionRow>>> {
     Ok(p.state()
         .process_message_subscriptions
         .get(&value.element_instance_key, &value.message_name)?)
@@ -103,7 +100,11 @@ pub(crate) fn correlate(p: &mut Processing<'_>, command: &Command, value: &Value
         variables: value.variables.clone(),
         ..ProcessMessageSubscriptionRecord::clone(&row.record)
     };
-    p.event(row.key, of::ProcessMessageSubscription::Correlated, correlated)?;
+    p.event(
+        row.key,
+        of::ProcessMessageSubscription::Correlated,
+        correlated,
+    )?;
     triggers::trigger(p, &scope, target, value.variables.clone())?;
     acknowledge(p, value)
 }

@@ -16,15 +16,16 @@ pub(super) struct JobTask;
 
 /// What the model says about the job.
 fn job(at: &At) -> Outcome<&Job> {
-    match &at.element().behavior {
-        Behavior::Job(job)
-        | Behavior::Throw(ThrowEvent::Job(job))
-        | Behavior::End(ThrowEvent::Job(job)) => Ok(job),
-        _ => Err(Stop::fault(format!(
-            "'{}' has no job",
-            at.record.element_id
-        ))),
+    if let Behavior::Job(job)
+    | Behavior::Throw(ThrowEvent::Job(job))
+    | Behavior::End(ThrowEvent::Job(job)) = &at.element().behavior
+    {
+        return Ok(job);
     }
+    Err(Stop::fault(format!(
+        "'{}' has no job",
+        at.record.element_id
+    )))
 }
 
 impl Element for JobTask {

@@ -73,7 +73,11 @@ fn take(
         variables: variables.clone(),
         ..MessageSubscriptionRecord::clone(&row.record)
     });
-    p.event(row.key, of::MessageSubscription::Correlating, record.clone())?;
+    p.event(
+        row.key,
+        of::MessageSubscription::Correlating,
+        record.clone(),
+    )?;
     Ok(record)
 }
 
@@ -243,9 +247,7 @@ pub(crate) fn opened_command(
 }
 
 /// To the message side: open a subscription.
-pub(crate) fn open_command(
-    record: &ProcessMessageSubscriptionRecord,
-) -> MessageSubscriptionRecord {
+pub(crate) fn open_command(record: &ProcessMessageSubscriptionRecord) -> MessageSubscriptionRecord {
     MessageSubscriptionRecord {
         process_instance_key: record.process_instance_key,
         element_instance_key: record.element_instance_key,

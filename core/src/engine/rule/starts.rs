@@ -82,10 +82,8 @@ pub(crate) fn open_timers(
             }
             Stop::Reject(_) | Stop::TooLarge | Stop::Fault(_) => stop,
         })?;
-        let waiting = timers::Waiting::start(
-            definition.process_definition_key,
-            &definition.tenant_id,
-        );
+        let waiting =
+            timers::Waiting::start(definition.process_definition_key, &definition.tenant_id);
         timers::create(p, &waiting, &element.id, occurrence)?;
     }
     Ok(())
@@ -193,7 +191,11 @@ pub(crate) fn after_instance(p: &mut Processing<'_>, lock: &StartLockRow) -> Out
     };
     let definition = latest.record.process_definition_key;
     let mut oldest: Option<(Key, _, _)> = None;
-    for name in p.state().message_starts_by_definition.members(&definition)? {
+    for name in p
+        .state()
+        .message_starts_by_definition
+        .members(&definition)?
+    {
         let address = (
             lock.tenant_id.clone(),
             name.clone(),

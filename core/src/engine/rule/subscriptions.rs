@@ -41,7 +41,11 @@ pub(crate) fn open(p: &mut Processing<'_>, at: &At) -> Outcome {
         }
     }
     for (event, wait) in &waits {
-        if let Wait::Message { name, correlation_key } = wait {
+        if let Wait::Message {
+            name,
+            correlation_key,
+        } = wait
+        {
             open_message(p, at, event, name, correlation_key)?;
         }
     }
@@ -72,7 +76,10 @@ fn evaluate(p: &Processing<'_>, at: &At, event: &Element) -> Outcome<Option<Wait
     let message = |message: &Message| {
         let name = expressions::text(p, &message.name, at.key)?;
         let correlation_key = correlation_key(p, at, event, message)?;
-        Ok(Some(Wait::Message { name, correlation_key }))
+        Ok(Some(Wait::Message {
+            name,
+            correlation_key,
+        }))
     };
     match event.catch_event() {
         None => Ok(None),
@@ -149,7 +156,12 @@ fn open_message(
     let key = p.next_key();
     let command = messages::open_command(&record);
     p.event(key, of::ProcessMessageSubscription::Creating, record)?;
-    p.send(partition, Key::NONE, of::MessageSubscription::Create, command)
+    p.send(
+        partition,
+        Key::NONE,
+        of::MessageSubscription::Create,
+        command,
+    )
 }
 
 /// Whether the first message ends the subscription: always, but for events that do not interrupt
@@ -172,7 +184,9 @@ pub(crate) fn close(p: &mut Processing<'_>, at: &At) -> Outcome {
 
 /// Closes what would start an event sub-process of `at`.
 pub(crate) fn close_event_sub_processes(p: &mut Processing<'_>, at: &At) -> Outcome {
-    close_those(p, at, |event| event.element_type == BpmnElementType::StartEvent)
+    close_those(p, at, |event| {
+        event.element_type == BpmnElementType::StartEvent
+    })
 }
 
 fn close_those(p: &mut Processing<'_>, at: &At, which: impl Fn(&Element) -> bool) -> Outcome {
@@ -189,7 +203,10 @@ fn close_those(p: &mut Processing<'_>, at: &At, which: impl Fn(&Element) -> bool
         }
     }
     for name in p.state().process_message_subscriptions.members(&at.key)? {
-        if let Some(row) = p.state().process_message_subscriptions.get(&at.key, &name)?
+        if let Some(row) = p
+            .state()
+            .process_message_subscriptions
+            .get(&at.key, &name)?
             && row.state != ProcessMessageSubscriptionState::Closing
             && meant(&row.record.element_id)
         {

@@ -64,13 +64,16 @@ impl Waiting {
 
 /// When a timer that is created now is due first.
 pub(crate) fn first(p: &Processing<'_>, timer: &Timer, scope: Key) -> Outcome<Occurrence> {
-    let once = |due: Timestamp| Occurrence { due, repetitions: 1 };
+    let once = |due: Timestamp| Occurrence {
+        due,
+        repetitions: 1,
+    };
     match timer {
         Timer::Duration(duration) => {
             let expected = "one of '[DURATION, PERIOD, STRING]'";
             let text = event_expressions::time_text(p, duration, scope, expected)?;
-            let interval = Interval::parse(&text)
-                .map_err(|_| malformed("duration", &text, duration))?;
+            let interval =
+                Interval::parse(&text).map_err(|_| malformed("duration", &text, duration))?;
             let due = interval.due(p.now, &zone(p)?).map_err(failure)?;
             Ok(once(due))
         }

@@ -1,6 +1,6 @@
-//! Link throw event: jumps to the link catch event of the same name in the same scope.
+//! Link throw event: a jump to the link catch event of the same name in the same scope.
 //!
-//! No sequence flow is taken, and the path does not end here. The catch event only passes on.
+//! No flow is taken; the token goes on at the catch event.
 
 use crate::engine::element::Element;
 use crate::engine::fault::{Outcome, Stop};
@@ -12,10 +12,6 @@ use crate::model::{Behavior, ThrowEvent};
 pub(super) struct LinkThrowEvent;
 
 impl Element for LinkThrowEvent {
-    fn prepare(&self, _p: &mut Processing<'_>, _at: &At) -> Outcome {
-        Ok(())
-    }
-
     fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
         lifecycle::activated(p, at)?;
         lifecycle::ask_complete(p, at)
