@@ -19,3 +19,5 @@ mod harness;
 mod random;
 #[path = "it/scope.rs"]
 mod scope;
+#[path = "it/task.rs"]
+mod task;
