@@ -250,8 +250,6 @@ families! {
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
-    /// Queue, partition, distribution: waits for its turn.
-    queued_distributions: Index<(Text, PartitionId, Key)> = 97,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -420,7 +418,6 @@ mod tests {
             (82, "definition_by_deployment"),
             (85, "awaited_correlations"),
             (91, "definition_by_tag"),
-            (97, "queued_distributions"),
             (142, "running_instances"),
             (200, "continuations"),
         ];

@@ -407,3 +407,39 @@ fn a_running_instance_never_asks_the_store() {
     assert!(step.records.len() > 30);
     assert_eq!(store.asked.borrow().as_slice(), &[] as &[Vec<u8>]);
 }
+
+#[test]
+fn a_deletion_never_overtakes_its_deployment() {
+    let mut cluster = Cluster::new(2);
+    cluster.at(1).deploy(&one_task());
+    let lost = std::mem::take(&mut cluster.at(1).outbox);
+    let definition = cluster
+        .at(1)
+        .engine
+        .state()
+        .latest_definition(&default_tenant(), &"process".into())
+        .unwrap()
+        .unwrap();
+    let deletion = ringflow_core::record::value::ResourceDeletionRecord {
+        resource_key: definition.record.process_definition_key,
+        ..Default::default()
+    };
+    cluster.at(1).process(Command::internal(
+        Key::NONE,
+        of::ResourceDeletion::Delete,
+        deletion,
+    ));
+    cluster.deliver();
+    assert_eq!(cluster.at(2).log.len(), 0, "waits for the deployment");
+    cluster.at(1).outbox = lost;
+    cluster.deliver();
+    for number in 1..=2 {
+        let known = cluster
+            .at(number)
+            .engine
+            .state()
+            .latest_definition(&default_tenant(), &"process".into());
+        assert!(known.unwrap().is_none(), "partition {number}");
+        cluster.at(number).assert_clean();
+    }
+}
