@@ -79,9 +79,12 @@ impl Cycle {
     /// # Errors
     /// The text is neither.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
-        let Some(rest) = text.strip_prefix('R') else { return Ok(Self::Cron(Cron::parse(text)?)) };
-        let (count, interval) =
-            rest.split_once('/').ok_or_else(|| ScheduleError::invalid("No interval given"))?;
+        let Some(rest) = text.strip_prefix('R') else {
+            return Ok(Self::Cron(Cron::parse(text)?));
+        };
+        let (count, interval) = rest
+            .split_once('/')
+            .ok_or_else(|| ScheduleError::invalid("No interval given"))?;
         let interval = Interval::parse(interval)?;
         let repetitions = match count {
             "" => INFINITE,
@@ -89,7 +92,10 @@ impl Cycle {
                 .parse()
                 .map_err(|_| ScheduleError::invalid("Cannot parse repetitions count"))?,
         };
-        Ok(Self::Repeating { repetitions, interval })
+        Ok(Self::Repeating {
+            repetitions,
+            interval,
+        })
     }
 
     /// The first due time of a timer that is created now.
@@ -98,13 +104,25 @@ impl Cycle {
     /// [`ScheduleError::Overflow`].
     pub fn first(&self, now: Timestamp, zone: &TimeZone) -> Result<Occurrence, ScheduleError> {
         match self {
-            Self::Repeating { repetitions, interval } => {
+            Self::Repeating {
+                repetitions,
+                interval,
+            } => {
                 let due = interval.due(now, zone)?;
-                Ok(Occurrence { due, repetitions: *repetitions })
+                Ok(Occurrence {
+                    due,
+                    repetitions: *repetitions,
+                })
             }
             Self::Cron(cron) => Ok(match cron.next(now, zone) {
-                Some(due) => Occurrence { due, repetitions: INFINITE },
-                None => Occurrence { due: now, repetitions: 0 },
+                Some(due) => Occurrence {
+                    due,
+                    repetitions: INFINITE,
+                },
+                None => Occurrence {
+                    due: now,
+                    repetitions: 0,
+                },
             }),
         }
     }
@@ -127,11 +145,14 @@ impl Cycle {
         match self {
             Self::Repeating { interval, .. } => {
                 let due = interval.after(fired.due, zone)?;
-                Ok(Some(Occurrence { due: Timestamp(due.0.max(now.0)), repetitions }))
+                Ok(Some(Occurrence {
+                    due: Timestamp(due.0.max(now.0)),
+                    repetitions,
+                }))
             }
-            Self::Cron(cron) => {
-                Ok(cron.next(fired.due, zone).map(|due| Occurrence { due, repetitions }))
-            }
+            Self::Cron(cron) => Ok(cron
+                .next(fired.due, zone)
+                .map(|due| Occurrence { due, repetitions })),
         }
     }
 }

@@ -11,10 +11,10 @@ use rustc_hash::FxHashMap;
 
 use super::element_type::{Sort, Tag};
 use super::extension::{self, expr};
-use super::parse::{Source, Xml, child_content, children, extension as find_extension, flag, id};
-use super::{
-    Element, ElementId, ExecutionListeners, Flow, FlowId, Node, Process, Refused,
+use super::parse::{
+    Source, Xml, child_content, children, event_definitions, extension as find_extension, flag, id,
 };
+use super::{Element, ElementId, ExecutionListeners, Flow, FlowId, Node, Process, Refused};
 use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType};
 
@@ -65,6 +65,8 @@ struct Compiler<'s, 'a> {
     places: FxHashMap<&'a str, Place>,
     flows: Vec<Flow>,
     flow_ids: FxHashMap<&'a str, FlowId>,
+    /// Link catch events by scope and name.
+    links: FxHashMap<(ElementId, &'a str), ElementId>,
 }
 
 /// Compiles all executable processes of a file.
@@ -76,7 +78,10 @@ pub(super) fn compile(source: &Source<'_>) -> Result<Vec<Process>, Refused> {
         .filter_map(id)
         .collect();
     call_activities.sort_unstable();
-    source.processes().map(|process| compile_process(source, &call_activities, process)).collect()
+    source
+        .processes()
+        .map(|process| compile_process(source, &call_activities, process))
+        .collect()
 }
 
 fn compile_process<'a>(
@@ -91,6 +96,7 @@ fn compile_process<'a>(
         places: FxHashMap::default(),
         flows: Vec::new(),
         flow_ids: FxHashMap::default(),
+        links: FxHashMap::default(),
     };
     compiler.place(process, Tag::Process, None)?;
     compiler.connect(process)?;
@@ -101,10 +107,12 @@ fn compile_process<'a>(
     let mut ids: FxHashMap<Text, Node> = FxHashMap::default();
     for (index, element) in elements.iter().enumerate() {
         // The body stands before what it repeats and keeps the id.
-        ids.entry(element.id.clone()).or_insert(Node::Element(ElementId(index as u32)));
+        ids.entry(element.id.clone())
+            .or_insert(Node::Element(ElementId(index as u32)));
     }
     for (index, flow) in compiler.flows.iter().enumerate() {
-        ids.entry(flow.id.clone()).or_insert(Node::Flow(FlowId(index as u32)));
+        ids.entry(flow.id.clone())
+            .or_insert(Node::Flow(FlowId(index as u32)));
     }
     Ok(Process {
         elements,
@@ -120,7 +128,10 @@ fn compile_process<'a>(
 
 /// For what validation should have refused.
 fn impossible(what: &str, node: Xml<'_>) -> Refused {
-    Refused::Invalid(format!("Expected {what} of element '{}'", id(node).unwrap_or("")))
+    Refused::Invalid(format!(
+        "Expected {what} of element '{}'",
+        id(node).unwrap_or("")
+    ))
 }
 
 impl<'a> Compiler<'_, 'a> {
@@ -158,10 +169,16 @@ impl<'a> Compiler<'_, 'a> {
         let repeated = tag.is_activity() && children(xml, Tag::MultiInstance).next().is_some();
         let place = if repeated {
             let outer = self.push(xml, tag, Half::Body, scope);
-            Place { outer, inner: self.push(xml, tag, Half::Repeated, Some(outer)) }
+            Place {
+                outer,
+                inner: self.push(xml, tag, Half::Repeated, Some(outer)),
+            }
         } else {
             let only = self.push(xml, tag, Half::Whole, scope);
-            Place { outer: only, inner: only }
+            Place {
+                outer: only,
+                inner: only,
+            }
         };
         self.places.insert(name, place);
         if !matches!(tag.sort(), Sort::Process | Sort::SubProcess) {
@@ -172,12 +189,16 @@ impl<'a> Compiler<'_, 'a> {
             _ => place.inner,
         };
         for node in xml.children() {
-            let Some(tag) = Tag::of(node).filter(|tag| tag.is_flow_node()) else { continue };
+            let Some(tag) = Tag::of(node).filter(|tag| tag.is_flow_node()) else {
+                continue;
+            };
             if is_event_sub_process(node, tag) {
                 // An event sub-process belongs to the ad-hoc sub-process, not to an activation.
                 let child = ElementId(self.drafts.len() as u32);
                 self.place(node, tag, Some(place.inner))?;
-                self.drafts[place.inner.0 as usize].event_sub_processes.push(child);
+                self.drafts[place.inner.0 as usize]
+                    .event_sub_processes
+                    .push(child);
             } else {
                 self.place(node, tag, Some(content_scope))?;
             }
@@ -209,12 +230,23 @@ impl<'a> Compiler<'_, 'a> {
         Ok(())
     }
 
-    /// Attaches the boundary events to their activities.
+    /// Attaches boundary events to their activities and notes link catch events.
     fn attach(&mut self) -> Result<(), Refused> {
         for index in 0..self.drafts.len() {
-            if self.drafts[index].tag == Tag::BoundaryEvent {
-                let host = self.refer(self.drafts[index].xml, "attachedToRef")?.outer;
-                self.drafts[host.0 as usize].boundary_events.push(ElementId(index as u32));
+            let place = ElementId(index as u32);
+            let Draft {
+                xml, tag, scope, ..
+            } = self.drafts[index];
+            if tag == Tag::BoundaryEvent {
+                let host = self.refer(xml, "attachedToRef")?.outer;
+                self.drafts[host.0 as usize].boundary_events.push(place);
+            } else if tag == Tag::IntermediateCatchEvent
+                && let Some(scope) = scope
+            {
+                for (_, link) in event_definitions(xml).filter(|(tag, _)| *tag == Tag::LinkEvent) {
+                    let name = link.attribute("name").unwrap_or("");
+                    self.links.entry((scope, name)).or_insert(place);
+                }
             }
         }
         Ok(())
@@ -238,8 +270,11 @@ impl<'a> Compiler<'_, 'a> {
         let draft = self.draft(place);
         let xml = draft.xml;
         let works = matches!(draft.half, Half::Whole | Half::Repeated);
-        let (inputs, outputs) =
-            if works { extension::mappings(xml)? } else { extension::Mappings::default() };
+        let (inputs, outputs) = if works {
+            extension::mappings(xml)?
+        } else {
+            extension::Mappings::default()
+        };
         let listeners = match draft.half {
             Half::Whole | Half::Repeated => extension::execution_listeners(xml)?,
             Half::Body => match children(xml, Tag::MultiInstance).next() {
@@ -255,7 +290,9 @@ impl<'a> Compiler<'_, 'a> {
                 Half::Whole | Half::Body | Half::Repeated => name.into(),
             },
             name: xml.attribute("name").unwrap_or("").into(),
-            documentation: child_content(xml, "documentation").unwrap_or_default().into(),
+            documentation: child_content(xml, "documentation")
+                .unwrap_or_default()
+                .into(),
             element_type: element_type(draft),
             event_type: event_type(draft),
             scope: draft.scope,
@@ -267,7 +304,11 @@ impl<'a> Compiler<'_, 'a> {
             inputs,
             outputs,
             listeners,
-            properties: if works { extension::properties(xml) } else { Box::default() },
+            properties: if works {
+                extension::properties(xml)
+            } else {
+                Box::default()
+            },
             behavior,
         })
     }
@@ -275,9 +316,11 @@ impl<'a> Compiler<'_, 'a> {
     fn waits_for(&self, place: ElementId) -> Box<[ElementId]> {
         let draft = self.draft(place);
         match draft.tag {
-            Tag::EventBasedGateway => {
-                draft.outgoing.iter().map(|flow| self.flows[flow.0 as usize].target).collect()
-            }
+            Tag::EventBasedGateway => draft
+                .outgoing
+                .iter()
+                .map(|flow| self.flows[flow.0 as usize].target)
+                .collect(),
             Tag::IntermediateCatchEvent => Box::new([place]),
             _ => {
                 let starts = draft
@@ -286,9 +329,13 @@ impl<'a> Compiler<'_, 'a> {
                     .rev()
                     .filter_map(|sub_process| self.draft(*sub_process).start_events.first());
                 // A receive task waits for its own message besides its boundary events.
-                let own = (draft.tag == Tag::ReceiveTask && draft.half != Half::Body)
-                    .then_some(&place);
-                starts.chain(own).chain(&draft.boundary_events).copied().collect()
+                let own =
+                    (draft.tag == Tag::ReceiveTask && draft.half != Half::Body).then_some(&place);
+                starts
+                    .chain(own)
+                    .chain(&draft.boundary_events)
+                    .copied()
+                    .collect()
             }
         }
     }
@@ -318,7 +365,7 @@ fn event_type(draft: &Draft<'_>) -> BpmnEventType {
             BpmnEventType::Unspecified
         };
     }
-    match super::parse::event_definitions(draft.xml).next().map(|(tag, _)| tag) {
+    match event_definitions(draft.xml).next().map(|(tag, _)| tag) {
         None => BpmnEventType::None,
         Some(Tag::MessageEvent) => BpmnEventType::Message,
         Some(Tag::TimerEvent) => BpmnEventType::Timer,

@@ -141,7 +141,10 @@ impl Tag {
 
     /// True for tasks, sub-processes and call activities.
     pub(super) const fn is_activity(self) -> bool {
-        matches!(self.sort(), Sort::SubProcess | Sort::Task | Sort::CallActivity)
+        matches!(
+            self.sort(),
+            Sort::SubProcess | Sort::Task | Sort::CallActivity
+        )
     }
 
     /// The name of the element's class in Camunda's model: the XML name, capitalised.

@@ -47,7 +47,8 @@ fn attribute(node: Xml<'_>, name: &str) -> Result<Expr, Refused> {
 
 /// An attribute that may be absent; blank counts as absent.
 fn optional<'a>(node: Xml<'a>, name: &str) -> Option<&'a str> {
-    node.attribute(name).filter(|value| !value.trim().is_empty())
+    node.attribute(name)
+        .filter(|value| !value.trim().is_empty())
 }
 
 fn text(node: Xml<'_>, name: &str) -> Text {
@@ -73,7 +74,9 @@ fn headers(node: Option<Xml<'_>>) -> Vec<(Text, Text)> {
 
 /// The job an element with a task definition asks for; none without one.
 pub(super) fn job(element: Xml<'_>) -> Result<Option<Box<Job>>, Refused> {
-    let Some(definition) = extension(element, "taskDefinition") else { return Ok(None) };
+    let Some(definition) = extension(element, "taskDefinition") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(Job {
         job_type: attribute(definition, "type")?,
         retries: expr(definition.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
@@ -112,24 +115,44 @@ pub(super) type Mappings = (Box<[InputMapping]>, Box<[OutputMapping]>);
 
 /// The mappings of an element, each kind in document order.
 pub(super) fn mappings(element: Xml<'_>) -> Result<Mappings, Refused> {
-    let Some(mapping) = extension(element, "ioMapping") else { return Ok(Mappings::default()) };
+    let Some(mapping) = extension(element, "ioMapping") else {
+        return Ok(Mappings::default());
+    };
     let path = |node: Xml<'_>| -> Box<[Text]> {
-        node.attribute("target").unwrap_or("").split('.').map(Text::from).collect()
+        node.attribute("target")
+            .unwrap_or("")
+            .split('.')
+            .map(Text::from)
+            .collect()
     };
     let inputs = parts(mapping, "input").map(|node| {
         let source = literal(node.attribute("source").unwrap_or(""))?;
-        Ok(InputMapping { source, target: path(node) })
+        Ok(InputMapping {
+            source,
+            target: path(node),
+        })
     });
-    let outputs = parts(mapping, "output")
-        .map(|node| Ok(OutputMapping { source: attribute(node, "source")?, target: path(node) }));
-    Ok((inputs.collect::<Result<_, Refused>>()?, outputs.collect::<Result<_, Refused>>()?))
+    let outputs = parts(mapping, "output").map(|node| {
+        Ok(OutputMapping {
+            source: attribute(node, "source")?,
+            target: path(node),
+        })
+    });
+    Ok((
+        inputs.collect::<Result<_, Refused>>()?,
+        outputs.collect::<Result<_, Refused>>()?,
+    ))
 }
 
 fn listener(node: Xml<'_>) -> Result<Listener, Refused> {
     Ok(Listener {
         job_type: attribute(node, "type")?,
         retries: expr(node.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
-        headers: headers(node.children().find(|part| is_extension(*part, "taskHeaders"))).into(),
+        headers: headers(
+            node.children()
+                .find(|part| is_extension(*part, "taskHeaders")),
+        )
+        .into(),
     })
 }
 
@@ -168,7 +191,12 @@ fn task_listeners(element: Xml<'_>) -> Result<Box<[TaskListener]>, Refused> {
         .into_iter()
         .flat_map(|listeners| parts(listeners, "taskListener"))
         .filter_map(|node| Some((task_listener_event(node.attribute("eventType")?)?, node)))
-        .map(|(event, node)| Ok(TaskListener { event, listener: listener(node)? }))
+        .map(|(event, node)| {
+            Ok(TaskListener {
+                event,
+                listener: listener(node)?,
+            })
+        })
         .collect()
 }
 
@@ -181,15 +209,29 @@ pub(super) fn is_managed(user_task: Xml<'_>) -> bool {
 pub(super) fn user_task(element: Xml<'_>) -> Result<UserTask, Refused> {
     let assignment = extension(element, "assignmentDefinition");
     let schedule = extension(element, "taskSchedule");
-    let given = |node: Option<Xml<'_>>, name| node.and_then(|node| optional(node, name).map(str::to_owned));
+    let given =
+        |node: Option<Xml<'_>>, name| node.and_then(|node| optional(node, name).map(str::to_owned));
     let form = extension(element, "formDefinition");
     Ok(UserTask {
-        assignee: given(assignment, "assignee").map(|text| literal(&text)).transpose()?,
-        candidate_groups: given(assignment, "candidateGroups").map(|t| list(&t)).transpose()?,
-        candidate_users: given(assignment, "candidateUsers").map(|t| list(&t)).transpose()?,
-        due_date: given(schedule, "dueDate").map(|text| literal(&text)).transpose()?,
-        follow_up_date: given(schedule, "followUpDate").map(|text| literal(&text)).transpose()?,
-        form: form.map(|form| user_task_form(element, form)).transpose()?.flatten(),
+        assignee: given(assignment, "assignee")
+            .map(|text| literal(&text))
+            .transpose()?,
+        candidate_groups: given(assignment, "candidateGroups")
+            .map(|t| list(&t))
+            .transpose()?,
+        candidate_users: given(assignment, "candidateUsers")
+            .map(|t| list(&t))
+            .transpose()?,
+        due_date: given(schedule, "dueDate")
+            .map(|text| literal(&text))
+            .transpose()?,
+        follow_up_date: given(schedule, "followUpDate")
+            .map(|text| literal(&text))
+            .transpose()?,
+        form: form
+            .map(|form| user_task_form(element, form))
+            .transpose()?
+            .flatten(),
         priority: expr(
             given(extension(element, "priorityDefinition"), "priority")
                 .as_deref()
@@ -202,10 +244,15 @@ pub(super) fn user_task(element: Xml<'_>) -> Result<UserTask, Refused> {
 
 fn user_task_form(element: Xml<'_>, form: Xml<'_>) -> Result<Option<Form>, Refused> {
     if let Some(form_id) = optional(form, "formId") {
-        return Ok(Some(Form::Linked { form_id: expr(form_id)?, binding: binding(form) }));
+        return Ok(Some(Form::Linked {
+            form_id: expr(form_id)?,
+            binding: binding(form),
+        }));
     }
     if is_managed(element) {
-        let reference = optional(form, "externalReference").map(literal).transpose()?;
+        let reference = optional(form, "externalReference")
+            .map(literal)
+            .transpose()?;
         return Ok(reference.map(Form::External));
     }
     Ok(optional(form, "formKey").map(|key| Form::Key(key.into())))
@@ -249,7 +296,9 @@ fn list(source: &str) -> Result<Expr, Refused> {
 
 /// The script the engine evaluates.
 pub(super) fn script(element: Xml<'_>) -> Result<Option<Box<Script>>, Refused> {
-    let Some(script) = extension(element, "script") else { return Ok(None) };
+    let Some(script) = extension(element, "script") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(Script {
         expression: attribute(script, "expression")?,
         result_variable: text(script, "resultVariable"),
@@ -258,7 +307,9 @@ pub(super) fn script(element: Xml<'_>) -> Result<Option<Box<Script>>, Refused> {
 
 /// The decision a business rule task calls.
 pub(super) fn called_decision(element: Xml<'_>) -> Result<Option<Box<CalledDecision>>, Refused> {
-    let Some(called) = extension(element, "calledDecision") else { return Ok(None) };
+    let Some(called) = extension(element, "calledDecision") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(CalledDecision {
         decision_id: attribute(called, "decisionId")?,
         binding: binding(called),
@@ -271,7 +322,9 @@ pub(super) fn called_element(
     element: Xml<'_>,
     index: u32,
 ) -> Result<Option<Box<CalledElement>>, Refused> {
-    let Some(called) = extension(element, "calledElement") else { return Ok(None) };
+    let Some(called) = extension(element, "calledElement") else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(CalledElement {
         process_id: attribute(called, "processId")?,
         binding: binding(called),

@@ -42,7 +42,8 @@ impl<'a> Source<'a> {
         };
         if Tag::of(root) != Some(Tag::Definitions) {
             let name = root.tag_name().name();
-            let reason = format!("Expected BPMN 'definitions' as the root element but found '{name}'");
+            let reason =
+                format!("Expected BPMN 'definitions' as the root element but found '{name}'");
             return Err(error_at(root, reason));
         }
         for node in root.descendants().filter(|node| bpmn(*node)) {
@@ -89,7 +90,8 @@ impl<'a> Source<'a> {
 
     /// The element an attribute of `node` refers to, if it is a `tag`.
     pub(super) fn referred_as(&self, node: Xml<'a>, attribute: &str, tag: Tag) -> Option<Xml<'a>> {
-        self.referred(node, attribute).filter(|found| Tag::of(*found) == Some(tag))
+        self.referred(node, attribute)
+            .filter(|found| Tag::of(*found) == Some(tag))
     }
 
     /// Sequence flows that start at `node`.
@@ -119,18 +121,26 @@ impl<'a> Source<'a> {
 }
 
 fn by_id<'s, 'a>(map: &'s FxHashMap<&'a str, Vec<Xml<'a>>>, node: Xml<'a>) -> &'s [Xml<'a>] {
-    id(node).and_then(|id| map.get(id)).map_or(&[], Vec::as_slice)
+    id(node)
+        .and_then(|id| map.get(id))
+        .map_or(&[], Vec::as_slice)
 }
 
 /// An error that stands at an element.
 pub(super) fn error_at(node: Xml<'_>, reason: String) -> XmlError {
     let position = node.document().text_pos_at(node.range().start);
-    XmlError { line: position.row as usize, column: position.col as usize, reason }
+    XmlError {
+        line: position.row as usize,
+        column: position.col as usize,
+        reason,
+    }
 }
 
 /// A reference without its namespace prefix.
 fn local(reference: &str) -> &str {
-    reference.rsplit_once(':').map_or(reference, |(_, local)| local)
+    reference
+        .rsplit_once(':')
+        .map_or(reference, |(_, local)| local)
 }
 
 fn bpmn(node: Xml<'_>) -> bool {
@@ -163,7 +173,8 @@ pub(super) fn parent_tag(node: Xml<'_>) -> Option<Tag> {
 
 /// Children of BPMN with this tag.
 pub(super) fn children<'a>(node: Xml<'a>, tag: Tag) -> impl Iterator<Item = Xml<'a>> + use<'a> {
-    node.children().filter(move |child| Tag::of(*child) == Some(tag))
+    node.children()
+        .filter(move |child| Tag::of(*child) == Some(tag))
 }
 
 /// The event definitions of an event.
@@ -178,12 +189,17 @@ pub(super) fn event_definitions<'a>(
 
 /// First child of BPMN with this name.
 pub(super) fn child<'a>(node: Xml<'a>, name: &str) -> Option<Xml<'a>> {
-    node.children().find(|child| bpmn(*child) && child.tag_name().name() == name)
+    node.children()
+        .find(|child| bpmn(*child) && child.tag_name().name() == name)
 }
 
 /// All text inside an element, without blanks around it.
 pub(super) fn content(node: Xml<'_>) -> String {
-    let all: String = node.descendants().filter(Node::is_text).filter_map(|n| n.text()).collect();
+    let all: String = node
+        .descendants()
+        .filter(Node::is_text)
+        .filter_map(|n| n.text())
+        .collect();
     all.trim().to_owned()
 }
 
@@ -218,5 +234,6 @@ pub(super) fn parts<'a>(
     node: Xml<'a>,
     name: &'static str,
 ) -> impl Iterator<Item = Xml<'a>> + use<'a> {
-    node.children().filter(move |part| is_extension(*part, name))
+    node.children()
+        .filter(move |part| is_extension(*part, name))
 }

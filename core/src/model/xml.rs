@@ -44,14 +44,21 @@ impl XmlError {
         let before = &bytes[..offset.min(bytes.len())];
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |at| at + 1) + 1;
-        Self { line, column, reason: reason.into() }
+        Self {
+            line,
+            column,
+            reason: reason.into(),
+        }
     }
 }
 
 /// The text of a file: UTF-8, with or without byte order mark, within the size limit.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, XmlError> {
     if bytes.len() > MAX_BYTES {
-        let reason = format!("The file has {} bytes; at most {MAX_BYTES} are allowed", bytes.len());
+        let reason = format!(
+            "The file has {} bytes; at most {MAX_BYTES} are allowed",
+            bytes.len()
+        );
         return Err(XmlError::at(bytes, 0, reason));
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -62,14 +69,24 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, XmlError> {
 /// The tree of a text.
 pub(super) fn tree(text: &str) -> Result<Document<'_>, XmlError> {
     guard(text.as_bytes())?;
-    let options =
-        ParsingOptions { allow_dtd: false, nodes_limit: MAX_NODES, ..ParsingOptions::default() };
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: MAX_NODES,
+        ..ParsingOptions::default()
+    };
     Document::parse_with_options(text, options).map_err(|error| {
         let pos = error.pos();
         // The position stands at the end of the builder's message too; it is given once.
         let message = error.to_string();
-        let reason = message.strip_suffix(&format!(" at {pos}")).unwrap_or(&message).to_owned();
-        XmlError { line: pos.row as usize, column: pos.col as usize, reason }
+        let reason = message
+            .strip_suffix(&format!(" at {pos}"))
+            .unwrap_or(&message)
+            .to_owned();
+        XmlError {
+            line: pos.row as usize,
+            column: pos.col as usize,
+            reason,
+        }
     })
 }
 
@@ -99,7 +116,11 @@ fn guard(bytes: &[u8]) -> Result<(), XmlError> {
             in_scope += tag.namespaces;
             work += if tag.namespaces > 0 { in_scope } else { 0 };
             if work > MAX_NAMESPACE_WORK {
-                return Err(XmlError::at(bytes, start, "Too many namespace declarations"));
+                return Err(XmlError::at(
+                    bytes,
+                    start,
+                    "Too many namespace declarations",
+                ));
             }
             if tag.closed {
                 in_scope -= tag.namespaces;
@@ -118,13 +139,17 @@ fn guard(bytes: &[u8]) -> Result<(), XmlError> {
 
 /// Length of the comment, CDATA section or processing instruction at the front, if there is one.
 fn skipped(rest: &[u8]) -> Option<usize> {
-    [(&b"<!--"[..], &b"-->"[..]), (b"<![CDATA[", b"]]>"), (b"<?", b"?>")]
-        .into_iter()
-        .find(|(open, _)| rest.starts_with(open))
-        .map(|(open, close)| {
-            let end = memmem::find(&rest[open.len()..], close);
-            end.map_or(rest.len(), |end| open.len() + end + close.len())
-        })
+    [
+        (&b"<!--"[..], &b"-->"[..]),
+        (b"<![CDATA[", b"]]>"),
+        (b"<?", b"?>"),
+    ]
+    .into_iter()
+    .find(|(open, _)| rest.starts_with(open))
+    .map(|(open, close)| {
+        let end = memmem::find(&rest[open.len()..], close);
+        end.map_or(rest.len(), |end| open.len() + end + close.len())
+    })
 }
 
 struct OpenTag {
@@ -136,7 +161,12 @@ struct OpenTag {
 
 /// Measures the start tag at the front.
 fn tag(rest: &[u8]) -> OpenTag {
-    let mut tag = OpenTag { length: rest.len(), attributes: 0, namespaces: 0, closed: false };
+    let mut tag = OpenTag {
+        length: rest.len(),
+        attributes: 0,
+        namespaces: 0,
+        closed: false,
+    };
     let mut at = 1;
     while at < rest.len() {
         match rest[at] {
@@ -148,7 +178,9 @@ fn tag(rest: &[u8]) -> OpenTag {
             quote @ (b'"' | b'\'') => {
                 tag.attributes += 1;
                 tag.namespaces += usize::from(declares_namespace(&rest[..at]));
-                let Some(end) = memchr(quote, &rest[at + 1..]) else { return tag };
+                let Some(end) = memchr(quote, &rest[at + 1..]) else {
+                    return tag;
+                };
                 at += end + 2;
             }
             _ => at += 1,
@@ -161,7 +193,9 @@ fn tag(rest: &[u8]) -> OpenTag {
 fn declares_namespace(before: &[u8]) -> bool {
     let equals = before.trim_ascii_end();
     let name = equals.strip_suffix(b"=").unwrap_or(equals).trim_ascii_end();
-    let start = name.iter().rposition(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\''));
+    let start = name
+        .iter()
+        .rposition(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\''));
     name[start.map_or(0, |at| at + 1)..].starts_with(b"xmlns")
 }
 
@@ -191,15 +225,40 @@ mod tests {
         let many = format!("<r{names}>{}</r>", "<b xmlns:c='d'/>".repeat(10_000));
         assert!(refused(&many).starts_with("Too many namespace declarations"));
         assert!(text(&vec![b' '; MAX_BYTES + 1]).is_err());
-        assert_eq!(text(b"a\n\xff").unwrap_err().to_string(), "The file is not UTF-8 (line 2, column 1)");
+        assert_eq!(
+            text(b"a\n\xff").unwrap_err().to_string(),
+            "The file is not UTF-8 (line 2, column 1)"
+        );
     }
 
     #[test]
     fn malformed_text_is_an_error_and_never_a_panic() {
         for text in [
-            "", " ", "<", "<a", "<a ", "<a b", "<a b=", "<a b='", "<a b='c", "<a/", "</a>", "<a></b>",
-            "<a/><b/>", "<!", "<!--", "<![CDATA[", "<?", "<?xml", "<a>&b;</a>", "<a b='1' b='2'/>",
-            "<p:a/>", "<a>\u{1}</a>", "<a =''/>", "<a '''/>", "plain",
+            "",
+            " ",
+            "<",
+            "<a",
+            "<a ",
+            "<a b",
+            "<a b=",
+            "<a b='",
+            "<a b='c",
+            "<a/",
+            "</a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<!",
+            "<!--",
+            "<![CDATA[",
+            "<?",
+            "<?xml",
+            "<a>&b;</a>",
+            "<a b='1' b='2'/>",
+            "<p:a/>",
+            "<a>\u{1}</a>",
+            "<a =''/>",
+            "<a '''/>",
+            "plain",
         ] {
             assert!(tree(text).is_err(), "{text:?}");
         }

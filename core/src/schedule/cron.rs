@@ -66,17 +66,34 @@ struct Field {
     names: &'static [&'static str],
 }
 
-const SIXTY: Field = Field { low: 0, high: 59, names: &[] };
-const HOURS: Field = Field { low: 0, high: 23, names: &[] };
-const DAYS: Field = Field { low: 1, high: 31, names: &[] };
+const SIXTY: Field = Field {
+    low: 0,
+    high: 59,
+    names: &[],
+};
+const HOURS: Field = Field {
+    low: 0,
+    high: 23,
+    names: &[],
+};
+const DAYS: Field = Field {
+    low: 1,
+    high: 31,
+    names: &[],
+};
 const MONTHS: Field = Field {
     low: 1,
     high: 12,
-    names: &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+    names: &[
+        "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+    ],
 };
 /// Names from 1, so that ranges may end with SUN; SUN at the front of a range is read as 0.
-const WEEKDAYS: Field =
-    Field { low: 0, high: 7, names: &["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"] };
+const WEEKDAYS: Field = Field {
+    low: 0,
+    high: 7,
+    names: &["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"],
+};
 
 impl Cron {
     /// Parses a pattern.
@@ -98,7 +115,10 @@ impl Cron {
             return Some(Timestamp(found.as_millisecond()));
         }
         // Every hour counts, so the second pass of a repeated hour counts too.
-        let change = zone.following(start).next().filter(|change| change.timestamp() <= found);
+        let change = zone
+            .following(start)
+            .next()
+            .filter(|change| change.timestamp() <= found);
         let repeated = change.and_then(|change| {
             let local = change.offset().to_datetime(change.timestamp());
             let instant = change.offset().to_timestamp(self.local(local)?).ok()?;
@@ -114,7 +134,7 @@ impl Cron {
             let whole = from.with().subsec_nanosecond(0).build().ok()?;
             let local = self.local(whole.checked_add(jiff::Span::new().seconds(1)).ok()?)?;
             let ambiguous = zone.to_ambiguous_timestamp(local);
-            let first = ambiguous.clone().compatible().ok()?;
+            let first = ambiguous.compatible().ok()?;
             if first > start {
                 return Some(first);
             }
@@ -145,7 +165,11 @@ impl Cron {
                     }
                 }
             }
-            (year, month) = if month == 12 { (year.checked_add(1)?, 1) } else { (year, month + 1) };
+            (year, month) = if month == 12 {
+                (year.checked_add(1)?, 1)
+            } else {
+                (year, month + 1)
+            };
         }
         None
     }
@@ -161,7 +185,8 @@ impl Cron {
             let mut minute = if same_hour { from.minute() } else { 0 };
             while let Some(found) = first(self.minutes, minute) {
                 let same_minute = same_hour && found == from.minute();
-                if let Some(second) = first(self.seconds, if same_minute { from.second() } else { 0 })
+                if let Some(second) =
+                    first(self.seconds, if same_minute { from.second() } else { 0 })
                 {
                     return Time::new(hour, found, second, 0).ok();
                 }
@@ -216,7 +241,9 @@ fn parse(text: &str) -> Result<Cron, String> {
         return Err("Empty expression!".to_owned());
     }
     if text.len() > MAX_LENGTH {
-        return Err(format!("The expression is longer than {MAX_LENGTH} characters"));
+        return Err(format!(
+            "The expression is longer than {MAX_LENGTH} characters"
+        ));
     }
     let pattern = match text.trim() {
         "@yearly" | "@annually" => "0 0 0 1 1 *",
@@ -230,7 +257,9 @@ fn parse(text: &str) -> Result<Cron, String> {
     let fields: Vec<&str> = pattern.split_ascii_whitespace().collect();
     let [seconds, minutes, hours, days, months, weekdays] = fields[..] else {
         let count = fields.len();
-        return Err(format!("Cron expression contains {count} parts but we expect one of [6]"));
+        return Err(format!(
+            "Cron expression contains {count} parts but we expect one of [6]"
+        ));
     };
     Ok(Cron {
         seconds: plain(seconds, &SIXTY)?,
@@ -244,7 +273,8 @@ fn parse(text: &str) -> Result<Cron, String> {
 
 /// A list of values, ranges and steps.
 fn plain(list: &str, field: &Field) -> Result<u64, String> {
-    list.split(',').try_fold(0, |set, item| Ok(set | item_of(item, field)?))
+    list.split(',')
+        .try_fold(0, |set, item| Ok(set | item_of(item, field)?))
 }
 
 fn item_of(item: &str, field: &Field) -> Result<u64, String> {
@@ -268,7 +298,9 @@ fn item_of(item: &str, field: &Field) -> Result<u64, String> {
         Some(step) => step,
         None => 1,
     };
-    Ok((low..=high).step_by(step as usize).fold(0, |set, n| set | bit(n)))
+    Ok((low..=high)
+        .step_by(step as usize)
+        .fold(0, |set, n| set | bit(n)))
 }
 
 fn number(text: &str) -> Result<u32, String> {
@@ -281,7 +313,10 @@ fn number(text: &str) -> Result<u32, String> {
 
 /// A value by number or name; `front`: it begins a range.
 fn value(text: &str, field: &Field, front: bool) -> Result<u32, String> {
-    let named = field.names.iter().position(|name| name.eq_ignore_ascii_case(text));
+    let named = field
+        .names
+        .iter()
+        .position(|name| name.eq_ignore_ascii_case(text));
     let value = match named {
         Some(6) if front && field.low == 0 => 0,
         Some(index) => index as u32 + 1,
@@ -290,7 +325,10 @@ fn value(text: &str, field: &Field, front: bool) -> Result<u32, String> {
     if (field.low..=field.high).contains(&value) {
         Ok(value)
     } else {
-        Err(format!("Value {value} not in range [{}, {}]", field.low, field.high))
+        Err(format!(
+            "Value {value} not in range [{}, {}]",
+            field.low, field.high
+        ))
     }
 }
 

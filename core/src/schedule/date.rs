@@ -35,7 +35,9 @@ impl ZonedDate {
     /// See [`date`].
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
         parse(text).ok_or_else(|| {
-            ScheduleError::invalid(format!("Text '{text}' could not be parsed as a zoned date-time"))
+            ScheduleError::invalid(format!(
+                "Text '{text}' could not be parsed as a zoned date-time"
+            ))
         })
     }
 }
@@ -132,11 +134,15 @@ fn offset_of(sign: i32, hours: i16, minutes: i16, seconds: i16) -> Option<Offset
         return None;
     }
     let total = i32::from(hours) * 3600 + i32::from(minutes) * 60 + i32::from(seconds);
-    (total <= 18 * 3600).then(|| Offset::from_seconds(sign * total).ok()).flatten()
+    (total <= 18 * 3600)
+        .then(|| Offset::from_seconds(sign * total).ok())
+        .flatten()
 }
 
 fn named_zone(name: &str) -> Option<TimeZone> {
-    let suffix = ["UTC", "GMT", "UT"].into_iter().find_map(|prefix| name.strip_prefix(prefix));
+    let suffix = ["UTC", "GMT", "UT"]
+        .into_iter()
+        .find_map(|prefix| name.strip_prefix(prefix));
     match suffix.unwrap_or(name) {
         "" if suffix.is_some() => Some(TimeZone::UTC),
         "Z" | "z" if suffix.is_none() => Some(TimeZone::UTC),

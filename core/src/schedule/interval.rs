@@ -48,14 +48,21 @@ impl Interval {
             Some(1) => exact(unsigned),
             Some(at) => period(&unsigned[..at]).and_then(|period| {
                 let exact = exact(&format!("P{}", &unsigned[at..]))?;
-                Ok(Self { seconds: exact.seconds, nanos: exact.nanos, ..period })
+                Ok(Self {
+                    seconds: exact.seconds,
+                    nanos: exact.nanos,
+                    ..period
+                })
             }),
         }?;
         Ok(Self {
             start,
             months: sign * parsed.months,
             days: sign * parsed.days,
-            seconds: parsed.seconds.checked_mul(sign).ok_or_else(|| unparsable("Duration"))?,
+            seconds: parsed
+                .seconds
+                .checked_mul(sign)
+                .ok_or_else(|| unparsable("Duration"))?,
             nanos: sign * parsed.nanos,
         })
     }
@@ -84,19 +91,25 @@ impl Interval {
         let shifted = if self.months == 0 && self.days == 0 {
             from.0
         } else {
-            self.plus_calendar(from, zone).ok_or(ScheduleError::Overflow)?
+            self.plus_calendar(from, zone)
+                .ok_or(ScheduleError::Overflow)?
         };
         // Milliseconds as java.time cuts them: towards negative infinity.
         let millis = i128::from(self.seconds) * 1000 + i128::from(self.nanos.div_euclid(1_000_000));
-        let due = i64::try_from(i128::from(shifted) + millis).map_err(|_| ScheduleError::Overflow)?;
+        let due =
+            i64::try_from(i128::from(shifted) + millis).map_err(|_| ScheduleError::Overflow)?;
         Ok(Timestamp(due))
     }
 
     fn plus_calendar(&self, from: Timestamp, zone: &TimeZone) -> Option<i64> {
-        let before = jiff::Timestamp::from_millisecond(from.0).ok()?.to_zoned(zone.clone());
+        let before = jiff::Timestamp::from_millisecond(from.0)
+            .ok()?
+            .to_zoned(zone.clone());
         let span = Span::new().try_months(self.months).ok()?;
         let local: civil::DateTime = before.datetime().checked_add(span).ok()?;
-        let local = local.checked_add(Span::new().try_days(self.days).ok()?).ok()?;
+        let local = local
+            .checked_add(Span::new().try_days(self.days).ok()?)
+            .ok()?;
         let ambiguous = zone.to_ambiguous_timestamp(local);
         let kept = match ambiguous.offset() {
             AmbiguousOffset::Fold { after, .. } if after == before.offset() => ambiguous.later(),
@@ -124,7 +137,10 @@ fn parts(mut text: &str) -> Option<Vec<Part<'_>>> {
     let mut parts = Vec::new();
     while !text.is_empty() {
         let signed = usize::from(text.starts_with(['-', '+']));
-        let digits = text[signed..].bytes().take_while(u8::is_ascii_digit).count();
+        let digits = text[signed..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
         let (number, rest) = text.split_at(signed + digits);
         let (fraction, rest) = match rest.strip_prefix(['.', ',']) {
             Some(tail) => {
@@ -137,7 +153,11 @@ fn parts(mut text: &str) -> Option<Vec<Part<'_>>> {
         if digits == 0 || !unit.is_ascii_alphabetic() || parts.len() > 4 {
             return None;
         }
-        parts.push(Part { number, fraction, unit: unit.to_ascii_uppercase() });
+        parts.push(Part {
+            number,
+            fraction,
+            unit: unit.to_ascii_uppercase(),
+        });
         text = &rest[1..];
     }
     Some(parts)
@@ -193,7 +213,11 @@ fn parse_exact(text: &str) -> Option<Interval> {
                 return None;
             }
             let nanos = format!("{fraction:0<9}").parse::<i64>().ok()?;
-            exact.nanos = if part.number.starts_with('-') { -nanos } else { nanos };
+            exact.nanos = if part.number.starts_with('-') {
+                -nanos
+            } else {
+                nanos
+            };
         }
     }
     Some(exact)

@@ -61,8 +61,12 @@ impl<'a> Compiler<'_, 'a> {
                         .ok_or_else(|| impossible("a called element", xml))?,
                 )
             }
-            Tag::ExclusiveGateway => Behavior::ExclusiveGateway { default: self.default(xml) },
-            Tag::InclusiveGateway => Behavior::InclusiveGateway { default: self.default(xml) },
+            Tag::ExclusiveGateway => Behavior::ExclusiveGateway {
+                default: self.default(xml),
+            },
+            Tag::InclusiveGateway => Behavior::InclusiveGateway {
+                default: self.default(xml),
+            },
             Tag::ParallelGateway => Behavior::ParallelGateway,
             Tag::EventBasedGateway => Behavior::EventBasedGateway,
             Tag::StartEvent => Behavior::Start {
@@ -137,12 +141,17 @@ impl<'a> Compiler<'_, 'a> {
             .ok_or_else(|| impossible("an inner instance", xml))?;
         let activities = self.draft(inner).children.iter().copied().filter(|child| {
             let child = self.draft(*child);
-            let startable = !matches!(child.tag, Tag::BoundaryEvent | Tag::StartEvent | Tag::EndEvent);
+            let startable = !matches!(
+                child.tag,
+                Tag::BoundaryEvent | Tag::StartEvent | Tag::EndEvent
+            );
             startable && child.incoming.is_empty() && !flag(child.xml, "isForCompensation", false)
         });
         let zeebe = find_extension(xml, "adHoc");
         let given = |name| {
-            zeebe.and_then(|zeebe| zeebe.attribute(name)).filter(|value| !value.trim().is_empty())
+            zeebe
+                .and_then(|zeebe| zeebe.attribute(name))
+                .filter(|value| !value.trim().is_empty())
         };
         let output = match (given("outputCollection"), given("outputElement")) {
             (Some(collection), Some(element)) => Some((collection.into(), expr(element)?)),
@@ -165,7 +174,8 @@ impl<'a> Compiler<'_, 'a> {
             .source
             .referred_as(element, "messageRef", Tag::Message)
             .ok_or_else(|| impossible("a message", element))?;
-        let key = find_extension(message, "subscription").and_then(|s| s.attribute("correlationKey"));
+        let key =
+            find_extension(message, "subscription").and_then(|s| s.attribute("correlationKey"));
         Ok(Box::new(Message {
             name: expr(message.attribute("name").unwrap_or(""))?,
             correlation_key: key.map(expr).transpose()?,
@@ -174,19 +184,32 @@ impl<'a> Compiler<'_, 'a> {
 
     /// The code of the error or escalation a catch event refers to.
     fn code(&self, definition: Xml<'a>, reference: &str, code: &str) -> Option<Text> {
-        let code = self.source.referred(definition, reference)?.attribute(code)?;
+        let code = self
+            .source
+            .referred(definition, reference)?
+            .attribute(code)?;
         (!code.is_empty()).then(|| code.into())
     }
 
     /// The code of the error or escalation a throw event refers to.
     fn thrown(&self, definition: Xml<'a>, reference: &str, code: &str) -> Result<Expr, Refused> {
         let referred = self.source.referred(definition, reference);
-        expr(referred.and_then(|found| found.attribute(code)).unwrap_or(""))
+        expr(
+            referred
+                .and_then(|found| found.attribute(code))
+                .unwrap_or(""),
+        )
     }
 
     fn signal(&self, definition: Xml<'a>) -> Result<Expr, Refused> {
-        let signal = self.source.referred_as(definition, "signalRef", Tag::Signal);
-        expr(signal.and_then(|signal| signal.attribute("name")).unwrap_or(""))
+        let signal = self
+            .source
+            .referred_as(definition, "signalRef", Tag::Signal);
+        expr(
+            signal
+                .and_then(|signal| signal.attribute("name"))
+                .unwrap_or(""),
+        )
     }
 
     fn catch(&self, event: Xml<'a>) -> Result<CatchEvent, Refused> {
@@ -225,10 +248,14 @@ impl<'a> Compiler<'_, 'a> {
                 None => self.publish(definition, definition)?,
             },
             Tag::SignalEvent => ThrowEvent::Signal(self.signal(definition)?),
-            Tag::ErrorEvent => ThrowEvent::Error(self.thrown(definition, "errorRef", "errorCode")?),
-            Tag::EscalationEvent => {
-                ThrowEvent::Escalation(self.thrown(definition, "escalationRef", "escalationCode")?)
+            Tag::ErrorEvent => {
+                ThrowEvent::Error(self.thrown(definition, "errorRef", "errorCode")?)
             }
+            Tag::EscalationEvent => ThrowEvent::Escalation(self.thrown(
+                definition,
+                "escalationRef",
+                "escalationCode",
+            )?),
             Tag::LinkEvent => ThrowEvent::Link(self.link_target(draft, definition)?),
             Tag::CompensateEvent => ThrowEvent::Compensation(
                 self.source
@@ -243,15 +270,11 @@ impl<'a> Compiler<'_, 'a> {
 
     /// The link catch event of the same scope with the same name.
     fn link_target(&self, draft: &Draft<'a>, link: Xml<'a>) -> Result<ElementId, Refused> {
-        let siblings = draft.scope.map(|scope| self.draft(scope).children.as_slice());
-        let target = siblings.unwrap_or_default().iter().find(|sibling| {
-            let sibling = self.draft(**sibling);
-            sibling.tag == Tag::IntermediateCatchEvent
-                && event_definitions(sibling.xml).any(|(tag, other)| {
-                    tag == Tag::LinkEvent && other.attribute("name") == link.attribute("name")
-                })
-        });
-        target.copied().ok_or_else(|| impossible("a link catch event", draft.xml))
+        let name = link.attribute("name").unwrap_or("");
+        draft
+            .scope
+            .and_then(|scope| self.links.get(&(scope, name)).copied())
+            .ok_or_else(|| impossible("a link catch event", draft.xml))
     }
 
     /// The message the engine publishes: `referring` names it, `extended` says how.
@@ -269,7 +292,10 @@ impl<'a> Compiler<'_, 'a> {
 }
 
 fn optional(source: Option<String>) -> Result<Option<Expr>, Refused> {
-    source.filter(|text| !text.is_empty()).map(|text| expr(&text)).transpose()
+    source
+        .filter(|text| !text.is_empty())
+        .map(|text| expr(&text))
+        .transpose()
 }
 
 fn timer(definition: Xml<'_>) -> Result<Timer, Refused> {
@@ -279,7 +305,9 @@ fn timer(definition: Xml<'_>) -> Result<Timer, Refused> {
     if let Some(cycle) = child_content(definition, "timeCycle") {
         return Ok(Timer::Cycle(expr(&cycle)?));
     }
-    Ok(Timer::Date(expr(&child_content(definition, "timeDate").unwrap_or_default())?))
+    Ok(Timer::Date(expr(
+        &child_content(definition, "timeDate").unwrap_or_default(),
+    )?))
 }
 
 fn conditional(definition: Xml<'_>) -> Result<Conditional, Refused> {
@@ -306,7 +334,9 @@ fn root_variable(source: &str) -> Option<Text> {
     let path = source.strip_prefix('=')?.trim();
     let plain = path.split('.').all(|name| {
         let mut characters = name.chars();
-        characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        characters
+            .next()
+            .is_some_and(|first| first.is_alphabetic() || first == '_')
             && characters.all(|next| next.is_alphanumeric() || next == '_')
     });
     let reserved = matches!(path, "null" | "true" | "false");

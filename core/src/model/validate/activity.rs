@@ -4,6 +4,8 @@
 //! handler may not have. Extension elements that may stand once are checked here because the
 //! mistake is told at the element that owns them.
 
+use rustc_hash::FxHashSet;
+
 use super::Check;
 use crate::model::element_type::Tag;
 use crate::model::parse::{
@@ -36,7 +38,9 @@ impl<'a> Check<'_, 'a> {
 
     fn exactly_one_extension(&mut self, node: Xml<'a>, name: &'static str) {
         if extensions(node, name).count() != 1 {
-            self.error(format!("Must have exactly one 'zeebe:{name}' extension element"));
+            self.error(format!(
+                "Must have exactly one 'zeebe:{name}' extension element"
+            ));
         }
     }
 
@@ -131,14 +135,21 @@ impl<'a> Check<'_, 'a> {
     fn send_task(&mut self, node: Xml<'a>) {
         self.either_extension(node, "publishMessage", "taskDefinition");
         let publishes = extension(node, "publishMessage").is_some();
-        if publishes && self.source.referred_as(node, "messageRef", Tag::Message).is_none() {
+        if publishes
+            && self
+                .source
+                .referred_as(node, "messageRef", Tag::Message)
+                .is_none()
+        {
             self.error("Must reference a message");
         }
     }
 
     fn receive_task(&mut self, node: Xml<'a>) {
         let message = self.source.referred_as(node, "messageRef", Tag::Message);
-        let Some(message) = message else { return self.error("Must reference a message") };
+        let Some(message) = message else {
+            return self.error("Must reference a message");
+        };
         let name = message.attribute("name").filter(|name| !name.is_empty());
         let taken = self
             .source
@@ -163,15 +174,20 @@ impl<'a> Check<'_, 'a> {
         self.identifiable(node);
         let flow_node = |attribute| {
             let found = self.source.referred(node, attribute)?;
-            Tag::of(found).filter(|tag| tag.is_flow_node()).map(|tag| (tag, found))
+            Tag::of(found)
+                .filter(|tag| tag.is_flow_node())
+                .map(|tag| (tag, found))
         };
         let (source, target) = (flow_node("sourceRef"), flow_node("targetRef"));
-        for (attribute, found, gap) in
-            [("sourceRef", source, ""), ("targetRef", target, " ")]
-        {
-            match node.attribute(attribute).filter(|reference| !reference.trim().is_empty()) {
+        for (attribute, found, gap) in [("sourceRef", source, ""), ("targetRef", target, " ")] {
+            match node
+                .attribute(attribute)
+                .filter(|reference| !reference.trim().is_empty())
+            {
                 None => {
-                    self.error(format!("SequenceFlow is missing required attribute {attribute}"));
+                    self.error(format!(
+                        "SequenceFlow is missing required attribute {attribute}"
+                    ));
                 }
                 Some(reference) if found.is_none() => self.error(format!(
                     "SequenceFlow has {attribute} '{reference}'{gap} which cannot be resolved"
@@ -215,15 +231,20 @@ impl<'a> Check<'_, 'a> {
         if flows.len() < 2 {
             self.error("Event-based gateway must have at least 2 outgoing sequence flows.");
         }
-        let targets: Vec<_> =
-            flows.iter().map(|flow| source.referred(*flow, "targetRef")).collect();
+        let targets: Vec<_> = flows
+            .iter()
+            .map(|flow| source.referred(*flow, "targetRef"))
+            .collect();
         let supported = |target: &Option<Xml<'a>>| {
             let Some(target) = target else { return false };
             let definitions: Vec<_> = event_definitions(*target).map(|(tag, _)| tag).collect();
             Tag::of(*target) == Some(Tag::IntermediateCatchEvent)
                 && matches!(
                     definitions[..],
-                    [Tag::TimerEvent | Tag::MessageEvent | Tag::SignalEvent | Tag::ConditionalEvent]
+                    [Tag::TimerEvent
+                        | Tag::MessageEvent
+                        | Tag::SignalEvent
+                        | Tag::ConditionalEvent]
                 )
         };
         if !targets.iter().all(supported) {
@@ -240,12 +261,14 @@ impl<'a> Check<'_, 'a> {
             .collect();
         self.duplicate_messages(&definitions);
         self.duplicate_signals(&definitions);
-        let only_from_here = targets.iter().flatten().all(|target| {
-            source
-                .incoming(*target)
-                .iter()
-                .all(|flow| source.referred(*flow, "sourceRef") == Some(node))
-        });
+        let mut seen = FxHashSet::default();
+        let once = targets
+            .iter()
+            .flatten()
+            .filter(|target| seen.insert(target.id()));
+        let only_from_here = once
+            .flat_map(|target| source.incoming(*target))
+            .all(|flow| source.referred(*flow, "sourceRef") == Some(node));
         if !only_from_here {
             self.error(
                 "Target elements of an event gateway must not have any additional incoming \

@@ -37,7 +37,9 @@ impl<'a> Usage<'a> {
                 Some(Tag::EscalationEvent) => "escalationRef",
                 _ => continue,
             };
-            let Some(referred) = source.referred(node, reference).and_then(id) else { continue };
+            let Some(referred) = source.referred(node, reference).and_then(id) else {
+                continue;
+            };
             let uses = usage.0.entry(referred).or_default();
             match (Tag::of(node), parent_tag(node)) {
                 (Some(Tag::SendTask), _)
@@ -66,8 +68,9 @@ impl<'a> Check<'_, 'a> {
     }
 
     pub(super) fn message(&mut self, node: Xml<'a>) {
-        let (starts, catches, throws) =
-            self.uses(node).map_or((0, false, false), |uses| (uses.starts, uses.catches, uses.throws));
+        let (starts, catches, throws) = self.uses(node).map_or((0, false, false), |uses| {
+            (uses.starts, uses.catches, uses.throws)
+        });
         if catches {
             self.named(node);
             if extensions(node, "subscription").count() != 1 {
@@ -114,10 +117,14 @@ impl<'a> Check<'_, 'a> {
             }
             _ => {}
         }
-        if matches!(tag, Tag::StartEvent | Tag::IntermediateCatchEvent | Tag::BoundaryEvent) {
+        if matches!(
+            tag,
+            Tag::StartEvent | Tag::IntermediateCatchEvent | Tag::BoundaryEvent
+        ) {
+            let starts = tag == Tag::StartEvent && parent_tag(node) == Some(Tag::Process);
             for (tag, definition) in event_definitions(node) {
                 if tag == Tag::TimerEvent {
-                    self.timer_value(definition);
+                    self.timer_value(definition, starts);
                 }
             }
         }
@@ -135,7 +142,9 @@ impl<'a> Check<'_, 'a> {
             .flat_map(|properties| parts(properties, "property"))
             .filter(|property| property.attribute("name") == Some("publicAccess"))
             .any(|property| {
-                property.attribute("value").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+                property
+                    .attribute("value")
+                    .is_some_and(|value| value.eq_ignore_ascii_case("true"))
             });
         if public {
             self.error("Start event forms with public access enabled are not supported");
@@ -145,7 +154,9 @@ impl<'a> Check<'_, 'a> {
 
     fn no_start_listener(&mut self, node: Xml<'a>, what: &str) {
         if has_listener(node, "start") {
-            self.error(format!("Execution listeners of type 'start' are not supported by {what}"));
+            self.error(format!(
+                "Execution listeners of type 'start' are not supported by {what}"
+            ));
         }
     }
 
@@ -157,7 +168,10 @@ impl<'a> Check<'_, 'a> {
                 Tag::SignalEvent => ("signalRef", "signal"),
                 _ => continue,
             };
-            let name = self.source.referred(definition, reference).and_then(|n| n.attribute("name"));
+            let name = self
+                .source
+                .referred(definition, reference)
+                .and_then(|n| n.attribute("name"));
             if let Some(name) = name {
                 self.constant_name(name, kind);
             }
@@ -178,12 +192,16 @@ impl<'a> Check<'_, 'a> {
                 | Tag::ConditionalEvent
         );
         if !supported {
-            self.error("Event definition must be one of: message, timer, signal, link, or conditional");
+            self.error(
+                "Event definition must be one of: message, timer, signal, link, or conditional",
+            );
         } else if tag == Tag::TimerEvent
             && child(definition, "timeDuration").is_none()
             && child(definition, "timeDate").is_none()
         {
-            self.error("Intermediate timer catch event must have either a time duration or a time date.");
+            self.error(
+                "Intermediate timer catch event must have either a time duration or a time date.",
+            );
         }
     }
 
@@ -197,7 +215,9 @@ impl<'a> Check<'_, 'a> {
             self.error("Cannot have incoming sequence flows");
         }
         let definitions: Vec<_> = event_definitions(node).collect();
-        let compensation = definitions.iter().any(|(tag, _)| *tag == Tag::CompensateEvent);
+        let compensation = definitions
+            .iter()
+            .any(|(tag, _)| *tag == Tag::CompensateEvent);
         let handled =
             self.source.associated(node).is_some() && self.source.outgoing(node).is_empty();
         if compensation && !handled {
@@ -227,9 +247,15 @@ impl<'a> Check<'_, 'a> {
                 );
             }
         }
-        let escalates =
-            matches!(host, Some(Tag::SubProcess | Tag::AdHocSubProcess | Tag::CallActivity));
-        if !escalates && definitions.iter().any(|(tag, _)| *tag == Tag::EscalationEvent) {
+        let escalates = matches!(
+            host,
+            Some(Tag::SubProcess | Tag::AdHocSubProcess | Tag::CallActivity)
+        );
+        if !escalates
+            && definitions
+                .iter()
+                .any(|(tag, _)| *tag == Tag::EscalationEvent)
+        {
             self.error(
                 "An escalation boundary event should only be attached to a subprocess, or a call \
                  activity.",
@@ -250,13 +276,18 @@ impl<'a> Check<'_, 'a> {
 
     fn message_throw_event(&mut self, node: Xml<'a>) {
         let definition = event_definitions(node).find(|(tag, _)| *tag == Tag::MessageEvent);
-        let Some((_, definition)) = definition else { return };
+        let Some((_, definition)) = definition else {
+            return;
+        };
         let publishes = extensions(definition, "publishMessage").count();
         let jobs = extensions(node, "taskDefinition").count();
         if publishes + jobs != 1 {
             self.error(either("publishMessage", "taskDefinition"));
         } else if jobs == 0
-            && self.source.referred_as(definition, "messageRef", Tag::Message).is_none()
+            && self
+                .source
+                .referred_as(definition, "messageRef", Tag::Message)
+                .is_none()
         {
             self.error("Must reference a message");
         }
@@ -266,7 +297,9 @@ impl<'a> Check<'_, 'a> {
         let waits = event_definitions(node)
             .filter(|(tag, _)| *tag == Tag::CompensateEvent)
             .all(|(_, definition)| {
-                definition.attribute("waitForCompletion").is_none_or(|v| v.eq_ignore_ascii_case("true"))
+                definition
+                    .attribute("waitForCompletion")
+                    .is_none_or(|v| v.eq_ignore_ascii_case("true"))
             });
         if !waits {
             self.error(format!(
@@ -302,7 +335,10 @@ impl<'a> Check<'_, 'a> {
             }
         }
         self.waits_for_completion(node, "end");
-        let leaves = matches!(definitions.first(), Some(Tag::ErrorEvent | Tag::EscalationEvent));
+        let leaves = matches!(
+            definitions.first(),
+            Some(Tag::ErrorEvent | Tag::EscalationEvent)
+        );
         if leaves && has_listener(node, "end") {
             self.error(
                 "Execution listeners of type 'end' are not supported by [escalation, error] end \
@@ -316,22 +352,19 @@ impl<'a> Check<'_, 'a> {
         let throws = matches!(parent, Some(Tag::IntermediateThrowEvent | Tag::EndEvent));
         match tag {
             Tag::MessageEvent => {
-                if !throws && self.source.referred_as(node, "messageRef", Tag::Message).is_none() {
-                    self.error("Must reference a message");
-                }
+                let message = self.source.referred_as(node, "messageRef", Tag::Message);
+                self.error_if(!throws && message.is_none(), "Must reference a message");
             }
             Tag::SignalEvent => {
-                if self.source.referred_as(node, "signalRef", Tag::Signal).is_none() {
-                    self.error("Must reference a signal");
-                }
+                let signal = self.source.referred_as(node, "signalRef", Tag::Signal);
+                self.error_if(signal.is_none(), "Must reference a signal");
             }
             Tag::TimerEvent => self.timer(node),
             Tag::ErrorEvent => self.error_event(node, parent),
             Tag::EscalationEvent => self.escalation_event(node, throws),
             Tag::LinkEvent => {
-                if node.attribute("name").unwrap_or("").is_empty() {
-                    self.error("Link name must be present and not empty.");
-                }
+                let unnamed = node.attribute("name").unwrap_or("").is_empty();
+                self.error_if(unnamed, "Link name must be present and not empty.");
             }
             Tag::CompensateEvent => self.compensate_event(node),
             _ => {}
@@ -353,7 +386,9 @@ impl<'a> Check<'_, 'a> {
 
     fn error_event(&mut self, node: Xml<'a>, parent: Option<Tag>) {
         let error = self.source.referred_as(node, "errorRef", Tag::Error);
-        let code = error.and_then(|error| error.attribute("errorCode")).unwrap_or("");
+        let code = error
+            .and_then(|error| error.attribute("errorCode"))
+            .unwrap_or("");
         if parent == Some(Tag::EndEvent) {
             if error.is_none() {
                 self.error("Must reference an error");
@@ -366,8 +401,12 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn escalation_event(&mut self, node: Xml<'a>, throws: bool) {
-        let escalation = self.source.referred_as(node, "escalationRef", Tag::Escalation);
-        let code = escalation.and_then(|e| e.attribute("escalationCode")).unwrap_or("");
+        let escalation = self
+            .source
+            .referred_as(node, "escalationRef", Tag::Escalation);
+        let code = escalation
+            .and_then(|e| e.attribute("escalationCode"))
+            .unwrap_or("");
         if throws && escalation.is_none() {
             self.error("Must reference an escalation");
         }
@@ -380,12 +419,15 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn compensate_event(&mut self, node: Xml<'a>) {
-        let Some(reference) = node.attribute("activityRef").filter(|r| !r.is_empty()) else { return };
+        let Some(reference) = node.attribute("activityRef").filter(|r| !r.is_empty()) else {
+            return;
+        };
         let activity = self.source.referred(node, "activityRef");
         let tagged = activity.and_then(|activity| Some((activity, Tag::of(activity)?)));
         let Some((activity, tag)) = tagged.filter(|(_, tag)| tag.is_activity()) else {
-            return self
-                .error(format!("The referenced compensation activity '{reference}' doesn't exist"));
+            return self.error(format!(
+                "The referenced compensation activity '{reference}' doesn't exist"
+            ));
         };
         let compensated = self
             .source
@@ -400,7 +442,9 @@ impl<'a> Check<'_, 'a> {
                  boundary event or be a subprocess"
             ));
         }
-        let scope = node.parent_element().and_then(|event| event.parent_element());
+        let scope = node
+            .parent_element()
+            .and_then(|event| event.parent_element());
         if activity.parent_element() != scope {
             self.error(format!(
                 "The referenced compensation activity '{reference}' must be in the same scope as \

@@ -84,9 +84,11 @@ impl<'a> Check<'_, 'a> {
             }
             "formDefinition" => self.form_definition(node),
             "userTaskForm" => {
-                if content(node).is_empty() {
-                    self.error("User task form text content has to be present and not empty");
-                }
+                let empty = content(node).is_empty();
+                self.error_if(
+                    empty,
+                    "User task form text content has to be present and not empty",
+                );
             }
             "assignmentDefinition" => self.assignment(node),
             "taskSchedule" => {
@@ -133,14 +135,20 @@ impl<'a> Check<'_, 'a> {
 
     fn job_type_and_retries(&mut self, node: Xml<'a>) {
         self.present(node, "type");
-        if node.attribute("retries").unwrap_or(DEFAULT_RETRIES).is_empty() {
+        if node
+            .attribute("retries")
+            .unwrap_or(DEFAULT_RETRIES)
+            .is_empty()
+        {
             self.error("Attribute 'retries' must be present and not empty");
         }
     }
 
     fn execution_listeners(&mut self, node: Xml<'a>) {
         let listeners: Vec<Xml<'a>> = parts(node, "executionListener").collect();
-        let Some(owner) = owner(node).filter(|_| !listeners.is_empty()) else { return };
+        let Some(owner) = owner(node).filter(|_| !listeners.is_empty()) else {
+            return;
+        };
         let name = owner.tag_name().name();
         let listened = LISTENED.split(", ").any(|listened| listened == name);
         if !listened && Tag::of(owner) != Some(Tag::MultiInstance) {
@@ -151,10 +159,13 @@ impl<'a> Check<'_, 'a> {
         }
         let key = |listener: &Xml<'a>| {
             let given = |name| listener.attribute(name).unwrap_or("null");
-            format!("eventType[{}] and type[{}]", given("eventType"), given("type"))
+            format!(
+                "eventType[{}] and type[{}]",
+                given("eventType"),
+                given("type")
+            )
         };
-        for duplicate in duplicates(listeners.iter().map(key)) {
-            let count = listeners.iter().filter(|listener| key(listener) == duplicate).count();
+        for (duplicate, count) in duplicates(listeners.iter().map(key)) {
             self.error(format!(
                 "Found '{count}' duplicates based on {duplicate}, these combinations should be \
                  unique."
@@ -171,15 +182,19 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn task_headers(&mut self, node: Xml<'a>) {
-        let keys: Vec<&str> =
-            parts(node, "header").filter_map(|header| header.attribute("key")).collect();
-        for key in keys.iter().filter(|key| key.starts_with(RESERVED_HEADER_PREFIX)) {
+        let keys: Vec<&str> = parts(node, "header")
+            .filter_map(|header| header.attribute("key"))
+            .collect();
+        for key in keys
+            .iter()
+            .filter(|key| key.starts_with(RESERVED_HEADER_PREFIX))
+        {
             self.error(format!(
                 "Attribute 'key' contains '{key}', but header keys starting with \
                  '{RESERVED_HEADER_PREFIX}' are reserved for internal use."
             ));
         }
-        for key in duplicates(keys.into_iter().map(str::to_owned)) {
+        for (key, _) in duplicates(keys.into_iter().map(str::to_owned)) {
             self.error(format!("Headers contain duplicate entries for key '{key}'"));
         }
     }
@@ -187,9 +202,10 @@ impl<'a> Check<'_, 'a> {
     fn loop_characteristics(&mut self, node: Xml<'a>) {
         self.present(node, "inputCollection");
         let given = |name| node.attribute(name).is_some_and(|value| !value.is_empty());
-        for (set, missing) in
-            [("outputCollection", "outputElement"), ("outputElement", "outputCollection")]
-        {
+        for (set, missing) in [
+            ("outputCollection", "outputElement"),
+            ("outputElement", "outputCollection"),
+        ] {
             if given(set) && !given(missing) {
                 self.error(format!(
                     "Attribute '{missing}' must be present if the attribute '{set}' is set"
@@ -197,17 +213,21 @@ impl<'a> Check<'_, 'a> {
             }
         }
         self.mandatory_feel(node.attribute("inputCollection"));
-        self.feel(node.attribute("outputElement").filter(|element| !element.is_empty()));
+        self.feel(
+            node.attribute("outputElement")
+                .filter(|element| !element.is_empty()),
+        );
     }
 
     fn binding(&mut self, node: Xml<'a>) {
         let binding = node.attribute("bindingType");
         if binding.is_some_and(|name| !["deployment", "latest", "versionTag"].contains(&name)) {
-            return self.error(
-                "Attribute 'bindingType' must be one of: deployment, latest, versionTag",
-            );
+            return self
+                .error("Attribute 'bindingType' must be one of: deployment, latest, versionTag");
         }
-        let tagged = node.attribute("versionTag").is_some_and(|tag| !tag.trim().is_empty());
+        let tagged = node
+            .attribute("versionTag")
+            .is_some_and(|tag| !tag.trim().is_empty());
         if binding == Some("versionTag") && !tagged {
             self.error(
                 "Attribute 'versionTag' must be present and not empty if 'bindingType=versionTag'",
@@ -216,8 +236,10 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn form_definition(&mut self, node: Xml<'a>) {
-        let given =
-            |name| node.attribute(name).is_some_and(|value: &str| !value.trim().is_empty());
+        let given = |name| {
+            node.attribute(name)
+                .is_some_and(|value: &str| !value.trim().is_empty())
+        };
         let managed = owner(node).is_some_and(|task| extension(task, "userTask").is_some());
         let (other, suffix) = if managed {
             ("externalReference", " for native user tasks")
@@ -248,8 +270,13 @@ impl<'a> Check<'_, 'a> {
 
     fn priority(&mut self, node: Xml<'a>) {
         self.present(node, "priority");
-        let Some(source) = node.attribute("priority") else { return };
-        if let Ok(Expr { code: Code::Number(number), .. }) = Expr::parse(source)
+        let Some(source) = node.attribute("priority") else {
+            return;
+        };
+        if let Ok(Expr {
+            code: Code::Number(number),
+            ..
+        }) = Expr::parse(source)
             && !(0..=100).contains(&number)
         {
             return self.error(format!(
@@ -264,8 +291,14 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn conditional_filter(&mut self, node: Xml<'a>) {
-        let given = |name| node.attribute(name).filter(|value: &&str| !value.trim().is_empty());
-        for event in given("variableEvents").into_iter().flat_map(|list| list.split(',')) {
+        let given = |name| {
+            node.attribute(name)
+                .filter(|value: &&str| !value.trim().is_empty())
+        };
+        for event in given("variableEvents")
+            .into_iter()
+            .flat_map(|list| list.split(','))
+        {
             let event = event.trim();
             if !["", "create", "update"].contains(&event) {
                 self.error(format!(
@@ -274,7 +307,9 @@ impl<'a> Check<'_, 'a> {
                 ));
             }
         }
-        let Some(names) = given("variableNames") else { return };
+        let Some(names) = given("variableNames") else {
+            return;
+        };
         for name in names.split(',').map(str::trim) {
             if name.is_empty() {
                 self.error(format!(
@@ -297,5 +332,6 @@ fn owner<'a>(node: Xml<'a>) -> Option<Xml<'a>> {
 }
 
 fn in_mapping(node: Xml<'_>) -> bool {
-    node.parent_element().is_some_and(|parent| is_extension(parent, "ioMapping"))
+    node.parent_element()
+        .is_some_and(|parent| is_extension(parent, "ioMapping"))
 }

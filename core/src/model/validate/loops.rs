@@ -11,6 +11,9 @@ use rustc_hash::FxHashMap;
 use crate::model::{Behavior, ElementId, Process, ThrowEvent};
 use crate::record::value::BpmnElementType;
 
+/// Most elements of a loop that are told.
+const MAX_TOLD: usize = 256;
+
 /// An element of one of the processes.
 type Place = (usize, ElementId);
 
@@ -19,7 +22,7 @@ type Place = (usize, ElementId);
 pub struct StraightThroughLoop {
     /// The process.
     pub process: String,
-    /// Ids of the elements; the first one is repeated at the end.
+    /// Ids of the elements; the first one is repeated at the end. Cut if there are too many.
     pub elements: Vec<String>,
 }
 
@@ -68,13 +71,22 @@ impl Graph {
                 }
             }
         }
-        let by_id: FxHashMap<&str, usize> =
-            processes.iter().enumerate().map(|(n, process)| (process.id().as_str(), n)).collect();
+        let by_id: FxHashMap<&str, usize> = processes
+            .iter()
+            .enumerate()
+            .map(|(n, process)| (process.id().as_str(), n))
+            .collect();
         let next = places.iter().map(|place| {
             let following = following(processes, &by_id, *place);
-            following.iter().filter_map(|place| index.get(place).copied()).collect()
+            following
+                .iter()
+                .filter_map(|place| index.get(place).copied())
+                .collect()
         });
-        Self { next: next.collect(), places }
+        Self {
+            next: next.collect(),
+            places,
+        }
     }
 
     fn id<'p>(&self, processes: &'p [Process], node: usize) -> &'p str {
@@ -158,7 +170,11 @@ impl Graph {
             let (process, element) = self.places[**node];
             processes[process][element].element_type == BpmnElementType::MultiInstanceBody
         };
-        way.iter().filter(|node| !body(node)).map(|n| self.id(processes, *n).to_owned()).collect()
+        way.iter()
+            .filter(|node| !body(node))
+            .take(MAX_TOLD)
+            .map(|n| self.id(processes, *n).to_owned())
+            .collect()
     }
 }
 
@@ -227,17 +243,43 @@ fn following(
             .and_then(|called| Some((called, processes[called].none_start_event()?)))
             .into_iter()
             .collect(),
-        _ => {
+        Behavior::PassThrough
+        | Behavior::Process(_)
+        | Behavior::EventSubProcess(_)
+        | Behavior::AdHoc(_)
+        | Behavior::AdHocInner(_)
+        | Behavior::Job(_)
+        | Behavior::UserTask(_)
+        | Behavior::Receive(_)
+        | Behavior::Script(_)
+        | Behavior::Decision(_)
+        | Behavior::ExclusiveGateway { .. }
+        | Behavior::InclusiveGateway { .. }
+        | Behavior::ParallelGateway
+        | Behavior::EventBasedGateway
+        | Behavior::Start { .. }
+        | Behavior::Catch(_)
+        | Behavior::Boundary { .. }
+        | Behavior::Throw(_)
+        | Behavior::End(_) => {
             let outgoing_here = outgoing(process, element);
             if !outgoing_here.is_empty() {
                 return here(outgoing_here);
             }
             // The end of a scope goes on behind the scope.
-            here(process[element].scope.map_or(Vec::new(), |scope| outgoing(process, scope)))
+            here(
+                process[element]
+                    .scope
+                    .map_or(Vec::new(), |scope| outgoing(process, scope)),
+            )
         }
     }
 }
 
 fn outgoing(process: &Process, element: ElementId) -> Vec<ElementId> {
-    process[element].outgoing.iter().map(|flow| process[*flow].target).collect()
+    process[element]
+        .outgoing
+        .iter()
+        .map(|flow| process[*flow].target)
+        .collect()
 }
