@@ -322,9 +322,10 @@ fn pairs(name: &str, pairs: &[(Text, Text)]) -> String {
 
 fn listened(listener: &Listener) -> String {
     format!(
-        "{} retries {}",
+        "{} retries {}{}",
         shown(&listener.job_type),
-        shown(&listener.retries)
+        shown(&listener.retries),
+        pairs("headers", &listener.headers)
     )
 }
 
