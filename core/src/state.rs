@@ -1,3 +1,382 @@
 //! State of one partition: typed tables over one byte-level read port.
+//!
+//! Owned by the engine. Everybody reads; only appliers write, through the `&mut State` that
+//! [`Applying`](crate::engine) hands them. Family numbers are the first byte of every row key on
+//! disk: frozen once released, retired ones stay listed. They follow Zeebe's column families where
+//! the meaning is the same.
+//!
+//! | family | rows |
+//! |---|---|
+//! | 0 | the position of the last record applied |
+//! | 1 | the key counter |
+//! | others | see the table in the `families!` call below |
 
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use md5::{Digest as _, Md5};
+
+use crate::ids::{Key, PartitionId, Position, Timestamp};
+use crate::record::Text;
+use crate::record::field::ValueWriter;
+use crate::record_value;
+use crate::state::family::{Family, Overlay};
+use crate::state::store::{RowChange, StateRead, WriteSet};
+
+pub mod definition;
+pub mod distribution;
+pub mod element_instance;
+pub mod event_scope;
+pub mod family;
+pub mod groups;
+pub mod incident;
+pub mod index;
+pub mod job;
+pub mod key;
+pub mod memory;
 pub mod store;
+pub mod table;
+pub mod variable;
+
+pub use definition::{DefinitionRow, KeyRow, VersionsRow};
+pub use distribution::{ContinuationRow, DistributionRow};
+pub use element_instance::{CountRow, ElementRow, ElementState};
+pub use event_scope::{EventScopeRow, TriggerRow};
+pub use family::StateError;
+pub use groups::Groups;
+pub use incident::IncidentRow;
+pub use index::Index;
+pub use job::{JobRow, JobState};
+pub use table::Table;
+pub use variable::VariableRow;
+
+record_value! {
+    /// A row whose key says everything.
+    pub struct Unit {}
+}
+
+/// Row key of the position of the last record applied.
+const POSITION_ROW: [u8; 1] = [0];
+/// Row key of the key counter.
+const KEY_ROW: [u8; 1] = [1];
+
+/// Hash over all rows of all families.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest(pub [u8; 16]);
+
+macro_rules! families {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $number:literal,)+) => {
+        /// All tables of one partition.
+        #[derive(Debug)]
+        pub struct State {
+            store: Rc<dyn StateRead>,
+            scalars: Scalars,
+            /// As of the last `commit_step`.
+            kept: Scalars,
+            /// As of the last write set.
+            drained: Scalars,
+            taken: u64,
+            writer: ValueWriter,
+            $($(#[$doc])* pub $name: $type,)+
+        }
+
+        impl State {
+            /// The state that `store` shows.
+            ///
+            /// # Errors
+            /// When the store cannot answer or holds bytes that are no such row.
+            pub fn open(store: Rc<dyn StateRead>) -> Result<Self, StateError> {
+                let number = |key: &[u8]| -> Result<u64, StateError> {
+                    let bytes = store.get(key)?.unwrap_or_default();
+                    Ok(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
+                };
+                let scalars = Scalars {
+                    position: Position(number(&POSITION_ROW)?),
+                    key_counter: number(&KEY_ROW)? as i64,
+                };
+                Ok(Self {
+                    scalars,
+                    kept: scalars,
+                    drained: scalars,
+                    taken: 0,
+                    writer: ValueWriter::default(),
+                    $($name: Family::open($number, &store)?,)+
+                    store,
+                })
+            }
+
+            /// Keeps the changes of the step.
+            pub(crate) fn commit_step(&mut self) {
+                self.kept = self.scalars;
+                $(self.$name.commit_step();)+
+            }
+
+            /// Undoes the changes of the step.
+            pub(crate) fn rollback_step(&mut self) {
+                self.scalars = self.kept;
+                $(self.$name.rollback_step();)+
+            }
+
+            /// The changes since the last call, one per row, ordered by row key.
+            pub(crate) fn take_write_set(&mut self) -> WriteSet {
+                self.taken += 1;
+                let mut rows = Vec::new();
+                self.drain_scalars(&mut rows);
+                let number = self.taken;
+                $(self.$name.drain(number, &mut self.writer, &mut rows);)+
+                rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+                WriteSet { rows }
+            }
+
+            /// Write sets up to `number` can be read from the store now.
+            pub(crate) fn persisted(&mut self, number: u64) {
+                $(self.$name.persisted(number);)+
+            }
+
+            fn overlay(&self, out: &mut Overlay) {
+                $(self.$name.overlay(out);)+
+            }
+        }
+
+        /// Number and name of every family.
+        pub const FAMILIES: &[(u8, &str)] = &[
+            (0, "position"), (1, "key_counter"), $(($number, stringify!($name)),)+
+        ];
+    };
+}
+
+families! {
+    /// Parent element instance, its children.
+    children: Groups<Key, Key, Unit> = 6,
+    /// Element instances by key.
+    elements: Table<Key, ElementRow> = 7,
+    /// Flow scope and gateway; taken flow to the number of tokens on it.
+    taken_flows: Groups<(Key, Text), Text, CountRow> = 8,
+    /// Scope, name.
+    variables: Groups<Key, Text, VariableRow> = 10,
+    /// Jobs by key.
+    jobs: Table<Key, JobRow> = 16,
+    /// When activated jobs time out.
+    job_deadlines: Index<(Timestamp, Key)> = 18,
+    /// Incidents by key.
+    incidents: Table<Key, IncidentRow> = 34,
+    /// Element instance to its incident.
+    element_incidents: Table<Key, KeyRow> = 35,
+    /// Job to its incident.
+    job_incidents: Table<Key, KeyRow> = 36,
+    /// Which events an element instance (or definition) accepts.
+    event_scopes: Table<Key, EventScopeRow> = 37,
+    /// Scope, event: triggered, not yet taken.
+    event_triggers: Groups<Key, Key, TriggerRow> = 38,
+    /// Instances that had a fault.
+    banned: Index<Key> = 39,
+    /// When failed jobs may be taken again.
+    job_backoffs: Index<(Timestamp, Key)> = 42,
+    /// Distribution, partition that has not acknowledged.
+    pending_distributions: Index<(Key, PartitionId)> = 52,
+    /// Distributions by key.
+    distributions: Table<Key, DistributionRow> = 53,
+    /// Tenant, BPMN process id: its versions.
+    versions: Table<(Text, Text), VersionsRow> = 57,
+    /// Definitions by key.
+    definitions: Table<Key, DefinitionRow> = 58,
+    /// Tenant, BPMN process id, version.
+    definition_by_version: Table<(Text, Text, i32), KeyRow> = 59,
+    /// Jobs that can be taken: type, key, tenant.
+    activatable_jobs: Index<(Text, Key, Text)> = 76,
+    /// Tenant, BPMN process id, deployment.
+    definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
+    /// Tenant, BPMN process id, version tag.
+    definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Queue, partition, distribution: waits for its turn.
+    queued_distributions: Index<(Text, PartitionId, Key)> = 97,
+    /// Definition to the number of its running instances.
+    running_instances: Table<Key, CountRow> = 142,
+    /// Commands that did not fit into their step, by position; group 0 is all of them.
+    continuations: Groups<u8, Position, ContinuationRow> = 200,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Scalars {
+    position: Position,
+    key_counter: i64,
+}
+
+impl State {
+    /// The last record applied.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.scalars.position
+    }
+
+    /// The last key counter given out.
+    #[must_use]
+    pub fn key_counter(&self) -> i64 {
+        self.scalars.key_counter
+    }
+
+    pub(crate) fn set_position(&mut self, position: Position) {
+        self.scalars.position = position;
+    }
+
+    pub(crate) fn set_key_counter(&mut self, counter: i64) {
+        self.scalars.key_counter = counter;
+    }
+
+    /// Write sets taken so far.
+    #[must_use]
+    pub fn write_sets_taken(&self) -> u64 {
+        self.taken
+    }
+
+    fn drain_scalars(&mut self, rows: &mut Vec<RowChange>) {
+        let mut row = |key: [u8; 1], now: u64, before: u64| {
+            if now != before {
+                rows.push(RowChange {
+                    key: Box::new(key),
+                    value: Some(Box::new(now.to_le_bytes())),
+                    born: before == 0,
+                });
+            }
+        };
+        row(
+            POSITION_ROW,
+            self.scalars.position.0,
+            self.drained.position.0,
+        );
+        row(
+            KEY_ROW,
+            self.scalars.key_counter as u64,
+            self.drained.key_counter as u64,
+        );
+        self.drained = self.scalars;
+    }
+
+    /// All rows as bytes, resident ones over stored ones. For tests and comparisons of replicas:
+    /// reads everything.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub fn rows(&self) -> Result<std::collections::BTreeMap<Vec<u8>, Box<[u8]>>, StateError> {
+        let mut all = Overlay::new();
+        self.store.scan(&[], &[0xff], &mut |key, value| {
+            all.insert(key.to_vec(), Some(value.into()));
+            ControlFlow::Continue(())
+        })?;
+        for (key, value) in [
+            (POSITION_ROW, self.scalars.position.0),
+            (KEY_ROW, self.scalars.key_counter as u64),
+        ] {
+            all.insert(key.to_vec(), Some(Box::new(value.to_le_bytes())));
+        }
+        self.overlay(&mut all);
+        Ok(all
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect())
+    }
+
+    /// Hash over [`State::rows`].
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub fn digest(&self) -> Result<Digest, StateError> {
+        let mut hash = Md5::new();
+        for (key, value) in self.rows()? {
+            hash.update((key.len() as u32).to_le_bytes());
+            hash.update(&key);
+            hash.update((value.len() as u32).to_le_bytes());
+            hash.update(&value);
+        }
+        Ok(Digest(hash.finalize().into()))
+    }
+}
+
+impl std::fmt::Debug for dyn StateRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StateRead")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::memory::MemoryStore;
+    use super::*;
+
+    #[test]
+    fn family_numbers_are_unique() {
+        let mut numbers: Vec<u8> = FAMILIES.iter().map(|(number, _)| *number).collect();
+        numbers.sort_unstable();
+        let count = numbers.len();
+        numbers.dedup();
+        assert_eq!(numbers.len(), count);
+    }
+
+    fn count(count: i32) -> CountRow {
+        CountRow { count }
+    }
+
+    #[test]
+    fn a_rolled_back_step_leaves_nothing() {
+        let store = Rc::new(MemoryStore::default());
+        let mut state = State::open(store.clone()).unwrap();
+        let (a, b) = (Key(1), Key(2));
+        state.running_instances.put(a, count(1)).unwrap();
+        state.children.put(a, b, Unit {}).unwrap();
+        state.banned.insert(a);
+        state.commit_step();
+        let before = state.digest().unwrap();
+
+        state
+            .running_instances
+            .update(&a, |row| row.count = 5)
+            .unwrap();
+        state
+            .running_instances
+            .update(&a, |row| row.count = 6)
+            .unwrap();
+        state.running_instances.insert_new(b, count(9));
+        state.children.remove(&a, &b).unwrap();
+        state.children.put(b, a, Unit {}).unwrap();
+        state.banned.remove(&a);
+        state.banned.insert(b);
+        state.set_position(Position(7));
+        assert_ne!(state.digest().unwrap(), before);
+        state.rollback_step();
+        assert_eq!(state.digest().unwrap(), before);
+        assert_eq!(state.running_instances.get(&a).unwrap().unwrap().count, 1);
+        assert!(state.running_instances.get(&b).unwrap().is_none());
+    }
+
+    #[test]
+    fn write_sets_carry_what_the_store_lacks() {
+        let store = Rc::new(MemoryStore::default());
+        let mut state = State::open(store.clone()).unwrap();
+        let (a, b) = (Key(1), Key(2));
+        state.running_instances.put(a, count(1)).unwrap();
+        state.running_instances.put(b, count(1)).unwrap();
+        state.running_instances.remove(&b).unwrap();
+        state.children.put(a, b, Unit {}).unwrap();
+        state.commit_step();
+        let set = state.take_write_set();
+        assert_eq!(set.rows.len(), 2, "a row born and dead is in no write set");
+        assert!(set.rows.iter().all(|row| row.born));
+        let digest = state.digest().unwrap();
+        store.apply(&set);
+        assert_eq!(
+            State::open(store.clone()).unwrap().digest().unwrap(),
+            digest
+        );
+        state.persisted(1);
+        assert_eq!(state.digest().unwrap(), digest);
+
+        state.running_instances.remove(&a).unwrap();
+        state.children.clear(&a).unwrap();
+        state.commit_step();
+        let set = state.take_write_set();
+        assert!(set.rows.iter().all(|row| row.value.is_none() && !row.born));
+        store.apply(&set);
+        state.persisted(2);
+        assert!(store.is_empty());
+    }
+}

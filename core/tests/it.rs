@@ -1,12 +1,18 @@
 //! Integration tests of the engine, in one binary.
 //!
 //! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
-//! so that a change of behaviour shows as a change of a fixture.
+//! so that a change of behaviour shows as a change of a fixture. `harness` is a partition in memory.
 
+#[path = "it/command.rs"]
+mod command;
 #[path = "it/decimal.rs"]
 mod decimal;
+#[path = "it/element.rs"]
+mod element;
 #[path = "it/feel.rs"]
 mod feel;
+#[path = "it/harness.rs"]
+mod harness;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/schedule.rs"]

@@ -164,6 +164,10 @@ pub trait Field: Sized {
     fn take(reader: &mut ValueReader<'_>) -> Result<Option<Self>, DecodeError>;
     /// Appends the JSON form, as exporters show it.
     fn json(&self, out: &mut String);
+    /// About how many bytes [`Field::put`] appends; at least as many as the payload has.
+    fn weight(&self) -> usize {
+        8
+    }
 }
 
 /// A struct declared by [`record_value!`](crate::record_value).
@@ -177,6 +181,9 @@ pub trait ValueStruct: Sized + Default {
     fn take_fields(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError>;
     /// Appends the JSON object, members in declaration order.
     fn json_fields(&self, out: &mut String);
+    /// About how many bytes [`ValueStruct::put_fields`] appends, without encoding anything: what a
+    /// step's size limit is checked against.
+    fn weight(&self) -> usize;
 }
 
 macro_rules! integer_field {
@@ -235,6 +242,9 @@ impl Field for Text {
     fn json(&self, out: &mut String) {
         write_string(self, out);
     }
+    fn weight(&self) -> usize {
+        4 + self.as_bytes().len()
+    }
 }
 
 impl Field for Document {
@@ -246,6 +256,9 @@ impl Field for Document {
     }
     fn json(&self, out: &mut String) {
         msgpack_json(self.as_bytes(), out);
+    }
+    fn weight(&self) -> usize {
+        4 + self.as_bytes().len()
     }
 }
 
@@ -260,6 +273,9 @@ impl Field for RawValue {
         let mut inner = String::new();
         msgpack_json(self.as_bytes(), &mut inner);
         write_string(&inner, out);
+    }
+    fn weight(&self) -> usize {
+        4 + self.as_bytes().len()
     }
 }
 
@@ -276,6 +292,9 @@ impl Field for Blob {
         base64::engine::general_purpose::STANDARD.encode_string(self.as_bytes(), out);
         out.push('"');
     }
+    fn weight(&self) -> usize {
+        4 + self.as_bytes().len()
+    }
 }
 
 /// An entry of a list section.
@@ -289,6 +308,10 @@ pub trait Item: Sized {
     fn take_item(bytes: &[u8], depth: u8) -> Result<Self, DecodeError>;
     /// Appends the JSON form.
     fn item_json(&self, out: &mut String);
+    /// About how many bytes [`Item::put_item`] appends.
+    fn item_weight(&self) -> usize {
+        8
+    }
 }
 
 impl Item for Text {
@@ -300,6 +323,9 @@ impl Item for Text {
     }
     fn item_json(&self, out: &mut String) {
         write_string(self, out);
+    }
+    fn item_weight(&self) -> usize {
+        self.len()
     }
 }
 
@@ -331,6 +357,9 @@ impl<T: Item> Item for Vec<T> {
     fn item_json(&self, out: &mut String) {
         json_list(self, out);
     }
+    fn item_weight(&self) -> usize {
+        self.iter().map(|item| 4 + item.item_weight()).sum()
+    }
 }
 
 impl<T: Item> Field for Vec<T> {
@@ -347,6 +376,9 @@ impl<T: Item> Field for Vec<T> {
     fn json(&self, out: &mut String) {
         json_list(self, out);
     }
+    fn weight(&self) -> usize {
+        4 + self.item_weight()
+    }
 }
 
 impl<T: ValueStruct> Item for T {
@@ -361,6 +393,9 @@ impl<T: ValueStruct> Item for T {
     fn item_json(&self, out: &mut String) {
         self.json_fields(out);
     }
+    fn item_weight(&self) -> usize {
+        self.weight()
+    }
 }
 
 impl<T: ValueStruct> Item for Arc<T> {
@@ -372,6 +407,28 @@ impl<T: ValueStruct> Item for Arc<T> {
     }
     fn item_json(&self, out: &mut String) {
         self.json_fields(out);
+    }
+    fn item_weight(&self) -> usize {
+        T::weight(self)
+    }
+}
+
+impl<T: ValueStruct> Field for Arc<T> {
+    fn put(&self, writer: &mut ValueWriter) {
+        writer.section_with(|out| (**self).put_item(out));
+    }
+    fn take(reader: &mut ValueReader<'_>) -> Result<Option<Self>, DecodeError> {
+        let depth = reader.depth();
+        reader
+            .section()?
+            .map(|bytes| T::take_item(bytes, depth + 1).map(Self::new))
+            .transpose()
+    }
+    fn json(&self, out: &mut String) {
+        self.json_fields(out);
+    }
+    fn weight(&self) -> usize {
+        4 + T::weight(self)
     }
 }
 
@@ -409,6 +466,12 @@ impl Field for Headers {
             write_string(value, out);
         }
         out.push('}');
+    }
+    fn weight(&self) -> usize {
+        let pairs = self.0.iter();
+        4 + pairs
+            .map(|(name, value)| 8 + name.len() + value.len())
+            .sum::<usize>()
     }
 }
 
@@ -549,6 +612,9 @@ macro_rules! record_value {
                         None => $crate::record_value!(@default $type $(, $default)?),
                     },)*
                 })
+            }
+            fn weight(&self) -> usize {
+                4 $(+ $crate::record::field::Field::weight(&self.$field))*
             }
             fn json_fields(&self, out: &mut String) {
                 out.push('{');

@@ -92,6 +92,12 @@ macro_rules! values {
                 match self { $(Self::$variant(value) => value.json_fields(out),)+ }
             }
 
+            /// About how many bytes [`Value::put`] appends, without encoding anything.
+            #[must_use]
+            pub fn weight(&self) -> usize {
+                match self { $(Self::$variant(value) => value.weight(),)+ }
+            }
+
             /// An empty value of `value_type`: every field at its default.
             #[must_use]
             pub fn default_of(value_type: ValueType) -> Self {

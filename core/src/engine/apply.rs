@@ -1,0 +1,265 @@
+//! The only door to state: one applier per event and version.
+//!
+//! Appliers use key, value, the record's time and state, nothing else; the same record on the same
+//! state gives the same state on every replica. A released applier is never changed: a new behaviour
+//! is a new version, and the old one stays for the records that carry its number.
+
+use crate::engine::definitions::Definitions;
+use crate::engine::fault::Fault;
+use crate::engine::output::Applying;
+use crate::engine::{DEFERRED_COMMAND_VERSION, EVENT_VERSION};
+use crate::ids::Key;
+use crate::record::field::ValueWriter;
+use crate::record::intent::of;
+use crate::record::{Blob, Intent, Record, RecordType, Value, codec};
+use crate::state::{ContinuationRow, State};
+
+mod definition;
+mod distribution;
+mod element_instance;
+mod incident;
+mod job;
+mod process_event;
+mod variable;
+
+/// Applies a record: its place in the stream, and what it states.
+pub(crate) fn apply(
+    state: &mut State,
+    definitions: &Definitions,
+    record: &Record,
+) -> Result<(), Fault> {
+    if record.position != state.position().next() {
+        return Err(Fault::Apply(format!(
+            "record {} after record {}",
+            record.position,
+            state.position()
+        )));
+    }
+    state.set_position(record.position);
+    match record.record_type {
+        RecordType::Event => {
+            raise_key_counter(state, record);
+            let mut applying = Applying {
+                state,
+                definitions,
+                timestamp: record.timestamp,
+            };
+            apply_event(&mut applying, record)
+        }
+        RecordType::Command => apply_command(state, record),
+        RecordType::CommandRejection => Ok(()),
+    }
+}
+
+/// A command changes nothing but the list of commands that wait for a step of their own.
+fn apply_command(state: &mut State, record: &Record) -> Result<(), Fault> {
+    let Some(source) = record.source_position else {
+        return Ok(());
+    };
+    raise_key_counter(state, record);
+    if record.record_version == DEFERRED_COMMAND_VERSION {
+        let mut bytes = Vec::new();
+        codec::encode(record, &mut ValueWriter::default(), &mut bytes);
+        let row = ContinuationRow {
+            record: Blob::from(bytes),
+        };
+        state
+            .continuations
+            .put(State::CONTINUATIONS, record.position, row)?;
+    } else if state.has_continuations()? {
+        state.continuations.remove(&State::CONTINUATIONS, &source)?;
+    }
+    Ok(())
+}
+
+/// Keys of commands from outside are not looked at: nobody outside moves the counter.
+fn raise_key_counter(state: &mut State, record: &Record) {
+    let key = record.key;
+    if key.is_some() && key.partition() == record.partition && key.counter() > state.key_counter() {
+        state.set_key_counter(key.counter());
+    }
+}
+
+macro_rules! appliers {
+    ($a:ident, $record:ident; $value:ident => $($applier:tt)+) => {{
+        let Value::$value(value) = &$record.value else {
+            return Err(Fault::Apply(format!("{:?} with another value", $record.intent)));
+        };
+        $($applier)+($a, $record.key, value).map_err(Fault::from)
+    }};
+}
+
+/// One applier per event of version 1; later versions get a match on the version here.
+fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
+    if record.record_version != EVENT_VERSION {
+        return Err(Fault::Apply(format!(
+            "{:?} of version {}",
+            record.intent, record.record_version
+        )));
+    }
+    match record.intent {
+        Intent::ProcessInstance(intent) => apply_process_instance(a, record, intent),
+        Intent::Job(intent) => apply_job(a, record, intent),
+        Intent::JobBatch(of::JobBatch::Activated) => {
+            appliers!(a, record; JobBatch => job::batch_activated)
+        }
+        Intent::Variable(of::Variable::Created | of::Variable::Updated) => {
+            appliers!(a, record; Variable => variable::written)
+        }
+        Intent::Variable(of::Variable::Migrated) => unsupported(record),
+        Intent::ProcessEvent(of::ProcessEvent::Triggering) => {
+            appliers!(a, record; ProcessEvent => process_event::triggering)
+        }
+        Intent::ProcessEvent(of::ProcessEvent::Triggered) => {
+            appliers!(a, record; ProcessEvent => process_event::triggered)
+        }
+        Intent::Process(of::Process::Created) => {
+            appliers!(a, record; Process => definition::created)
+        }
+        Intent::Process(of::Process::Deleting) => {
+            appliers!(a, record; Process => definition::deleting)
+        }
+        Intent::Process(of::Process::Deleted) => {
+            appliers!(a, record; Process => definition::deleted)
+        }
+        Intent::Incident(of::Incident::Created) => {
+            appliers!(a, record; Incident => incident::created)
+        }
+        Intent::Incident(of::Incident::Resolved) => {
+            appliers!(a, record; Incident => incident::resolved)
+        }
+        Intent::Incident(of::Incident::Migrated) => unsupported(record),
+        Intent::Error(of::Error::Created) => {
+            appliers!(a, record; Error => incident::error_created)
+        }
+        Intent::CommandDistribution(intent) => apply_distribution(a, record, intent),
+        // Stated for the record, without effect on state.
+        Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
+        | Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created)
+        | Intent::ProcessInstanceResult(of::ProcessInstanceResult::Completed)
+        | Intent::VariableDocument(of::VariableDocument::Updated)
+        | Intent::ResourceDeletion(
+            of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
+        ) => Ok(()),
+        Intent::Message(_)
+        | Intent::MessageSubscription(_)
+        | Intent::ProcessMessageSubscription(_)
+        | Intent::MessageStartEventSubscription(_)
+        | Intent::MessageCorrelation(_)
+        | Intent::Timer(_)
+        | Intent::SignalSubscription(_)
+        | Intent::Signal(_)
+        | Intent::UserTask(_) => unsupported(record),
+        Intent::JobBatch(of::JobBatch::Activate)
+        | Intent::Incident(of::Incident::Resolve)
+        | Intent::Deployment(of::Deployment::Create)
+        | Intent::ProcessInstanceCreation(
+            of::ProcessInstanceCreation::Create
+            | of::ProcessInstanceCreation::CreateWithAwaitingResult,
+        )
+        | Intent::VariableDocument(of::VariableDocument::Update)
+        | Intent::ResourceDeletion(of::ResourceDeletion::Delete)
+        | Intent::ProcessInstanceBatch(_)
+        | Intent::MessageBatch(_) => unsupported(record),
+    }
+}
+
+fn unsupported(record: &Record) -> Result<(), Fault> {
+    Err(Fault::Apply(format!("{:?} as an event", record.intent)))
+}
+
+fn apply_process_instance(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::ProcessInstance,
+) -> Result<(), Fault> {
+    use element_instance as element;
+    match intent {
+        of::ProcessInstance::SequenceFlowTaken => {
+            appliers!(a, record; ProcessInstance => element::sequence_flow_taken)
+        }
+        of::ProcessInstance::ElementActivating => {
+            appliers!(a, record; ProcessInstance => element::activating)
+        }
+        of::ProcessInstance::ElementActivated => {
+            appliers!(a, record; ProcessInstance => element::activated)
+        }
+        of::ProcessInstance::ElementCompleting => {
+            appliers!(a, record; ProcessInstance => element::completing)
+        }
+        of::ProcessInstance::ElementCompleted => {
+            appliers!(a, record; ProcessInstance => element::completed)
+        }
+        of::ProcessInstance::ElementTerminating => {
+            appliers!(a, record; ProcessInstance => element::terminating)
+        }
+        of::ProcessInstance::ElementTerminated => {
+            appliers!(a, record; ProcessInstance => element::terminated)
+        }
+        of::ProcessInstance::ElementMigrated
+        | of::ProcessInstance::AncestorMigrated
+        | of::ProcessInstance::Cancel
+        | of::ProcessInstance::ActivateElement
+        | of::ProcessInstance::CompleteElement
+        | of::ProcessInstance::TerminateElement
+        | of::ProcessInstance::CompleteExecutionListener
+        | of::ProcessInstance::ContinueTerminatingElement => unsupported(record),
+    }
+}
+
+fn apply_job(a: &mut Applying<'_>, record: &Record, intent: of::Job) -> Result<(), Fault> {
+    match intent {
+        of::Job::Created => appliers!(a, record; Job => job::created),
+        of::Job::Completed => appliers!(a, record; Job => job::completed),
+        of::Job::Canceled => appliers!(a, record; Job => job::canceled),
+        of::Job::Failed => appliers!(a, record; Job => job::failed),
+        of::Job::ErrorThrown => appliers!(a, record; Job => job::error_thrown),
+        of::Job::TimedOut | of::Job::Yielded | of::Job::RecurredAfterBackoff => {
+            appliers!(a, record; Job => job::activatable_again)
+        }
+        of::Job::RetriesUpdated => appliers!(a, record; Job => job::retries_updated),
+        of::Job::TimeoutUpdated | of::Job::Updated => {
+            appliers!(a, record; Job => job::updated)
+        }
+        of::Job::Migrated
+        | of::Job::Complete
+        | of::Job::TimeOut
+        | of::Job::Fail
+        | of::Job::UpdateRetries
+        | of::Job::ThrowError
+        | of::Job::RecurAfterBackoff
+        | of::Job::Yield
+        | of::Job::UpdateTimeout
+        | of::Job::Update => unsupported(record),
+    }
+}
+
+fn apply_distribution(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::CommandDistribution,
+) -> Result<(), Fault> {
+    match intent {
+        of::CommandDistribution::Started => {
+            appliers!(a, record; CommandDistribution => distribution::started)
+        }
+        of::CommandDistribution::Distributing => {
+            appliers!(a, record; CommandDistribution => distribution::distributing)
+        }
+        of::CommandDistribution::Acknowledged => {
+            appliers!(a, record; CommandDistribution => distribution::acknowledged)
+        }
+        of::CommandDistribution::Finished => {
+            appliers!(a, record; CommandDistribution => distribution::finished)
+        }
+        of::CommandDistribution::Acknowledge => unsupported(record),
+    }
+}
+
+/// What an applier gives.
+type Applied = Result<(), Fault>;
+
+/// The row of an element instance that an event names must exist.
+fn missing(what: &str, key: Key) -> Fault {
+    Fault::Processing(format!("no {what} with key '{key}'"))
+}

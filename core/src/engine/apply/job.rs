@@ -1,0 +1,160 @@
+//! JOB and JOB_BATCH events. A job's row never holds the variables handed to a worker or given by
+//! one: they are in the scopes, or in the trigger that completes the element.
+
+use std::sync::Arc;
+
+use crate::engine::apply::{Applied, missing};
+use crate::engine::output::Applying;
+use crate::ids::{Key, Timestamp};
+use crate::record::value::{JobBatchRecord, JobKind, JobRecord};
+use crate::record::{Document, Text};
+use crate::state::{JobRow, JobState};
+
+type Value = Arc<JobRecord>;
+
+/// The record as the row keeps it.
+fn stored(value: &Value) -> Arc<JobRecord> {
+    if value.variables.is_empty() && value.changed_attributes.is_empty() {
+        return value.clone();
+    }
+    Arc::new(JobRecord {
+        variables: Document::EMPTY,
+        changed_attributes: Vec::new(),
+        ..JobRecord::clone(value)
+    })
+}
+
+pub(super) fn created(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let row = JobRow {
+        record: stored(value),
+        state: JobState::Activatable,
+    };
+    a.state.insert_job(key, row);
+    a.state
+        .elements
+        .update(&value.element_instance_key, |element| {
+            element.job_key = key;
+        })?;
+    Ok(())
+}
+
+pub(super) fn completed(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    a.state.remove_job(key)?;
+    if value.kind == JobKind::ExecutionListener {
+        a.state
+            .elements
+            .update(&value.element_instance_key, |element| {
+                element.listener_index += 1;
+            })?;
+    }
+    release_element(a, key, value)
+}
+
+pub(super) fn canceled(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    a.state.remove_job(key)?;
+    release_element(a, key, value)
+}
+
+fn release_element(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    a.state
+        .elements
+        .update(&value.element_instance_key, |element| {
+            if element.job_key == key {
+                element.job_key = Key::NONE;
+            }
+        })?;
+    Ok(())
+}
+
+pub(super) fn batch_activated(
+    a: &mut Applying<'_>,
+    _key: Key,
+    value: &Arc<JobBatchRecord>,
+) -> Applied {
+    for (key, job) in value.job_keys.iter().zip(&value.jobs) {
+        let row = JobRow {
+            record: stored(job),
+            state: JobState::Activated,
+        };
+        a.state.put_job(*key, row)?;
+    }
+    Ok(())
+}
+
+pub(super) fn failed(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let waits = value.retries <= 0 || value.retry_backoff > 0;
+    let row = JobRow {
+        record: stored(value),
+        state: if waits {
+            JobState::Failed
+        } else {
+            JobState::Activatable
+        },
+    };
+    Ok(a.state.put_job(key, row)?)
+}
+
+pub(super) fn error_thrown(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    // A caught error has no further use for the job; an uncaught one waits for an operator.
+    if value.element_id == crate::engine::NO_CATCH_EVENT_FOUND {
+        let Some(row) = a.state.jobs.get(&key)? else {
+            return Err(missing("job", key));
+        };
+        let record = JobRecord {
+            error_code: value.error_code.clone(),
+            error_message: value.error_message.clone(),
+            ..JobRecord::clone(&row.record)
+        };
+        let row = JobRow {
+            record: Arc::new(record),
+            state: JobState::ErrorThrown,
+        };
+        return Ok(a.state.put_job(key, row)?);
+    }
+    a.state.remove_job(key)?;
+    release_element(a, key, value)
+}
+
+pub(super) fn activatable_again(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let record = JobRecord {
+        deadline: Timestamp::NONE,
+        worker: Text::EMPTY,
+        ..JobRecord::clone(&stored(value))
+    };
+    let row = JobRow {
+        record: Arc::new(record),
+        state: JobState::Activatable,
+    };
+    Ok(a.state.put_job(key, row)?)
+}
+
+pub(super) fn retries_updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let Some(row) = a.state.jobs.get(&key)? else {
+        return Err(missing("job", key));
+    };
+    let record = JobRecord {
+        retries: value.retries,
+        ..JobRecord::clone(&row.record)
+    };
+    let row = JobRow {
+        record: Arc::new(record),
+        state: row.state,
+    };
+    Ok(a.state.put_job(key, row)?)
+}
+
+pub(super) fn updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let Some(row) = a.state.jobs.get(&key)? else {
+        return Err(missing("job", key));
+    };
+    let record = JobRecord {
+        retries: value.retries,
+        deadline: value.deadline,
+        ..JobRecord::clone(&row.record)
+    };
+    let row = JobRow {
+        record: Arc::new(record),
+        state: row.state,
+    };
+    Ok(a.state.put_job(key, row)?)
+}

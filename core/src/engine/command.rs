@@ -1,0 +1,13 @@
+//! What each command does, one entity a file.
+//!
+//! A processor checks first and writes afterwards: what it refuses has changed nothing.
+
+pub(crate) mod acknowledge;
+pub(crate) mod cancel_instance;
+pub(crate) mod create_instance;
+pub(crate) mod delete_resource;
+pub(crate) mod deploy;
+pub(crate) mod instance_batch;
+pub(crate) mod job;
+pub(crate) mod resolve_incident;
+pub(crate) mod update_variables;

@@ -1,0 +1,100 @@
+//! JOB_BATCH ACTIVATE: a worker takes jobs of a type.
+//!
+//! Jobs are taken in key order as long as they fit the batch; the first that does not fit ends it.
+//! If that is the very first, the job waits with an incident and the next ones are tried.
+
+use std::sync::Arc;
+
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::input::Command;
+use crate::engine::output::Processing;
+use crate::engine::rule::{incidents, jobs};
+use crate::ids::Key;
+use crate::record::field::ValueStruct as _;
+use crate::record::intent::of;
+use crate::record::value::{ErrorType, JobBatchRecord, JobRecord};
+use crate::record::{RejectionType, Text};
+
+/// Hands out jobs.
+pub(crate) fn activate(
+    p: &mut Processing<'_>,
+    _command: &Command,
+    value: &Arc<JobBatchRecord>,
+) -> Outcome {
+    check(value)?;
+    let mut batch = JobBatchRecord::clone(value);
+    let mut too_large = None;
+    let mut size = value.weight() + jobs::BATCH_SAFETY_BYTES;
+    for key in candidates(p, value) {
+        let Some(row) = p.state().jobs.get(&key)? else {
+            continue;
+        };
+        let variables = jobs::variables(p, &row.record, &value.variables)?;
+        let job = JobRecord {
+            worker: value.worker.clone(),
+            deadline: p.now.plus_millis(value.timeout),
+            variables,
+            ..JobRecord::clone(&row.record)
+        };
+        let weight = job.weight() + 16;
+        if size + weight > p.room() {
+            batch.truncated = true;
+            if batch.job_keys.is_empty() {
+                too_large = Some((key, job, weight));
+            }
+            break;
+        }
+        size += weight;
+        batch.job_keys.push(key);
+        batch.jobs.push(Arc::new(job));
+    }
+    let batch = Arc::new(batch);
+    let key = p.next_key();
+    p.event(key, of::JobBatch::Activated, batch.clone())?;
+    p.respond(key, of::JobBatch::Activated, batch);
+    if let Some((key, job, weight)) = too_large {
+        let message = format!(
+            "The job with key '{key}' can not be activated because it is larger than the configured message size ({} B). Try to reduce the size by reducing the number of fetched variables or modifying the variable values; the job has {weight} B.",
+            p.config.max_batch_bytes
+        );
+        incidents::create_for_job(p, key, &job, ErrorType::MessageSizeExceeded, &message)?;
+    }
+    Ok(())
+}
+
+fn check(value: &JobBatchRecord) -> Outcome {
+    let refuse = |what: &str, to_be: &str, was: String| {
+        Err(Stop::reject(
+            RejectionType::InvalidArgument,
+            format!("Expected to activate job batch with {what} to be {to_be}, but it was {was}"),
+        ))
+    };
+    if value.max_jobs < 1 {
+        let was = format!("'{}'", value.max_jobs);
+        return refuse("max jobs to activate", "greater than zero", was);
+    }
+    if value.timeout < 1 {
+        return refuse(
+            "timeout",
+            "greater than zero",
+            format!("'{}'", value.timeout),
+        );
+    }
+    if value.job_type.is_empty() {
+        return refuse("type", "present", "blank".to_owned());
+    }
+    Ok(())
+}
+
+/// Keys of jobs that can be taken, at most as many as asked for.
+fn candidates(p: &Processing<'_>, value: &JobBatchRecord) -> Vec<Key> {
+    let from = (value.job_type.clone(), Key(i64::MIN), Text::EMPTY);
+    p.state()
+        .activatable_jobs
+        .from(from)
+        .take_while(|(job_type, _, _)| *job_type == value.job_type)
+        .filter(|(_, _, tenant)| value.tenant_ids.contains(tenant))
+        .take(usize::try_from(value.max_jobs).unwrap_or_default())
+        .map(|(_, key, _)| *key)
+        .collect()
+}

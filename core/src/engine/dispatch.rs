@@ -1,0 +1,228 @@
+//! From a command to the function that processes it: one match, no wildcard.
+//!
+//! A new intent does not compile until it is listed here. Intents of events end in a fault: nobody
+//! may send one.
+
+use crate::engine::command;
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::input::Command;
+use crate::engine::lifecycle;
+use crate::engine::output::Processing;
+use crate::ids::Key;
+use crate::record::intent::{IntentKind, of};
+use crate::record::{Intent, RejectionType, Value};
+
+macro_rules! call {
+    ($p:ident, $command:ident; $value:ident => $($processor:tt)+) => {{
+        let Value::$value(value) = &$command.value else {
+            return Err(Stop::fault(format!("{:?} with another value", $command.intent)));
+        };
+        $($processor)+($p, $command, value)
+    }};
+}
+
+/// Processes a command.
+pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
+    match command.intent {
+        Intent::ProcessInstance(of::ProcessInstance::Cancel) => {
+            call!(p, command; ProcessInstance => command::cancel_instance::cancel)
+        }
+        Intent::ProcessInstance(_) => {
+            call!(p, command; ProcessInstance => lifecycle::process)
+        }
+        Intent::ProcessInstanceCreation(
+            of::ProcessInstanceCreation::Create
+            | of::ProcessInstanceCreation::CreateWithAwaitingResult,
+        ) => {
+            call!(p, command; ProcessInstanceCreation => command::create_instance::create)
+        }
+        Intent::ProcessInstanceBatch(of::ProcessInstanceBatch::Terminate) => {
+            call!(p, command; ProcessInstanceBatch => command::instance_batch::terminate)
+        }
+        Intent::ProcessInstanceBatch(of::ProcessInstanceBatch::Activate) => {
+            call!(p, command; ProcessInstanceBatch => command::instance_batch::activate)
+        }
+        Intent::Job(intent) => job(p, command, intent),
+        Intent::JobBatch(of::JobBatch::Activate) => {
+            call!(p, command; JobBatch => command::job::activate)
+        }
+        Intent::Incident(of::Incident::Resolve) => {
+            call!(p, command; Incident => command::resolve_incident::resolve)
+        }
+        Intent::VariableDocument(of::VariableDocument::Update) => {
+            call!(p, command; VariableDocument => command::update_variables::update)
+        }
+        Intent::Deployment(of::Deployment::Create) => {
+            call!(p, command; Deployment => command::deploy::deploy)
+        }
+        Intent::ResourceDeletion(of::ResourceDeletion::Delete) => {
+            call!(p, command; ResourceDeletion => command::delete_resource::delete)
+        }
+        Intent::CommandDistribution(of::CommandDistribution::Acknowledge) => {
+            call!(p, command; CommandDistribution => command::acknowledge::acknowledge)
+        }
+        Intent::Message(_)
+        | Intent::MessageSubscription(_)
+        | Intent::ProcessMessageSubscription(_)
+        | Intent::MessageBatch(_)
+        | Intent::MessageCorrelation(_)
+        | Intent::Timer(_)
+        | Intent::Signal(_)
+        | Intent::UserTask(_) => unsupported(command),
+        Intent::MessageStartEventSubscription(_)
+        | Intent::SignalSubscription(_)
+        | Intent::Process(_)
+        | Intent::ProcessEvent(_)
+        | Intent::ProcessInstanceResult(_)
+        | Intent::Variable(_)
+        | Intent::Error(_)
+        | Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created)
+        | Intent::JobBatch(of::JobBatch::Activated)
+        | Intent::Incident(
+            of::Incident::Created | of::Incident::Resolved | of::Incident::Migrated,
+        )
+        | Intent::VariableDocument(of::VariableDocument::Updated)
+        | Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
+        | Intent::ResourceDeletion(
+            of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
+        )
+        | Intent::CommandDistribution(
+            of::CommandDistribution::Started
+            | of::CommandDistribution::Distributing
+            | of::CommandDistribution::Acknowledged
+            | of::CommandDistribution::Finished,
+        ) => not_a_command(command),
+    }
+}
+
+fn job(p: &mut Processing<'_>, command: &Command, intent: of::Job) -> Outcome {
+    use command::job;
+    match intent {
+        of::Job::Complete => call!(p, command; Job => job::complete),
+        of::Job::Fail => call!(p, command; Job => job::fail),
+        of::Job::ThrowError => call!(p, command; Job => job::throw_error),
+        of::Job::TimeOut => call!(p, command; Job => job::time_out),
+        of::Job::Yield => call!(p, command; Job => job::yield_back),
+        of::Job::RecurAfterBackoff => call!(p, command; Job => job::recur),
+        of::Job::UpdateRetries => call!(p, command; Job => job::update_retries),
+        of::Job::UpdateTimeout => call!(p, command; Job => job::update_timeout),
+        of::Job::Update => call!(p, command; Job => job::update),
+        of::Job::Created
+        | of::Job::Completed
+        | of::Job::TimedOut
+        | of::Job::Failed
+        | of::Job::RetriesUpdated
+        | of::Job::Canceled
+        | of::Job::ErrorThrown
+        | of::Job::RecurredAfterBackoff
+        | of::Job::Yielded
+        | of::Job::TimeoutUpdated
+        | of::Job::Migrated
+        | of::Job::Updated => not_a_command(command),
+    }
+}
+
+fn unsupported(command: &Command) -> Outcome {
+    match command.intent.kind() {
+        IntentKind::Command => Err(Stop::reject(
+            RejectionType::ProcessingError,
+            format!(
+                "Expected to process command '{:?}', but this version does not support it",
+                command.intent
+            ),
+        )),
+        IntentKind::Event => not_a_command(command),
+    }
+}
+
+fn not_a_command(command: &Command) -> Outcome {
+    Err(Stop::fault(format!(
+        "{:?} is not a command",
+        command.intent
+    )))
+}
+
+/// The process instance a value names.
+pub(crate) fn instance_of(value: &Value) -> Option<Key> {
+    let key = match value {
+        Value::Job(value) => value.process_instance_key,
+        Value::ProcessInstance(value) => value.process_instance_key,
+        Value::Incident(value) => value.process_instance_key,
+        Value::MessageSubscription(value) => value.process_instance_key,
+        Value::ProcessMessageSubscription(value) => value.process_instance_key,
+        Value::Timer(value) => value.process_instance_key,
+        Value::Variable(value) => value.process_instance_key,
+        Value::ProcessInstanceCreation(value) => value.process_instance_key,
+        Value::ProcessInstanceResult(value) => value.process_instance_key,
+        Value::ProcessEvent(value) => value.process_instance_key,
+        Value::SignalSubscription(value) => value.process_instance_key,
+        Value::ProcessInstanceBatch(value) => value.process_instance_key,
+        Value::UserTask(value) => value.process_instance_key,
+        Value::Deployment(_)
+        | Value::Message(_)
+        | Value::JobBatch(_)
+        | Value::MessageStartEventSubscription(_)
+        | Value::VariableDocument(_)
+        | Value::Error(_)
+        | Value::Process(_)
+        | Value::Signal(_)
+        | Value::ResourceDeletion(_)
+        | Value::CommandDistribution(_)
+        | Value::MessageBatch(_)
+        | Value::MessageCorrelation(_) => Key::NONE,
+    };
+    Some(key).filter(|key| key.is_some())
+}
+
+/// Whether a fault while processing the intent bans its instance. What a client can simply repeat
+/// does not.
+pub(crate) fn bans_on_fault(intent: Intent) -> bool {
+    match intent {
+        Intent::ProcessInstance(intent) => intent != of::ProcessInstance::Cancel,
+        Intent::Job(intent) => match intent {
+            of::Job::Complete | of::Job::Fail | of::Job::UpdateRetries | of::Job::ThrowError => {
+                false
+            }
+            of::Job::Created
+            | of::Job::Completed
+            | of::Job::TimeOut
+            | of::Job::TimedOut
+            | of::Job::Failed
+            | of::Job::RetriesUpdated
+            | of::Job::Canceled
+            | of::Job::ErrorThrown
+            | of::Job::RecurAfterBackoff
+            | of::Job::RecurredAfterBackoff
+            | of::Job::Yield
+            | of::Job::Yielded
+            | of::Job::UpdateTimeout
+            | of::Job::TimeoutUpdated
+            | of::Job::Migrated
+            | of::Job::Update
+            | of::Job::Updated => true,
+        },
+        Intent::UserTask(intent) => intent != of::UserTask::Complete,
+        Intent::Incident(intent) => intent != of::Incident::Resolve,
+        Intent::MessageSubscription(_)
+        | Intent::ProcessMessageSubscription(_)
+        | Intent::Timer(_)
+        | Intent::Variable(_)
+        | Intent::ProcessEvent(_)
+        | Intent::ProcessInstanceResult(_)
+        | Intent::ProcessInstanceBatch(_)
+        | Intent::SignalSubscription(_)
+        | Intent::VariableDocument(_) => true,
+        Intent::ProcessInstanceCreation(_)
+        | Intent::Deployment(_)
+        | Intent::Message(_)
+        | Intent::JobBatch(_)
+        | Intent::MessageStartEventSubscription(_)
+        | Intent::Error(_)
+        | Intent::Process(_)
+        | Intent::Signal(_)
+        | Intent::ResourceDeletion(_)
+        | Intent::CommandDistribution(_)
+        | Intent::MessageBatch(_)
+        | Intent::MessageCorrelation(_) => false,
+    }
+}

@@ -1,0 +1,154 @@
+//! Commands for all partitions: sent after the commit, sent again until acknowledged.
+//!
+//! The origin keeps one row per distribution and one per partition that has not acknowledged; the
+//! send itself is an effect and may be lost. Receivers recognise a distributed command by its key,
+//! which another partition generated, apply it at most once and always acknowledge.
+//!
+//! Resends follow Camunda: cycles of 10 s; a pending entry is sent again on cycles 1, 2, 4, 8, 16
+//! after it was first seen, then every 30 cycles.
+
+use std::collections::BTreeMap;
+
+use crate::engine::effect::Effect;
+use crate::engine::fault::{Fault, Outcome};
+use crate::engine::input::Command;
+use crate::engine::output::Processing;
+use crate::ids::{Key, PartitionId, Timestamp};
+use crate::record::field::ValueWriter;
+use crate::record::intent::of;
+use crate::record::value::CommandDistributionRecord;
+use crate::record::{Blob, Intent, Text, Value, ValueType};
+use crate::state::State;
+
+/// Time between two looks at pending distributions.
+pub const RESEND_CYCLE_MILLIS: i64 = 10_000;
+/// Cycles between two sends once the doubling has ended.
+pub const RESEND_CYCLES_MAX: u32 = 30;
+
+/// Pending distributions seen so far, and in which cycle.
+#[derive(Debug, Default)]
+pub(crate) struct Resend {
+    next_cycle: Option<Timestamp>,
+    seen: BTreeMap<(Key, PartitionId), u32>,
+}
+
+impl Resend {
+    /// When pending distributions are looked at next.
+    pub(crate) fn next(&self, state: &State) -> Option<Timestamp> {
+        if state.pending_distributions.is_empty() {
+            return None;
+        }
+        Some(self.next_cycle.unwrap_or(Timestamp(0)))
+    }
+}
+
+/// Sends again what is due.
+pub(crate) fn resend(
+    state: &State,
+    resend: &mut Resend,
+    now: Timestamp,
+    effects: &mut Vec<Effect>,
+) -> Result<(), Fault> {
+    if state.pending_distributions.is_empty() {
+        resend.seen.clear();
+        resend.next_cycle = None;
+        return Ok(());
+    }
+    if resend.next_cycle.is_some_and(|next| now < next) {
+        return Ok(());
+    }
+    let first_look = resend.next_cycle.is_none();
+    resend.next_cycle = Some(now.plus_millis(RESEND_CYCLE_MILLIS));
+    let mut seen = BTreeMap::new();
+    for entry in state.pending_distributions.iter() {
+        let cycle = resend.seen.get(entry).map_or(0, |cycle| cycle + 1);
+        seen.insert(*entry, cycle);
+        let due =
+            cycle.is_power_of_two() && cycle <= 16 || cycle > 0 && cycle % RESEND_CYCLES_MAX == 0;
+        if due && !first_look {
+            effects.push(send(state, entry.0, entry.1)?);
+        }
+    }
+    resend.seen = seen;
+    Ok(())
+}
+
+/// The effect that carries a distributed command to a partition.
+fn send(state: &State, key: Key, to: PartitionId) -> Result<Effect, Fault> {
+    let row = state
+        .distributions
+        .get(&key)?
+        .ok_or_else(|| Fault::Apply(format!("pending distribution '{key}' without command")))?;
+    let malformed = || Fault::Apply(format!("distribution '{key}' of an unknown command"));
+    let value_type = ValueType::from_code(row.record.value_type).ok_or_else(malformed)?;
+    let intent = Intent::from_codes(value_type, row.record.intent).ok_or_else(malformed)?;
+    let value =
+        Value::take(value_type, row.record.command_value.as_bytes()).map_err(|_| malformed())?;
+    Ok(Effect::Send {
+        to,
+        command: Box::new(Command::internal(row.record.command_key, intent, value)),
+    })
+}
+
+/// True if `key` says that a command came from another partition.
+pub(crate) fn is_distributed(p: &Processing<'_>, key: Key) -> bool {
+    key.is_some() && key.partition() != p.partition()
+}
+
+/// Distributes a command to all other partitions, in the order of its queue. `key` names the
+/// distribution and becomes the key of the command.
+pub(crate) fn distribute(
+    p: &mut Processing<'_>,
+    key: Key,
+    queue: &str,
+    intent: impl Into<Intent>,
+    value: &Value,
+) -> Outcome {
+    let intent = intent.into();
+    if p.config.partition_count <= 1 {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    value.put(&mut ValueWriter::default(), &mut bytes);
+    let record = CommandDistributionRecord {
+        partition_id: p.partition(),
+        queue_id: Text::from(queue),
+        value_type: intent.value_type() as u8,
+        intent: intent.code(),
+        command_value: Blob::from(bytes),
+        command_key: key,
+    };
+    p.event(key, of::CommandDistribution::Started, record.clone())?;
+    for number in 1..=p.config.partition_count {
+        let to = PartitionId(number);
+        if to == p.partition() {
+            continue;
+        }
+        let record = CommandDistributionRecord {
+            partition_id: to,
+            command_value: Blob::EMPTY,
+            ..record.clone()
+        };
+        p.event(key, of::CommandDistribution::Distributing, record)?;
+        let effect = send(p.state(), key, to)?;
+        p.effect(effect);
+    }
+    Ok(())
+}
+
+/// Tells the origin that a distributed command is applied here.
+pub(crate) fn acknowledge(p: &mut Processing<'_>, key: Key, intent: impl Into<Intent>) -> Outcome {
+    let intent = intent.into();
+    let record = CommandDistributionRecord {
+        partition_id: p.partition(),
+        value_type: intent.value_type() as u8,
+        intent: intent.code(),
+        ..CommandDistributionRecord::default()
+    };
+    p.send(
+        key.partition(),
+        key,
+        of::CommandDistribution::Acknowledge,
+        record,
+    )
+}

@@ -1,0 +1,158 @@
+//! What an element does between the events of its life: the trait and the registry.
+//!
+//! One file per element, one row here. The guard has passed and the first event of the phase is
+//! written when a method is called; a method that returns a failure leaves an incident and is called
+//! again when that is resolved, so it evaluates before it writes.
+
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::lifecycle::{self, At};
+use crate::engine::output::Processing;
+use crate::engine::rule::{incidents, jobs, subscriptions, triggers, variable_mapping};
+use crate::model::{self, Behavior, ThrowEvent};
+use crate::state::ElementRow;
+
+mod event_boundary;
+mod event_end_error;
+mod event_end_terminate;
+mod event_start;
+mod gateway_exclusive;
+mod gateway_inclusive;
+mod gateway_parallel;
+mod job_task;
+mod pass_through;
+mod process;
+mod script_task;
+mod subprocess;
+mod unsupported;
+
+/// Whether an instance is gone after the call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Termination {
+    /// Nothing holds it.
+    Done,
+    /// It waits for its children.
+    Waits,
+}
+
+/// An element's own part of its life.
+pub(crate) trait Element: Sync {
+    /// Before start listeners: input mappings.
+    fn prepare(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        variable_mapping::inputs(p, at)
+    }
+
+    /// After start listeners: evaluates, subscribes, creates, writes ELEMENT_ACTIVATED; asks for the
+    /// completion if there is nothing to wait for.
+    fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome;
+
+    /// Before end listeners: output mappings, end of subscriptions.
+    fn leave(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        variable_mapping::outputs(p, at)?;
+        subscriptions::close(p, at)
+    }
+
+    /// After end listeners: ELEMENT_COMPLETED and the way on.
+    fn complete(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        lifecycle::completed(p, at)?;
+        lifecycle::take_outgoing(p, at)
+    }
+
+    /// ELEMENT_TERMINATING is written: ends what was begun.
+    fn terminate(&self, p: &mut Processing<'_>, at: &At) -> Outcome<Termination> {
+        jobs::cancel(p, at)?;
+        subscriptions::close(p, at)?;
+        incidents::resolve_of_element(p, at)?;
+        Ok(Termination::Done)
+    }
+
+    /// Nothing is left below: ELEMENT_TERMINATED and the way on, which may be a boundary event.
+    fn terminated(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        match triggers::boundary_trigger(p, at)? {
+            Some((event, trigger)) => {
+                lifecycle::terminated(p, at)?;
+                triggers::activate(p, at, at.record.flow_scope_key, event, &trigger)
+            }
+            None => {
+                lifecycle::terminated(p, at)?;
+                lifecycle::tell_terminated(p, at)
+            }
+        }
+    }
+
+    /// A child wrote ELEMENT_ACTIVATING.
+    fn child_activating(&self, _p: &mut Processing<'_>, _at: &At, _child: &At) -> Outcome {
+        Ok(())
+    }
+
+    /// A child whose path ends is about to write ELEMENT_COMPLETED; says whether a completion
+    /// condition is satisfied.
+    fn before_path_completed(
+        &self,
+        _p: &mut Processing<'_>,
+        _at: &At,
+        _child: &At,
+    ) -> Outcome<bool> {
+        Ok(false)
+    }
+
+    /// A child whose path ends wrote ELEMENT_COMPLETED. Must not fail.
+    fn path_completed(&self, p: &mut Processing<'_>, at: &At, _satisfied: bool) -> Outcome {
+        if lifecycle::can_complete(p, at)? {
+            lifecycle::ask_complete(p, at)?;
+        }
+        Ok(())
+    }
+
+    /// A child wrote ELEMENT_TERMINATED; none if there never was one.
+    fn child_terminated(&self, _p: &mut Processing<'_>, at: &At, _child: Option<&At>) -> Outcome {
+        Err(Stop::fault(format!(
+            "'{}' has no children",
+            at.record.element_id
+        )))
+    }
+}
+
+/// What an element of the model does.
+pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
+    match &element.behavior {
+        Behavior::PassThrough => &pass_through::Plain,
+        Behavior::Process(_) => &process::Process,
+        Behavior::SubProcess(_) => &subprocess::SubProcess,
+        Behavior::Job(_) => &job_task::JobTask,
+        Behavior::Script(_) => &script_task::ScriptTask,
+        Behavior::ExclusiveGateway { .. } => &gateway_exclusive::ExclusiveGateway,
+        Behavior::InclusiveGateway { .. } => &gateway_inclusive::InclusiveGateway,
+        Behavior::ParallelGateway => &gateway_parallel::ParallelGateway,
+        Behavior::Start { .. } => &event_start::StartEvent,
+        Behavior::Boundary { .. } => &event_boundary::BoundaryEvent,
+        Behavior::Throw(event) | Behavior::End(event) => match event {
+            ThrowEvent::None => &pass_through::WithOutputs,
+            ThrowEvent::Job(_) => &job_task::JobTask,
+            ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
+            ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
+            ThrowEvent::Publish(_)
+            | ThrowEvent::Signal(_)
+            | ThrowEvent::Escalation(_)
+            | ThrowEvent::Link(_)
+            | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
+        },
+        Behavior::EventSubProcess(_)
+        | Behavior::AdHoc(_)
+        | Behavior::AdHocInner(_)
+        | Behavior::MultiInstance(_)
+        | Behavior::UserTask(_)
+        | Behavior::Receive(_)
+        | Behavior::Decision(_)
+        | Behavior::Call(_)
+        | Behavior::EventBasedGateway
+        | Behavior::Catch(_) => &unsupported::Unsupported,
+    }
+}
+
+/// The row of an instance that is in hand.
+pub(crate) fn row(p: &Processing<'_>, at: &At) -> Outcome<std::rc::Rc<ElementRow>> {
+    p.state()
+        .elements
+        .get(&at.key)?
+        .ok_or_else(|| Stop::fault(format!("no element instance with key '{}'", at.key)))
+}

@@ -1,0 +1,32 @@
+//! Start event, of a process or a sub-process.
+//!
+//! When it completes it opens the event subscriptions of the scope around it, so that their
+//! expressions see what it wrote; a failure there is its incident.
+
+use crate::engine::element::Element;
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::lifecycle::{self, At};
+use crate::engine::output::Processing;
+use crate::engine::rule::{subscriptions, variable_mapping};
+
+/// A start event.
+pub(super) struct StartEvent;
+
+impl Element for StartEvent {
+    fn prepare(&self, _p: &mut Processing<'_>, _at: &At) -> Outcome {
+        Ok(())
+    }
+
+    fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        lifecycle::activated(p, at)?;
+        lifecycle::ask_complete(p, at)
+    }
+
+    fn leave(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        variable_mapping::outputs(p, at)?;
+        let Some(scope) = At::find(p, at.record.flow_scope_key)? else {
+            return Err(Stop::fault("start event without scope"));
+        };
+        subscriptions::open(p, &scope)
+    }
+}

@@ -1,0 +1,37 @@
+//! Work done by a job worker: service, send, script and business rule tasks with a task definition,
+//! message throw and end events, user tasks without `zeebe:userTask`.
+//!
+//! Type and retries are evaluated when the task activates; boundary events are subscribed before the
+//! job exists. The job's result waits as a trigger until the output mappings take it.
+
+use crate::engine::element::Element;
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::lifecycle::{self, At};
+use crate::engine::output::Processing;
+use crate::engine::rule::{jobs, subscriptions};
+use crate::model::{Behavior, Job, ThrowEvent};
+
+/// A task with a job.
+pub(super) struct JobTask;
+
+/// What the model says about the job.
+fn job(at: &At) -> Outcome<&Job> {
+    match &at.element().behavior {
+        Behavior::Job(job)
+        | Behavior::Throw(ThrowEvent::Job(job))
+        | Behavior::End(ThrowEvent::Job(job)) => Ok(job),
+        _ => Err(Stop::fault(format!(
+            "'{}' has no job",
+            at.record.element_id
+        ))),
+    }
+}
+
+impl Element for JobTask {
+    fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        let properties = jobs::evaluate(p, at, job(at)?)?;
+        subscriptions::open(p, at)?;
+        jobs::create(p, at, properties)?;
+        lifecycle::activated(p, at)
+    }
+}

@@ -1,0 +1,14 @@
+//! Rules that two or more elements or commands share.
+//!
+//! A rule reads state and writes through the step like its callers; it keeps nothing of its own.
+
+pub(crate) mod errors;
+pub(crate) mod expressions;
+pub(crate) mod incidents;
+pub(crate) mod inclusive_join;
+pub(crate) mod jobs;
+pub(crate) mod listeners;
+pub(crate) mod subscriptions;
+pub(crate) mod triggers;
+pub(crate) mod variable_mapping;
+pub(crate) mod variables;

@@ -1,0 +1,84 @@
+//! Thrown errors: who catches them.
+//!
+//! The search walks from the scope where the error is thrown up to the root of the call hierarchy.
+//! In each scope its event sub-processes and boundary events are candidates: a matching code before
+//! one that catches all. A catch event that its scope no longer accepts does not catch.
+
+use crate::engine::fault::{Failure, Outcome, Stop};
+use crate::engine::lifecycle::At;
+use crate::engine::output::Processing;
+use crate::engine::rule::triggers;
+use crate::ids::Key;
+use crate::model::{CatchEvent, CatchEventRef, ElementId};
+use crate::record::value::ErrorType;
+use crate::record::{Document, Text};
+
+/// A catch event, in the instance that waits for it.
+pub(crate) struct Catch {
+    pub(crate) scope: At,
+    pub(crate) event: ElementId,
+}
+
+/// The catch event of an error thrown in the instance `from`, or the codes that would have been
+/// caught.
+pub(crate) fn find_catch(
+    p: &Processing<'_>,
+    code: &Text,
+    from: Key,
+) -> Outcome<Result<Catch, Vec<Text>>> {
+    let mut available = Vec::new();
+    let mut next = At::find(p, from)?;
+    while let Some(at) = next {
+        let row = p.state().elements.get(&at.key)?;
+        let open = row.is_some_and(|row| row.is_active() && !row.is_interrupted());
+        if open {
+            let event = find_in(&at, code, &mut available);
+            if let Some(event) = event {
+                let id = &at.process()[event].id;
+                if p.state().accepts_event(at.key, id)? {
+                    return Ok(Ok(Catch { scope: at, event }));
+                }
+            }
+        }
+        next = at.container(p)?;
+    }
+    Ok(Err(available))
+}
+
+fn find_in(at: &At, code: &Text, available: &mut Vec<Text>) -> Option<ElementId> {
+    let mut all = None;
+    for id in &at.element().waits_for {
+        let Some(CatchEventRef::Event(CatchEvent::Error(known))) = at.process()[*id].catch_event()
+        else {
+            continue;
+        };
+        match known.as_ref().filter(|known| !known.is_empty()) {
+            Some(known) if known == code => return Some(*id),
+            Some(known) => available.push(known.clone()),
+            None => all = all.or(Some(*id)),
+        }
+    }
+    all
+}
+
+/// Lets a catch event catch.
+pub(crate) fn throw(p: &mut Processing<'_>, catch: &Catch, variables: Document) -> Outcome {
+    triggers::trigger(p, &catch.scope, catch.event, variables)
+}
+
+/// The failure of an error that nobody catches.
+pub(crate) fn uncaught(code: &str, available: &[Text]) -> Stop {
+    let mut message =
+        format!("Expected to throw an error event with the code '{code}', but it was not caught.");
+    message.push_str(&available_codes(available));
+    Failure::new(ErrorType::UnhandledErrorEvent, message).into()
+}
+
+/// Sentence about the codes that would have been caught.
+pub(crate) fn available_codes(available: &[Text]) -> String {
+    if available.is_empty() {
+        return " No error events are available in the scope.".to_owned();
+    }
+    let codes: Vec<&str> = available.iter().map(Text::as_str).collect();
+    format!(" Available error events are [{}]", codes.join(", "))
+}

@@ -1,0 +1,161 @@
+//! Attributes of the model that may be expressions, evaluated in a variable scope.
+//!
+//! Each kind of use accepts certain types only; anything else is a failure of the element with
+//! Camunda's text. Static attributes cost nothing.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use crate::engine::fault::{Failure, Outcome, Stop};
+use crate::engine::output::Processing;
+use crate::feel::{Environment, Expression, NoVariables, ResultType, Value, Variables, Warning};
+use crate::ids::Key;
+use crate::model::{Code, Expr};
+use crate::msgpack;
+use crate::record::value::ErrorType;
+use crate::record::{RawValue, Text};
+use crate::state::StateError;
+
+/// A string.
+pub(crate) fn text(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Text> {
+    match &expr.code {
+        Code::Text => Ok(expr.source.clone()),
+        Code::Number(_) => Err(mismatch(expr, "STRING", ResultType::Number, &[])),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+            (value.as_str().map(Text::from))
+                .ok_or_else(|| mismatch(expr, "STRING", value.result_type(), warnings))
+        }),
+    }
+}
+
+/// A whole number.
+pub(crate) fn number(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i64> {
+    match &expr.code {
+        Code::Text => Err(mismatch(expr, "NUMBER", ResultType::String, &[])),
+        Code::Number(number) => Ok(*number),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+            (value.as_i64()).ok_or_else(|| mismatch(expr, "NUMBER", value.result_type(), warnings))
+        }),
+    }
+}
+
+/// A boolean.
+pub(crate) fn boolean(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<bool> {
+    match &expr.code {
+        Code::Text => Err(mismatch(expr, "BOOLEAN", ResultType::String, &[])),
+        Code::Number(_) => Err(mismatch(expr, "BOOLEAN", ResultType::Number, &[])),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+            (value.as_bool())
+                .ok_or_else(|| mismatch(expr, "BOOLEAN", value.result_type(), warnings))
+        }),
+    }
+}
+
+/// A value of any type.
+pub(crate) fn any(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<RawValue> {
+    any_with(p, expr, scope, &NoVariables)
+}
+
+/// A value of any type; `before` hides variables of the scope.
+pub(crate) fn any_with(
+    p: &Processing<'_>,
+    expr: &Expr,
+    scope: Key,
+    before: &dyn Variables,
+) -> Outcome<RawValue> {
+    let mut bytes = Vec::new();
+    match &expr.code {
+        Code::Text => msgpack::write_str(&mut bytes, &expr.source),
+        Code::Number(number) => msgpack::write_int(&mut bytes, *number),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, before, |value, _| {
+            value.to_msgpack(&mut bytes);
+            Ok(())
+        })?,
+    }
+    Ok(RawValue::from(bytes))
+}
+
+/// Evaluates FEEL and lets `f` take the value, with the warnings as an incident shows them.
+fn evaluate<T>(
+    p: &Processing<'_>,
+    expr: &Expr,
+    feel: &Expression,
+    scope: Key,
+    before: &dyn Variables,
+    f: impl FnOnce(&Value<'_>, &[Warning]) -> Outcome<T>,
+) -> Outcome<T> {
+    let variables = Scope {
+        p,
+        scope,
+        before,
+        unreadable: Cell::new(None),
+    };
+    let environment = Environment {
+        variables: &variables,
+        now_millis: p.now.0,
+        zone: &p.config.time_zone,
+        // Evaluated on the leader only; what comes of it is in the events.
+        random_seed: p.state().position().0 ^ (p.now.0 as u64).rotate_left(32),
+        step_budget: p.config.expression_steps,
+    };
+    let result = match feel.evaluate(&environment) {
+        Ok(evaluation) => f(&evaluation.value, &evaluation.warnings),
+        Err(error) => {
+            let message = format!("Failed to evaluate expression '{}'. {error}", text_of(expr));
+            Err(Failure::new(ErrorType::ExtractValueError, message).into())
+        }
+    };
+    match variables.unreadable.take() {
+        Some(error) => Err(error.into()),
+        None => result,
+    }
+}
+
+/// The variables an expression sees.
+struct Scope<'s, 'e> {
+    p: &'s Processing<'e>,
+    scope: Key,
+    before: &'s dyn Variables,
+    /// State that could not be read ends the evaluation afterwards.
+    unreadable: Cell<Option<StateError>>,
+}
+
+impl Variables for Scope<'_, '_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        if let Some(value) = self.before.get(name) {
+            return Some(value);
+        }
+        match self
+            .p
+            .state()
+            .visible_variable(self.scope, &Text::from(name))
+        {
+            Ok(row) => row.map(|row| Cow::Owned(row.value.as_bytes().to_vec())),
+            Err(error) => {
+                self.unreadable.set(Some(error));
+                None
+            }
+        }
+    }
+}
+
+/// An expression without its leading `=`.
+fn text_of(expr: &Expr) -> &str {
+    expr.source.strip_prefix('=').unwrap_or(&expr.source)
+}
+
+/// The failure of a result of the wrong type.
+fn mismatch(expr: &Expr, expected: &str, actual: ResultType, warnings: &[Warning]) -> Stop {
+    let mut message = format!(
+        "Expected result of the expression '{}' to be '{expected}', but was '{}'.",
+        text_of(expr),
+        actual
+    );
+    if !warnings.is_empty() {
+        message.push_str(" The evaluation reported the following warnings:");
+        for warning in warnings {
+            message.push_str(&format!("\n{warning}"));
+        }
+    }
+    Failure::new(ErrorType::ExtractValueError, message).into()
+}

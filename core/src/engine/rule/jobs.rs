@@ -1,0 +1,152 @@
+//! Jobs from the element's side: created, handed out the moment they can be taken, cancelled.
+//!
+//! A job that becomes activatable while a stream of its type is open is activated for it in the same
+//! step; otherwise whoever polls for the type is woken.
+
+use std::sync::Arc;
+
+use crate::engine::effect::Effect;
+use crate::engine::fault::Outcome;
+use crate::engine::lifecycle::At;
+use crate::engine::output::Processing;
+use crate::engine::rule::{expressions, incidents};
+use crate::ids::{Key, Timestamp};
+use crate::model::Job;
+use crate::record::field::Headers;
+use crate::record::intent::of;
+use crate::record::value::{JobBatchRecord, JobKind, JobRecord, ListenerEventType};
+use crate::record::{Document, Text};
+use crate::state::JobState;
+
+/// Room kept free in a batch of activated jobs.
+pub(crate) const BATCH_SAFETY_BYTES: usize = 8 << 10;
+
+/// What a new job is.
+#[derive(Debug)]
+pub(crate) struct Properties {
+    pub(crate) job_type: Text,
+    pub(crate) retries: i32,
+    pub(crate) headers: Headers,
+    pub(crate) kind: JobKind,
+    pub(crate) listener: ListenerEventType,
+}
+
+/// Evaluates what the model says about a job.
+pub(crate) fn evaluate(p: &Processing<'_>, at: &At, job: &Job) -> Outcome<Properties> {
+    let job_type = expressions::text(p, &job.job_type, at.key)?;
+    let retries = expressions::number(p, &job.retries, at.key)?;
+    Ok(Properties {
+        job_type,
+        retries: clamp(retries),
+        headers: headers(&job.headers),
+        kind: JobKind::BpmnElement,
+        listener: ListenerEventType::Unspecified,
+    })
+}
+
+/// A number of retries as the job keeps it.
+pub(crate) fn clamp(retries: i64) -> i32 {
+    retries.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
+}
+
+/// Headers of the model.
+pub(crate) fn headers(headers: &[(Text, Text)]) -> Headers {
+    Headers(Arc::new(headers.to_vec()))
+}
+
+/// Creates the job of an element.
+pub(crate) fn create(p: &mut Processing<'_>, at: &At, properties: Properties) -> Outcome {
+    let record = Arc::new(JobRecord {
+        job_type: properties.job_type,
+        retries: properties.retries,
+        custom_headers: properties.headers,
+        bpmn_process_id: at.record.bpmn_process_id.clone(),
+        process_definition_version: at.record.version,
+        process_definition_key: at.record.process_definition_key,
+        process_instance_key: at.record.process_instance_key,
+        root_process_instance_key: at.record.root_process_instance_key,
+        element_id: at.record.element_id.clone(),
+        element_instance_key: at.key,
+        kind: properties.kind,
+        listener_event_type: properties.listener,
+        tenant_id: at.record.tenant_id.clone(),
+        tags: at.record.tags.clone(),
+        ..JobRecord::default()
+    });
+    let key = p.next_key();
+    p.event(key, of::Job::Created, record.clone())?;
+    publish(p, key, &record)
+}
+
+/// Hands an activatable job to a stream, or wakes who polls for its type.
+pub(crate) fn publish(p: &mut Processing<'_>, key: Key, job: &Arc<JobRecord>) -> Outcome {
+    let Some(stream) = p.stream_for(&job.job_type, &job.tenant_id) else {
+        p.jobs_available(&job.job_type);
+        return Ok(());
+    };
+    let Some(spec) = p.streams.spec(stream).cloned() else {
+        return Ok(());
+    };
+    let variables = variables(p, job, &spec.fetch_variables)?;
+    let activated = Arc::new(JobRecord {
+        worker: spec.worker.clone(),
+        deadline: p.now.plus_millis(spec.timeout),
+        variables,
+        ..JobRecord::clone(job)
+    });
+    let batch = JobBatchRecord {
+        job_type: job.job_type.clone(),
+        worker: spec.worker,
+        timeout: spec.timeout,
+        max_jobs: 1,
+        job_keys: vec![key],
+        jobs: vec![activated.clone()],
+        variables: spec.fetch_variables,
+        truncated: false,
+        tenant_ids: spec.tenant_ids,
+    };
+    if p.room() < 2 * activated.variables.as_bytes().len() + BATCH_SAFETY_BYTES {
+        p.jobs_available(&job.job_type);
+        return Ok(());
+    }
+    let batch_key = p.next_key();
+    p.event(batch_key, of::JobBatch::Activated, batch)?;
+    p.effect(Effect::PushJob {
+        stream,
+        key,
+        job: activated,
+    });
+    Ok(())
+}
+
+/// The variables a worker sees.
+pub(crate) fn variables(p: &Processing<'_>, job: &JobRecord, names: &[Text]) -> Outcome<Document> {
+    Ok(p.state()
+        .visible_variables(job.element_instance_key, names)?)
+}
+
+/// Cancels the job of an element instance, if it has one, with the job's incident.
+pub(crate) fn cancel(p: &mut Processing<'_>, at: &At) -> Outcome {
+    let row = p.state().elements.get(&at.key)?;
+    let Some(key) = row.map(|row| row.job_key).filter(|key| key.is_some()) else {
+        return Ok(());
+    };
+    let Some(job) = p.state().jobs.get(&key)? else {
+        return Ok(());
+    };
+    match job.state {
+        JobState::Activatable | JobState::Activated | JobState::Failed | JobState::ErrorThrown => {
+            p.event(key, of::Job::Canceled, job.record.clone())?;
+        }
+    }
+    incidents::resolve_of_job(p, key)
+}
+
+/// The record of a job that nobody holds.
+pub(crate) fn released(record: &JobRecord) -> JobRecord {
+    JobRecord {
+        deadline: Timestamp::NONE,
+        worker: Text::EMPTY,
+        ..record.clone()
+    }
+}
