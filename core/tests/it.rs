@@ -28,3 +28,5 @@ mod random;
 mod schedule;
 #[path = "it/scope.rs"]
 mod scope;
+#[path = "it/task.rs"]
+mod task;

@@ -3,6 +3,7 @@
 //! A fixture file holds cases: a line `== name`, the content of `definitions`, a line `--`, the
 //! expected text. An element is one line: place, type, id, event type, flow scope, flows and what
 //! else is not empty; expressions stand in backquotes.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -321,9 +322,10 @@ fn pairs(name: &str, pairs: &[(Text, Text)]) -> String {
 
 fn listened(listener: &Listener) -> String {
     format!(
-        "{} retries {}",
+        "{} retries {}{}",
         shown(&listener.job_type),
-        shown(&listener.retries)
+        shown(&listener.retries),
+        pairs("headers", &listener.headers)
     )
 }
 

@@ -1,6 +1,7 @@
 //! Durations, dates, cycles and cron: what is accepted, what is refused, when it is due.
 //!
 //! The lists follow what `java.time` and the reference's own tests of its timers state.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use jiff::tz::TimeZone;
 use ringflow_core::ids::Timestamp;

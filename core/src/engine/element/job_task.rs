@@ -8,7 +8,7 @@ use crate::engine::element::Element;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{jobs, subscriptions};
+use crate::engine::rule::{jobs, subscriptions, user_tasks};
 use crate::model::{Behavior, Job, ThrowEvent};
 
 /// A task with a job.
@@ -30,7 +30,12 @@ fn job(at: &At) -> Outcome<&Job> {
 
 impl Element for JobTask {
     fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
-        let properties = jobs::evaluate(p, at, job(at)?)?;
+        let job = job(at)?;
+        let mut properties = jobs::evaluate(p, at, job)?;
+        if let Some(task) = &job.user_task {
+            let headers = user_tasks::job_headers(p, at, task, &job.headers)?;
+            properties.headers = jobs::headers(&headers);
+        }
         subscriptions::open(p, at)?;
         jobs::create(p, at, properties)?;
         lifecycle::activated(p, at)
