@@ -161,7 +161,9 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
     }
     mailbox.feed.close();
     mailbox.end();
-    mailbox.outstanding.store(false, Ordering::Relaxed);
+    // Until the shard has ended it has something to do, unless only this partition is gone.
+    let ending = mailbox.stop_mode() != StopMode::Run;
+    mailbox.outstanding.store(ending, Ordering::Relaxed);
 }
 
 /// Leaves a state from which the next start has nothing to replay.
