@@ -5,8 +5,9 @@
 //! | `Rejected` | by rejection type | by rejection type | the status name |
 //! | `Invalid`, `Tenant`, `Document` | INVALID_ARGUMENT | 400 | INVALID_ARGUMENT |
 //! | `Malformed` | INVALID_ARGUMENT | 400 | Bad Request |
-//! | `Overloaded`, `AllRefused`, `NoJobsUnderPressure` | RESOURCE_EXHAUSTED | 503 | RESOURCE_EXHAUSTED |
-//! | `NoSuchPartition`, `Inactive`, `NoTopology`, `ShuttingDown` | UNAVAILABLE | 503 | UNAVAILABLE |
+//! | `Overloaded`, `AllRefused`, `NoJobsUnderPressure` | RESOURCE_EXHAUSTED | 503 | the same |
+//! | `NoSuchPartition`, `Inactive`, `NoTopology`, `ShuttingDown` | UNAVAILABLE | 503 | the same |
+//! | `StorageUnavailable` | UNAVAILABLE | 503 | UNAVAILABLE |
 //! | `UnknownOutcome` | ABORTED | 502 | ABORTED |
 //! | `Timeout` | DEADLINE_EXCEEDED | 504 | DEADLINE_EXCEEDED |
 //! | `Unauthenticated` | UNAUTHENTICATED | 401 | Unauthorized |

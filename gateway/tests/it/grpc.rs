@@ -1,4 +1,6 @@
 //! What only gRPC has: documents as text, unimplemented RPCs, topology, health, message size.
+//!
+//! Statuses are compared with code and text, because clients match some of the texts.
 
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::intent::of;

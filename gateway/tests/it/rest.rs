@@ -1,4 +1,6 @@
 //! What only HTTP has: routes, media types, bodies, files, limits, answers of operations.
+//!
+//! Refusals are rows: request, status, title, detail. No refused request may reach the backend.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;

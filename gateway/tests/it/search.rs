@@ -1,4 +1,6 @@
 //! Reads: what is asked of the secondary storage and how its rows are answered.
+//!
+//! Queries are compared as a whole, answers by the members that a mapping could lose.
 
 use ringflow_gateway::backend::{Cell, Entity, Filter, Literal, Op, Page, PageStart, Row, Sort};
 use ringflow_gateway::{Backend, Gateway, GatewayOptions};
