@@ -149,7 +149,7 @@ async fn messages_over_the_limit_are_refused() {
         })
         .await
         .unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(running.fake.intents().is_empty());
 }
 
