@@ -18,8 +18,7 @@ use md5::{Digest as _, Md5};
 
 use crate::ids::{Key, PartitionId, Position, Timestamp};
 use crate::record::Text;
-use crate::record::field::ValueWriter;
-use crate::record_value;
+use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
@@ -34,8 +33,12 @@ pub mod index;
 pub mod job;
 pub mod key;
 pub mod memory;
+pub mod message;
+pub mod signal;
 pub mod store;
 pub mod table;
+pub mod timer;
+pub mod user_task;
 pub mod variable;
 
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
@@ -47,12 +50,31 @@ pub use groups::Groups;
 pub use incident::IncidentRow;
 pub use index::Index;
 pub use job::{JobRow, JobState};
+pub use message::{
+    MessageAddress, MessageCorrelationRow, MessageRow, MessageStartRow, MessageSubscriptionRow,
+    ProcessMessageSubscriptionRow, ProcessMessageSubscriptionState, StartLockRow,
+};
+pub use signal::SignalSubscriptionRow;
 pub use table::Table;
+pub use timer::TimerRow;
+pub use user_task::{UserTaskRow, UserTaskState};
 pub use variable::VariableRow;
 
-record_value! {
-    /// A row whose key says everything.
-    pub struct Unit {}
+/// A row whose key says everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unit {}
+
+impl ValueStruct for Unit {
+    fn put_fields(&self, _writer: &mut ValueWriter) {}
+    fn take_fields(_reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {})
+    }
+    fn json_fields(&self, out: &mut String) {
+        out.push_str("{}");
+    }
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 /// Row key of the position of the last record applied.
@@ -154,10 +176,32 @@ families! {
     taken_flows: Groups<(Key, Text), Text, CountRow> = 8,
     /// Scope, name.
     variables: Groups<Key, Text, VariableRow> = 10,
+    /// What waits for it, timer.
+    timers: Groups<Key, Key, TimerRow> = 12,
+    /// When timers are due: time, what waits, timer.
+    timer_due_dates: Index<(Timestamp, Key, Key)> = 13,
     /// Jobs by key.
     jobs: Table<Key, JobRow> = 16,
     /// When activated jobs time out.
     job_deadlines: Index<(Timestamp, Key)> = 18,
+    /// Messages by key.
+    messages: Table<Key, MessageRow> = 20,
+    /// When messages expire.
+    message_deadlines: Index<(Timestamp, Key)> = 22,
+    /// Tenant, name, correlation key, message id of living messages.
+    message_ids: Table<(Text, Text, Text, Text), Unit> = 23,
+    /// Message, BPMN process id it was given to.
+    message_correlations: Groups<Key, Text, Unit> = 24,
+    /// Tenant, BPMN process id, correlation key: an instance runs.
+    message_start_locks: Table<(Text, Text, Text), Unit> = 25,
+    /// Instance to the lock it holds.
+    message_locked_instances: Table<Key, StartLockRow> = 26,
+    /// Message side: element instance, message name.
+    message_subscriptions: Table<(Key, Text), MessageSubscriptionRow> = 27,
+    /// Message side: waits for the instance's partition.
+    correlating_subscriptions: Index<(Key, Text)> = 28,
+    /// Instance side: waits for the message's partition.
+    pending_process_subscriptions: Index<(Key, Text)> = 33,
     /// Incidents by key.
     incidents: Table<Key, IncidentRow> = 34,
     /// Element instance to its incident.
@@ -182,14 +226,30 @@ families! {
     definitions: Table<Key, DefinitionRow> = 58,
     /// Tenant, BPMN process id, version.
     definition_by_version: Table<(Text, Text, i32), KeyRow> = 59,
+    /// Messages by tenant, name, correlation key.
+    messages_by_address: Groups<MessageAddress, Key, Unit> = 71,
+    /// Tenant, message name; definition that it starts.
+    message_starts: Groups<(Text, Text), Key, MessageStartRow> = 72,
+    /// Definition, names of messages that start it.
+    message_starts_by_definition: Groups<Key, Text, Unit> = 73,
+    /// Message side: tenant, name, correlation key; element instance.
+    message_subscriptions_by_address: Groups<MessageAddress, Key, Unit> = 74,
+    /// Instance side: element instance, message name.
+    process_message_subscriptions: Groups<Key, Text, ProcessMessageSubscriptionRow> = 75,
     /// Jobs that can be taken: type, key, tenant.
     activatable_jobs: Index<(Text, Key, Text)> = 76,
+    /// Tenant, signal name; what waits for it.
+    signal_subscriptions: Groups<(Text, Text), Key, SignalSubscriptionRow> = 77,
+    /// What waits; tenant, signal name.
+    signal_subscriptions_by_waiting: Groups<Key, (Text, Text), Unit> = 78,
+    /// User tasks by key.
+    user_tasks: Table<Key, UserTaskRow> = 79,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
+    /// Message to the synchronous correlation that published it.
+    awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
-    /// Queue, partition, distribution: waits for its turn.
-    queued_distributions: Index<(Text, PartitionId, Key)> = 97,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -310,6 +370,58 @@ mod tests {
         let count = numbers.len();
         numbers.dedup();
         assert_eq!(numbers.len(), count);
+    }
+
+    #[test]
+    fn family_numbers_never_change_meaning() {
+        let frozen = [
+            (0, "position"),
+            (1, "key_counter"),
+            (6, "children"),
+            (7, "elements"),
+            (8, "taken_flows"),
+            (10, "variables"),
+            (12, "timers"),
+            (13, "timer_due_dates"),
+            (16, "jobs"),
+            (18, "job_deadlines"),
+            (20, "messages"),
+            (22, "message_deadlines"),
+            (23, "message_ids"),
+            (24, "message_correlations"),
+            (25, "message_start_locks"),
+            (26, "message_locked_instances"),
+            (27, "message_subscriptions"),
+            (28, "correlating_subscriptions"),
+            (33, "pending_process_subscriptions"),
+            (34, "incidents"),
+            (35, "element_incidents"),
+            (36, "job_incidents"),
+            (37, "event_scopes"),
+            (38, "event_triggers"),
+            (39, "banned"),
+            (42, "job_backoffs"),
+            (52, "pending_distributions"),
+            (53, "distributions"),
+            (57, "versions"),
+            (58, "definitions"),
+            (59, "definition_by_version"),
+            (71, "messages_by_address"),
+            (72, "message_starts"),
+            (73, "message_starts_by_definition"),
+            (74, "message_subscriptions_by_address"),
+            (75, "process_message_subscriptions"),
+            (76, "activatable_jobs"),
+            (77, "signal_subscriptions"),
+            (78, "signal_subscriptions_by_waiting"),
+            (79, "user_tasks"),
+            (82, "definition_by_deployment"),
+            (85, "awaited_correlations"),
+            (91, "definition_by_tag"),
+            (142, "running_instances"),
+            (200, "continuations"),
+        ];
+        assert_eq!(FAMILIES, frozen);
     }
 
     fn count(count: i32) -> CountRow {

@@ -9,7 +9,15 @@ mod command;
 mod decimal;
 #[path = "it/element.rs"]
 mod element;
+#[path = "it/event.rs"]
+mod event;
 #[path = "it/feel.rs"]
 mod feel;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/random.rs"]
+mod random;
+#[path = "it/scope.rs"]
+mod scope;
+#[path = "it/task.rs"]
+mod task;

@@ -11,19 +11,28 @@ use crate::engine::rule::{incidents, jobs, subscriptions, triggers, variable_map
 use crate::model::{self, Behavior, ThrowEvent};
 use crate::state::ElementRow;
 
+mod call_activity;
 mod event_boundary;
+mod event_catch;
 mod event_end_error;
 mod event_end_terminate;
+mod event_escalation;
 mod event_start;
+mod event_sub_process;
+mod event_throw_link;
+mod event_throw_signal;
+mod gateway_event_based;
 mod gateway_exclusive;
 mod gateway_inclusive;
 mod gateway_parallel;
 mod job_task;
+mod multi_instance;
 mod pass_through;
 mod process;
 mod script_task;
 mod subprocess;
 mod unsupported;
+mod user_task;
 
 /// Whether an instance is gone after the call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,6 +127,7 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
         Behavior::PassThrough => &pass_through::Plain,
         Behavior::Process(_) => &process::Process,
         Behavior::SubProcess(_) => &subprocess::SubProcess,
+        Behavior::MultiInstance(_) => &multi_instance::MultiInstance,
         Behavior::Job(_) => &job_task::JobTask,
         Behavior::Script(_) => &script_task::ScriptTask,
         Behavior::ExclusiveGateway { .. } => &gateway_exclusive::ExclusiveGateway,
@@ -130,22 +140,19 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Job(_) => &job_task::JobTask,
             ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
             ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
-            ThrowEvent::Publish(_)
-            | ThrowEvent::Signal(_)
-            | ThrowEvent::Escalation(_)
-            | ThrowEvent::Link(_)
-            | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
+            ThrowEvent::Signal(_) => &event_throw_signal::SignalThrowEvent,
+            ThrowEvent::Link(_) => &event_throw_link::LinkThrowEvent,
+            ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
+            ThrowEvent::Publish(_) | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
         },
-        Behavior::EventSubProcess(_)
-        | Behavior::AdHoc(_)
-        | Behavior::AdHocInner(_)
-        | Behavior::MultiInstance(_)
-        | Behavior::UserTask(_)
-        | Behavior::Receive(_)
-        | Behavior::Decision(_)
-        | Behavior::Call(_)
-        | Behavior::EventBasedGateway
-        | Behavior::Catch(_) => &unsupported::Unsupported,
+        Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,
+        Behavior::Receive(_) | Behavior::Catch(_) => &event_catch::CatchingElement,
+        Behavior::EventBasedGateway => &gateway_event_based::EventBasedGateway,
+        Behavior::UserTask(_) => &user_task::UserTask,
+        Behavior::Call(_) => &call_activity::CallActivity,
+        Behavior::AdHoc(_) | Behavior::AdHocInner(_) | Behavior::Decision(_) => {
+            &unsupported::Unsupported
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::apply::{Applied, missing};
 use crate::engine::fault::Fault;
 use crate::engine::output::Applying;
+use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::model::{Behavior, Element, Process, ThrowEvent};
 use crate::record::Text;
@@ -100,6 +101,11 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
     };
     a.state.children.found(&key);
     a.state.variables.found(&key);
+    if !element.waits_for.is_empty() {
+        a.state.timers.found(&key);
+        a.state.process_message_subscriptions.found(&key);
+        a.state.signal_subscriptions_by_waiting.found(&key);
+    }
     let mut row = ElementRow {
         record: value.clone(),
         state: ElementState::Activating,
@@ -182,6 +188,15 @@ fn open_event_scope(
             row.interrupting.push(event.id.clone());
         }
     }
+    if has_event_scope(element) {
+        a.state.event_scopes.insert_new(key, row);
+    }
+    a.state.event_triggers.found(&key);
+    Ok(())
+}
+
+/// Whether instances of an element catch events or take a result.
+fn has_event_scope(element: &Element) -> bool {
     let takes_results = match &element.behavior {
         Behavior::Job(_)
         | Behavior::UserTask(_)
@@ -205,11 +220,7 @@ fn open_event_scope(
         | Behavior::Catch(_)
         | Behavior::Boundary { .. } => false,
     };
-    if takes_results || !element.waits_for.is_empty() {
-        a.state.event_scopes.insert_new(key, row);
-        a.state.event_triggers.found(&key);
-    }
-    Ok(())
+    takes_results || !element.waits_for.is_empty()
 }
 
 /// Takes one token off every flow that leads into a join; surplus tokens stay for its next round.
@@ -382,8 +393,14 @@ pub(super) fn terminated(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
 fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     let process = process(a, value)?;
     let element = element_of(&process, value)?;
-    a.state.remove_event_scope(key)?;
+    if has_event_scope(element) {
+        a.state.event_scopes.remove(&key)?;
+    }
+    a.state.event_triggers.clear(&key)?;
+    a.state.event_triggers.release(&key);
     a.state.variables.clear(&key)?;
+    a.state.variables.release(&key);
+    a.state.children.release(&key);
     a.state.elements.remove(&key)?;
     if let Some(container) = element.container() {
         for child in &container.children {
@@ -408,6 +425,9 @@ fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
             a.state.running_instances.remove(&definition)?;
         }
         a.state.banned.remove(&key);
+        if starts::has_message_start(&process) {
+            a.state.unlock_start(key)?;
+        }
     }
     Ok(())
 }
