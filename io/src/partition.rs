@@ -375,9 +375,9 @@ impl Turn<'_> {
     }
 }
 
-/// Wakes the loop whenever the group's metrics change.
+/// Wakes the loop when the group's leader, state or members change; commits wake it by themselves.
 fn watch_role(partition: Rc<Partition>, raft: Handle) {
-    let mut metrics = raft.metrics();
+    let mut metrics = raft.server_metrics();
     drop(raft);
     driver::spawn(async move {
         while metrics.changed().await.is_ok() {
