@@ -40,7 +40,7 @@ pub use exporter::{Exporter, ExporterOptions};
 pub use feed::{FeedBatch, FeedError, RecordFeed};
 pub use metrics::{ExporterMetrics, ExporterSnapshot, ExporterState};
 pub use query::{
-    Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Queries,
-    QueriesOptions, Query, Row, Sort,
+    Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart,
+    Queries, QueriesOptions, Query, Row, Sort, StatisticsOf,
 };
 pub use retain::RetainOptions;

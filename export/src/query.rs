@@ -18,6 +18,7 @@ use crate::error::{ConfigError, QueryError};
 
 mod correlated_message_subscription;
 mod element_instance;
+mod element_statistics;
 mod fetch;
 mod field;
 mod filter;
@@ -32,6 +33,8 @@ mod sequence_flow;
 mod statement;
 mod user_task;
 mod variable;
+
+pub use element_statistics::{ElementStatistics, StatisticsOf};
 
 /// Matches counted at most; more set [`Page::has_more`].
 pub const TOTAL_MAX: u64 = 10_000;
@@ -396,5 +399,16 @@ impl Queries {
         key: impl Into<KeyLiteral>,
     ) -> Result<Option<String>, QueryError> {
         process_definition::xml(self, key.into()).await
+    }
+
+    /// Counts per element of an instance, or of a definition's instances.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn element_statistics(
+        &self,
+        of: StatisticsOf<'_>,
+    ) -> Result<Vec<ElementStatistics>, QueryError> {
+        element_statistics::count(self, of).await
     }
 }

@@ -7,7 +7,10 @@ use ringflow_core::ids::Key;
 use ringflow_core::msgpack;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::*;
-use ringflow_export::{Cell, Entity, Filter, Literal, Op, Page, Queries, QueriesOptions, Query};
+use ringflow_export::{
+    Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page, Queries,
+    QueriesOptions, Query, StatisticsOf,
+};
 
 use super::database::{Db, block_on};
 use super::export::export;
@@ -508,5 +511,37 @@ fn lists_and_joins_are_part_of_results() {
         assert!(xml.contains("Pack it"));
         assert_eq!(queries.process_definition_xml(1).await.unwrap(), None);
         assert_eq!(queries.get(Entity::Job, 1).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn elements_are_counted_by_what_became_of_them() {
+    both(async |queries, world| {
+        let pack = |active: u64, incidents: u64, completed: u64| ElementStatistics {
+            element_id: "pack".into(),
+            active: active as i64,
+            canceled: 0,
+            incidents: incidents as i64,
+            completed: completed as i64,
+        };
+        let count_of = async |of: StatisticsOf<'_>| queries.element_statistics(of).await.unwrap();
+        let all = Filter::All(vec![]);
+        let definition = KeyLiteral(definition().0);
+        let counts = count_of(StatisticsOf::Definition(definition, &all)).await;
+        let stuck = count(|number| number % 6 == 0);
+        let waiting = count(|number| number % 6 != 0 && number % 5 == 0);
+        assert_eq!(counts[0], pack(waiting, stuck, count(completes)));
+        assert_eq!(counts[1].element_id, "start");
+        assert_eq!(counts[1].completed, INSTANCES);
+        let tagged = op("tags", Op::Eq, vec![text("t1")]);
+        let counts = count_of(StatisticsOf::Definition(definition, &tagged)).await;
+        assert_eq!(counts[1].completed as u64, count(|number| number % 4 == 1));
+        let counts = count_of(StatisticsOf::Instance(KeyLiteral(world.instances[0].0))).await;
+        assert_eq!(counts[0], pack(0, 1, 0));
+        assert!(
+            count_of(StatisticsOf::Instance(KeyLiteral(1)))
+                .await
+                .is_empty()
+        );
     });
 }
