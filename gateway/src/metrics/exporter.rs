@@ -1,7 +1,7 @@
 //! The exporter's numbers, under the names of Camunda's RDBMS exporter where it has them.
 //!
-//! `ringflow-export` counts, this file names. The lag is what operators watch: records committed and
-//! not yet in the database, and the age of the oldest of them.
+//! `ringflow-export` counts, this file names. The lag is what operators watch: records committed
+//! and not yet in the database, and the age of the oldest of them.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,6 @@
 //! Taking jobs: rounds, long polls, streams, and what happens to jobs nobody took.
+//!
+//! The backend hands out what a test wants; time that a test waits for is bounded by its own limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
