@@ -21,3 +21,5 @@ mod random;
 mod scope;
 #[path = "it/task.rs"]
 mod task;
+#[path = "it/random_event.rs"]
+mod random_event;
