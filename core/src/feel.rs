@@ -18,7 +18,15 @@
 //! exception: a failed assertion, `?` outside of a unary test, or a limit.
 
 mod ast;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "values of all other types are refused alike: that is the rule of the language"
+)]
 mod builtin;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "values of all other types are refused alike: that is the rule of the language"
+)]
 mod eval;
 pub mod number;
 mod parse;
@@ -45,16 +53,14 @@ pub trait Variables {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 }
 
-/// The variables of one MessagePack document.
+/// The variables of one MessagePack document, in which every name occurs once.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentVariables<'a>(pub &'a [u8]);
 
 impl Variables for DocumentVariables<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        crate::msgpack::get(self.0, name)
-            .ok()
-            .flatten()
-            .map(Cow::Borrowed)
+        let range = crate::msgpack::find(self.0, name)?;
+        self.0.get(range).map(Cow::Borrowed)
     }
 }
 
@@ -193,6 +199,10 @@ impl Expression {
     }
 
     /// The value of an expression that is a plain literal.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only literals are constants"
+    )]
     pub fn as_constant(&self) -> Option<Value<'_>> {
         Some(match &self.root {
             Expr::Null => Value::Null,

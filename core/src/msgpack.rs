@@ -23,7 +23,7 @@ mod write;
 
 use std::fmt;
 
-pub use document::{Entries, build_document, entries, get, validate, validate_document};
+pub use document::{Entries, build_document, entries, find, get, validate, validate_document};
 pub use read::{Reader, Token};
 pub use write::{
     write_array_header, write_bin, write_bool, write_double, write_float, write_int,

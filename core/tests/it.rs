@@ -15,8 +15,12 @@ mod event;
 mod feel;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/model.rs"]
+mod model;
 #[path = "it/random.rs"]
 mod random;
+#[path = "it/schedule.rs"]
+mod schedule;
 #[path = "it/scope.rs"]
 mod scope;
 #[path = "it/task.rs"]

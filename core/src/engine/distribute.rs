@@ -4,6 +4,10 @@
 //! send itself is an effect and may be lost. Receivers recognise a distributed command by its key,
 //! which another partition generated, apply it at most once and always acknowledge.
 //!
+//! Distributions of one queue reach a partition in the order of their keys: one is sent only when
+//! all older ones of its queue are acknowledged there, so that a deletion never overtakes the
+//! deployment it deletes from.
+//!
 //! Resends follow Camunda: cycles of 10 s; a pending entry is sent again on cycles 1, 2, 4, 8, 16
 //! after it was first seen, then every 30 cycles.
 
@@ -65,7 +69,7 @@ pub(crate) fn resend(
         seen.insert(*entry, cycle);
         let due = cycle.is_power_of_two() && cycle <= 16
             || cycle > 0 && cycle.is_multiple_of(RESEND_CYCLES_MAX);
-        if due && !first_look {
+        if due && !first_look && is_next(state, entry.0, entry.1)? {
             effects.push(send(state, entry.0, entry.1)?);
         }
     }
@@ -130,8 +134,52 @@ pub(crate) fn distribute(
             ..record.clone()
         };
         p.event(key, of::CommandDistribution::Distributing, record)?;
-        let effect = send(p.state(), key, to)?;
-        p.effect(effect);
+        if is_next(p.state(), key, to)? {
+            let effect = send(p.state(), key, to)?;
+            p.effect(effect);
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing older of its queue waits for the same partition.
+fn is_next(state: &State, key: Key, to: PartitionId) -> Result<bool, Fault> {
+    let queue = |key: Key| -> Result<Text, Fault> {
+        let row = state.distributions.get(&key)?;
+        Ok(row
+            .map(|row| row.record.queue_id.clone())
+            .unwrap_or_default())
+    };
+    let own = queue(key)?;
+    if own.is_empty() {
+        return Ok(true);
+    }
+    for (older, partition) in state.pending_distributions.iter() {
+        if *older >= key {
+            break;
+        }
+        if *partition == to && queue(*older)? == own {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Sends what waited for a partition to acknowledge something older.
+pub(crate) fn send_next(p: &mut Processing<'_>, acknowledged: Key, to: PartitionId) -> Outcome {
+    let waiting: Vec<Key> = p
+        .state()
+        .pending_distributions
+        .from((acknowledged, to))
+        .filter(|(_, partition)| *partition == to)
+        .map(|(key, _)| *key)
+        .collect();
+    for key in waiting {
+        if is_next(p.state(), key, to)? {
+            let effect = send(p.state(), key, to)?;
+            p.effect(effect);
+            break;
+        }
     }
     Ok(())
 }

@@ -246,7 +246,7 @@ impl Engine {
     }
 
     /// If `command` is a continuation that was handed out: where it was written.
-    pub(super) fn continuation_source(&self, command: &Command) -> Option<Position> {
+    fn continuation_source(&self, command: &Command) -> Option<Position> {
         let handed_out = &self.due.continuations;
         if handed_out.is_empty() || command.request.is_some() {
             return None;
@@ -266,17 +266,11 @@ impl Engine {
         waiting.unwrap_or_default()
     }
 
-    pub(super) fn take_continuation(
-        &mut self,
-        command: &Command,
-    ) -> Result<Option<Position>, Fault> {
-        let source = self.continuation_source(command);
-        if let Some(source) = source {
-            self.due.continuations.remove(&source);
-            // Found in state below the step; the record of the command clears it there.
-            debug_assert!(self.state.has_continuations()?);
-        }
-        Ok(source)
+    /// As [`Engine::continuation_source`]; it counts as not handed out from here on.
+    pub(super) fn take_continuation(&mut self, command: &Command) -> Option<Position> {
+        let source = self.continuation_source(command)?;
+        self.due.continuations.remove(&source);
+        Some(source)
     }
 }
 

@@ -150,9 +150,9 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
         Behavior::EventBasedGateway => &gateway_event_based::EventBasedGateway,
         Behavior::UserTask(_) => &user_task::UserTask,
         Behavior::Call(_) => &call_activity::CallActivity,
-        Behavior::AdHoc(_)
-        | Behavior::AdHocInner(_)
-        | Behavior::Decision(_) => &unsupported::Unsupported,
+        Behavior::AdHoc(_) | Behavior::AdHocInner(_) | Behavior::Decision(_) => {
+            &unsupported::Unsupported
+        }
     }
 }
 

@@ -125,6 +125,7 @@ pub(crate) fn process(
             if !at.key.is_some() {
                 at.key = p.next_key();
             }
+            activating(p, &at)?;
             activate(p, &at)
         }
         of::ProcessInstance::CompleteElement => {
@@ -168,11 +169,8 @@ pub(crate) fn raise_incident(p: &mut Processing<'_>, at: &At, result: Outcome) -
     }
 }
 
-/// Runs the activation phase; the first event only if the instance is not there yet.
+/// Runs the activation phase behind its first event.
 pub(crate) fn activate(p: &mut Processing<'_>, at: &At) -> Outcome {
-    if !p.state().elements.contains(&at.key)? {
-        activating(p, at)?;
-    }
     if let Some(container) = at.container(p)? {
         element::of(container.element()).child_activating(p, &container, at)?;
     }

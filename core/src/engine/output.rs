@@ -28,8 +28,6 @@ pub(crate) struct Applying<'a> {
     pub(crate) state: &'a mut State,
     /// Compiled definitions, for appliers that have to look into the model.
     pub(crate) definitions: &'a Definitions,
-    /// When the record was written.
-    pub(crate) timestamp: Timestamp,
 }
 
 /// Where a step stands when it is undone or fails.

@@ -23,6 +23,8 @@ use super::ast::Arguments;
 use super::eval::{Interpreter, Outcome, Refusal};
 use super::value::Value;
 
+pub(super) use pattern::Patterns;
+
 /// Code of a built-in function.
 type Code = for<'e> fn(&mut Interpreter<'e>, &[Value<'e>]) -> Outcome<'e>;
 

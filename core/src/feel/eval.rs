@@ -26,6 +26,7 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use super::ast::{Expr, Name, RangeExpr};
+use super::builtin::Patterns;
 use super::value::{Bound, Context, Range, Raw, Text, Value};
 use super::{Environment, EvalError, Warning, WarningKind};
 
@@ -95,6 +96,7 @@ pub(super) struct Interpreter<'e> {
     steps: u32,
     depth: u32,
     random: u64,
+    pub(super) patterns: Patterns,
 }
 
 /// A value and the warnings that came up on the way.
@@ -114,6 +116,7 @@ pub(super) fn run<'e>(
         steps: environment.step_budget,
         depth: 0,
         random: environment.random_seed,
+        patterns: Patterns::default(),
     };
     let failed =
         |why: &str| EvalError::Failed(format!("failed to evaluate expression '{source}': {why}"));
@@ -135,6 +138,7 @@ pub(super) fn run<'e>(
 
 impl<'e> Interpreter<'e> {
     /// Spends steps.
+    #[inline]
     pub(super) fn charge(&mut self, steps: usize) -> Result<(), Trouble> {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         match self.steps.checked_sub(steps) {
@@ -146,6 +150,7 @@ impl<'e> Interpreter<'e> {
         }
     }
 
+    #[inline]
     pub(super) fn eval(&mut self, expr: &'e Expr) -> Eval<'e> {
         self.charge(1)?;
         if self.depth == MAX_DEPTH {
@@ -184,7 +189,7 @@ impl<'e> Interpreter<'e> {
             Expr::In(sides) => self.membership(sides),
             Expr::InstanceOf(operand, name) => self.instance_of(operand, name),
             Expr::Call(call) => self.call(call),
-            Expr::Function(parameters, body) => Ok(self.closure(parameters, body)),
+            Expr::Function(parameters, body) => self.closure(parameters, body),
             Expr::Range(range) => self.range(range),
             Expr::Test(test) => self.test(test),
         }
@@ -203,6 +208,7 @@ impl<'e> Interpreter<'e> {
         result
     }
 
+    #[inline]
     fn lookup(&self, name: &str) -> Option<Value<'e>> {
         for binding in self.scope.iter().rev() {
             match binding {

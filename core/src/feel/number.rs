@@ -126,7 +126,7 @@ impl Dec {
     pub fn is_whole(self) -> bool {
         self.exponent >= 0 || self.is_zero() || {
             let places = self.exponent.unsigned_abs();
-            places < 39 && self.magnitude() % pow10(places) == 0
+            places < 39 && self.magnitude().is_multiple_of(pow10(places))
         }
     }
 
@@ -138,7 +138,7 @@ impl Dec {
         }
     }
 
-    pub fn add(self, other: Dec) -> Option<Dec> {
+    pub fn checked_add(self, other: Dec) -> Option<Dec> {
         let (high, low) = if self.exponent >= other.exponent {
             (self, other)
         } else {
@@ -205,11 +205,11 @@ impl Dec {
         }
     }
 
-    pub fn sub(self, other: Dec) -> Option<Dec> {
-        self.add(other.negate())
+    pub fn checked_sub(self, other: Dec) -> Option<Dec> {
+        self.checked_add(other.negate())
     }
 
-    pub fn mul(self, other: Dec) -> Option<Dec> {
+    pub fn checked_mul(self, other: Dec) -> Option<Dec> {
         let exponent = i64::from(self.exponent) + i64::from(other.exponent);
         if let Some(product) = { self.coefficient }.checked_mul(other.coefficient) {
             return Dec::new(product, exponent);
@@ -225,7 +225,7 @@ impl Dec {
 
     /// The quotient; `None` for a zero divisor. An exact quotient keeps no more places than Java
     /// prefers: the difference of the scales, if that suffices.
-    pub fn div(self, other: Dec) -> Option<Dec> {
+    pub fn checked_div(self, other: Dec) -> Option<Dec> {
         let preferred = i64::from(self.exponent) - i64::from(other.exponent);
         if other.is_zero() {
             return None;
@@ -251,7 +251,7 @@ impl Dec {
 
     /// The remainder with the sign of the dividend; `None` for a zero divisor or a quotient of more
     /// digits than are kept.
-    pub fn rem(self, other: Dec) -> Option<Dec> {
+    pub fn checked_rem(self, other: Dec) -> Option<Dec> {
         if other.is_zero() {
             return None;
         }
@@ -290,15 +290,15 @@ impl Dec {
         let mut result = Dec::ONE;
         while left > 0 {
             if left & 1 == 1 {
-                result = result.mul(base)?;
+                result = result.checked_mul(base)?;
             }
             left >>= 1;
             if left > 0 {
-                base = base.mul(base)?;
+                base = base.checked_mul(base)?;
             }
         }
         if power < 0 {
-            Dec::ONE.div(result)
+            Dec::ONE.checked_div(result)
         } else {
             Some(result)
         }
@@ -419,6 +419,7 @@ impl PartialOrd for Dec {
 }
 
 impl Ord for Dec {
+    #[inline]
     fn cmp(&self, other: &Dec) -> Ordering {
         if self.exponent == other.exponent {
             return { self.coefficient }.cmp(&{ other.coefficient });

@@ -169,8 +169,8 @@ impl<'s> Parser<'s> {
             self.at += rest.len() - text.len();
             let comment = if text.starts_with("//") {
                 text.find('\n').map_or(text.len(), |end| end + 1)
-            } else if text.starts_with("/*") {
-                match text[2..].find("*/") {
+            } else if let Some(inner) = text.strip_prefix("/*") {
+                match inner.find("*/") {
                     Some(end) => end + 4,
                     None => {
                         self.refuse::<()>("a comment is not closed");

@@ -11,7 +11,9 @@ use rustc_hash::FxHashMap;
 
 use super::element_type::{Sort, Tag};
 use super::extension::{self, expr};
-use super::parse::{Source, Xml, child_content, children, extension as find_extension, flag, id};
+use super::parse::{
+    Source, Xml, child_content, children, event_definitions, extension as find_extension, flag, id,
+};
 use super::{Element, ElementId, ExecutionListeners, Flow, FlowId, Node, Process, Refused};
 use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType};
@@ -63,6 +65,8 @@ struct Compiler<'s, 'a> {
     places: FxHashMap<&'a str, Place>,
     flows: Vec<Flow>,
     flow_ids: FxHashMap<&'a str, FlowId>,
+    /// Link catch events by scope and name.
+    links: FxHashMap<(ElementId, &'a str), ElementId>,
 }
 
 /// Compiles all executable processes of a file.
@@ -92,6 +96,7 @@ fn compile_process<'a>(
         places: FxHashMap::default(),
         flows: Vec::new(),
         flow_ids: FxHashMap::default(),
+        links: FxHashMap::default(),
     };
     compiler.place(process, Tag::Process, None)?;
     compiler.connect(process)?;
@@ -123,7 +128,7 @@ fn compile_process<'a>(
 
 /// For what validation should have refused.
 fn impossible(what: &str, node: Xml<'_>) -> Refused {
-    Refused(format!(
+    Refused::Invalid(format!(
         "Expected {what} of element '{}'",
         id(node).unwrap_or("")
     ))
@@ -225,14 +230,23 @@ impl<'a> Compiler<'_, 'a> {
         Ok(())
     }
 
-    /// Attaches the boundary events to their activities.
+    /// Attaches boundary events to their activities and notes link catch events.
     fn attach(&mut self) -> Result<(), Refused> {
         for index in 0..self.drafts.len() {
-            if self.drafts[index].tag == Tag::BoundaryEvent {
-                let host = self.refer(self.drafts[index].xml, "attachedToRef")?.outer;
-                self.drafts[host.0 as usize]
-                    .boundary_events
-                    .push(ElementId(index as u32));
+            let place = ElementId(index as u32);
+            let Draft {
+                xml, tag, scope, ..
+            } = self.drafts[index];
+            if tag == Tag::BoundaryEvent {
+                let host = self.refer(xml, "attachedToRef")?.outer;
+                self.drafts[host.0 as usize].boundary_events.push(place);
+            } else if tag == Tag::IntermediateCatchEvent
+                && let Some(scope) = scope
+            {
+                for (_, link) in event_definitions(xml).filter(|(tag, _)| *tag == Tag::LinkEvent) {
+                    let name = link.attribute("name").unwrap_or("");
+                    self.links.entry((scope, name)).or_insert(place);
+                }
             }
         }
         Ok(())
@@ -351,10 +365,7 @@ fn event_type(draft: &Draft<'_>) -> BpmnEventType {
             BpmnEventType::Unspecified
         };
     }
-    match super::parse::event_definitions(draft.xml)
-        .next()
-        .map(|(tag, _)| tag)
-    {
+    match event_definitions(draft.xml).next().map(|(tag, _)| tag) {
         None => BpmnEventType::None,
         Some(Tag::MessageEvent) => BpmnEventType::Message,
         Some(Tag::TimerEvent) => BpmnEventType::Timer,

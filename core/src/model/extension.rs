@@ -16,6 +16,8 @@
 //! | priorityDefinition (user task), jobPriorityDefinition (jobs) | priority |
 //! | properties > property | name, value |
 
+use rustc_hash::FxHashSet;
+
 use super::expression::{Expr, is_feel};
 use super::parse::{Xml, extension, flag, is_extension, parts};
 use super::{
@@ -29,16 +31,18 @@ use crate::record::Text;
 const USER_TASK_JOB_TYPE: &str = "io.camunda.zeebe:userTask";
 /// Header that carries the form key of such a task.
 const USER_TASK_FORM_KEY_HEADER: &str = "io.camunda.zeebe:formKey";
+/// Most headers that the listeners of one element repeat from it, all together.
+const MAX_LISTENER_HEADERS: usize = 100_000;
 /// Retries where the model gives none.
 pub(super) const DEFAULT_RETRIES: &str = "3";
 
 /// Parses an attribute that validation has already parsed once.
 pub(super) fn expr(source: &str) -> Result<Expr, Refused> {
-    Expr::parse(source).map_err(|error| Refused(error.to_string()))
+    Expr::parse(source).map_err(|error| Refused::Invalid(error.to_string()))
 }
 
 fn literal(source: &str) -> Result<Expr, Refused> {
-    Expr::literal(source).map_err(|error| Refused(error.to_string()))
+    Expr::literal(source).map_err(|error| Refused::Invalid(error.to_string()))
 }
 
 fn attribute(node: Xml<'_>, name: &str) -> Result<Expr, Refused> {
@@ -144,26 +148,50 @@ pub(super) fn mappings(element: Xml<'_>) -> Result<Mappings, Refused> {
     ))
 }
 
-fn listener(node: Xml<'_>) -> Result<Listener, Refused> {
+/// The listeners of an element, if what they repeat of its headers is within the limit.
+fn listeners<'a>(
+    element: Xml<'a>,
+    list: &'static str,
+    part: &'static str,
+) -> Result<Vec<Xml<'a>>, Refused> {
+    let found: Vec<Xml<'a>> = extension(element, list)
+        .into_iter()
+        .flat_map(|listeners| parts(listeners, part))
+        .collect();
+    let headers = extension(element, "taskHeaders").map_or(0, |h| parts(h, "header").count());
+    if found.len() * headers > MAX_LISTENER_HEADERS {
+        return Err(Refused::Invalid(format!(
+            "The listeners of element '{}' would have more than {MAX_LISTENER_HEADERS} headers",
+            element.attribute("id").unwrap_or("")
+        )));
+    }
+    Ok(found)
+}
+
+/// A listener: its headers are those of the element, its own in front where keys are equal.
+fn listener(element: Xml<'_>, node: Xml<'_>) -> Result<Listener, Refused> {
+    let own = headers(
+        node.children()
+            .find(|part| is_extension(*part, "taskHeaders")),
+    );
+    let mut headers = headers(extension(element, "taskHeaders"));
+    let replaced: FxHashSet<&Text> = own.iter().map(|(key, _)| key).collect();
+    headers.retain(|(key, _)| !replaced.contains(key));
+    headers.extend(own);
     Ok(Listener {
         job_type: attribute(node, "type")?,
         retries: expr(node.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
-        headers: headers(
-            node.children()
-                .find(|part| is_extension(*part, "taskHeaders")),
-        )
-        .into(),
+        headers: headers.into(),
     })
 }
 
 /// The execution listeners of an element.
 pub(super) fn execution_listeners(element: Xml<'_>) -> Result<ExecutionListeners, Refused> {
+    let all = listeners(element, "executionListeners", "executionListener")?;
     let of = |event: &str| {
-        extension(element, "executionListeners")
-            .into_iter()
-            .flat_map(|listeners| parts(listeners, "executionListener"))
+        all.iter()
             .filter(|node| node.attribute("eventType") == Some(event))
-            .map(listener)
+            .map(|node| listener(element, *node))
             .collect::<Result<Box<[_]>, _>>()
     };
     Ok(ExecutionListeners {
@@ -187,14 +215,13 @@ pub(super) fn task_listener_event(name: &str) -> Option<TaskListenerEvent> {
 }
 
 fn task_listeners(element: Xml<'_>) -> Result<Box<[TaskListener]>, Refused> {
-    extension(element, "taskListeners")
+    listeners(element, "taskListeners", "taskListener")?
         .into_iter()
-        .flat_map(|listeners| parts(listeners, "taskListener"))
         .filter_map(|node| Some((task_listener_event(node.attribute("eventType")?)?, node)))
         .map(|(event, node)| {
             Ok(TaskListener {
                 event,
-                listener: listener(node)?,
+                listener: listener(element, node)?,
             })
         })
         .collect()

@@ -36,6 +36,12 @@ impl Check<'_, '_> {
     fn error(&mut self, text: impl Into<String>) {
         self.errors.push(text.into());
     }
+
+    fn error_if(&mut self, broken: bool, text: &str) {
+        if broken {
+            self.error(text);
+        }
+    }
 }
 
 /// The report, or none if the file breaks no rule.
@@ -45,19 +51,61 @@ pub(super) fn validate(source: &Source<'_>) -> Option<String> {
         usage: Usage::new(source),
         errors: Vec::new(),
     };
-    let mut report = Vec::new();
+    let mut report = Report::default();
     let mut open = vec![source.root];
     while let Some(node) = open.pop() {
         if Tag::of(node) == Some(Tag::Process) && !is_executable(node) {
             continue;
         }
         check.element(node);
-        if !check.errors.is_empty() {
-            report.push((identify(node), std::mem::take(&mut check.errors)));
-        }
+        report.add(node, &mut check.errors);
         open.extend(node.children().filter(|child| child.is_element()).rev());
     }
-    (!report.is_empty()).then(|| write(&report))
+    (report.total > 0).then(|| report.text())
+}
+
+/// What is wrong, by element.
+#[derive(Default)]
+struct Report {
+    elements: Vec<(String, Vec<String>)>,
+    /// Bytes of the errors that are kept; no more are once they fill the text.
+    bytes: usize,
+    /// All errors, also those not kept.
+    total: usize,
+}
+
+impl Report {
+    fn add(&mut self, node: Xml<'_>, errors: &mut Vec<String>) {
+        self.total += errors.len();
+        if errors.is_empty() || self.bytes > MAX_TEXT {
+            return errors.clear();
+        }
+        self.bytes += errors.iter().map(String::len).sum::<usize>();
+        self.elements.push((identify(node), std::mem::take(errors)));
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut written = 0;
+        // Length of the text up to the last error that fits.
+        let mut kept = 0;
+        for (element, errors) in &self.elements {
+            text.push_str(&format!("- Element: {element}\n"));
+            for error in errors {
+                text.push_str(&format!("    - ERROR: {error}\n"));
+                let omitted = format!("and {} more errors and/or warnings", self.total - written);
+                let last = written + 1 == self.total;
+                if text.len() + (if last { 0 } else { omitted.len() }) > MAX_TEXT {
+                    text.truncate(kept);
+                    text.push_str(&omitted);
+                    return text;
+                }
+                written += 1;
+                kept = text.len();
+            }
+        }
+        text
+    }
 }
 
 impl<'a> Check<'_, 'a> {
@@ -134,28 +182,4 @@ fn identify(node: Xml<'_>) -> String {
     }
     names.reverse();
     names.join(" > ")
-}
-
-fn write(report: &[(String, Vec<String>)]) -> String {
-    let total: usize = report.iter().map(|(_, errors)| errors.len()).sum();
-    let mut text = String::new();
-    let mut written = 0;
-    // Length of the text up to the last error that fits.
-    let mut kept = 0;
-    for (element, errors) in report {
-        text.push_str(&format!("- Element: {element}\n"));
-        for error in errors {
-            text.push_str(&format!("    - ERROR: {error}\n"));
-            let omitted = format!("and {} more errors and/or warnings", total - written);
-            let last = written + 1 == total;
-            if text.len() + (if last { 0 } else { omitted.len() }) > MAX_TEXT {
-                text.truncate(kept);
-                text.push_str(&omitted);
-                return text;
-            }
-            written += 1;
-            kept = text.len();
-        }
-    }
-    text
 }

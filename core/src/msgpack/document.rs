@@ -4,6 +4,8 @@
 //! copied, never rebuilt. Bytes are validated once when they enter ([`validate_document`]); the
 //! other functions still check what they touch, because the state on disk is not trusted either.
 
+use std::ops::Range;
+
 use super::{Error, ErrorKind, MAX_DEPTH, Reader, Token, write_map_header, write_str};
 
 /// Iterator over the top-level entries of a document: name and value bytes.
@@ -59,6 +61,22 @@ pub fn get<'a>(document: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Error
         }
     }
     Ok(found)
+}
+
+/// Where the value of a top-level name stands in a document that was validated and holds each name
+/// once: stops at the first match and checks no more than it needs.
+#[inline]
+pub fn find(document: &[u8], name: &str) -> Option<Range<usize>> {
+    let mut reader = Reader::new(document);
+    for _ in 0..reader.map().ok()? {
+        let matches = reader.raw_key().ok()? == name.as_bytes();
+        let start = reader.position();
+        reader.skip().ok()?;
+        if matches {
+            return Some(start..reader.position());
+        }
+    }
+    None
 }
 
 /// Builds a document from names and value bytes, in the order given.
@@ -160,6 +178,8 @@ mod tests {
         assert_eq!(found, [("a", &[0x01][..]), ("b", &[0x91, 0xc0][..])]);
         assert_eq!(get(&document, "b"), Ok(Some(&[0x91, 0xc0][..])));
         assert_eq!(get(&document, "c"), Ok(None));
+        assert_eq!(find(&document, "b"), Some(6..8));
+        assert_eq!(find(&document, "c"), None);
         assert_eq!(validate_document(&document), Ok(()));
     }
 

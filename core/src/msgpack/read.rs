@@ -31,11 +31,13 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes, at: 0 }
     }
 
     /// Offset of the next token.
+    #[inline]
     pub fn position(&self) -> usize {
         self.at
     }
@@ -53,6 +55,7 @@ impl<'a> Reader<'a> {
         Err(Error { offset, kind })
     }
 
+    #[inline]
     fn take(&mut self, from: usize, len: usize) -> Result<&'a [u8], Error> {
         match from
             .checked_add(len)
@@ -66,6 +69,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn number<const N: usize>(&self, from: usize) -> Result<[u8; N], Error> {
         match self
             .bytes
@@ -77,6 +81,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let chunk = self.number::<N>(self.at + 1)?;
         self.at += 1 + N;
@@ -84,6 +89,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Length of a header whose width in bytes is `1 << shift`.
+    #[inline]
     fn length(&self, shift: u8) -> Result<(u32, usize), Error> {
         let from = self.at + 1;
         Ok(match shift {
@@ -119,6 +125,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the next token.
+    #[inline]
     #[expect(
         clippy::should_implement_trait,
         reason = "fallible cursor, not an iterator"
@@ -191,6 +198,7 @@ impl<'a> Reader<'a> {
 
     /// Passes over one whole value and returns its bytes. Text inside is not checked for UTF-8:
     /// skipping is for bytes that were validated when they entered.
+    #[inline]
     pub fn skip(&mut self) -> Result<&'a [u8], Error> {
         let start = self.at;
         let mut open = 1u64;
@@ -201,6 +209,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over one token and returns how many values it opens.
+    #[inline]
     fn pass(&mut self) -> Result<u64, Error> {
         let at = self.at;
         let marker = self.number::<1>(at)?[0];
@@ -241,6 +250,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a map header, or refuses a value of another kind.
+    #[inline]
     pub fn map(&mut self) -> Result<u32, Error> {
         let offset = self.at;
         if let Token::Map(len) = self.next()? {
@@ -291,6 +301,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a map key as bytes, without the cost of checking them for UTF-8.
+    #[inline]
     pub fn raw_key(&mut self) -> Result<&'a [u8], Error> {
         let at = self.at;
         let marker = self.number::<1>(at)?[0];

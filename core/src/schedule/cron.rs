@@ -134,7 +134,7 @@ impl Cron {
             let whole = from.with().subsec_nanosecond(0).build().ok()?;
             let local = self.local(whole.checked_add(jiff::Span::new().seconds(1)).ok()?)?;
             let ambiguous = zone.to_ambiguous_timestamp(local);
-            let first = ambiguous.clone().compatible().ok()?;
+            let first = ambiguous.compatible().ok()?;
             if first > start {
                 return Some(first);
             }

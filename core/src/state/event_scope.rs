@@ -84,10 +84,4 @@ impl State {
         }
         self.event_triggers.put(scope, event, trigger)
     }
-
-    /// Removes a scope with its triggers.
-    pub(crate) fn remove_event_scope(&mut self, scope: Key) -> Result<(), StateError> {
-        self.event_scopes.remove(&scope)?;
-        self.event_triggers.clear(&scope)
-    }
 }

@@ -206,5 +206,6 @@ fn call(
     };
     let owner = Owner::of(&record);
     p.command(key, of::ProcessInstance::ActivateElement, record)?;
+    p.state().variables.found(&key);
     variables::merge_local(p, key, &owner, variables)
 }

@@ -221,10 +221,7 @@ fn json_list(texts: &[Text]) -> Text {
 }
 
 /// The task under `key`, which its element waits for.
-pub(crate) fn waiting_element(
-    p: &Processing<'_>,
-    record: &UserTaskRecord,
-) -> Outcome<Option<At>> {
+pub(crate) fn waiting_element(p: &Processing<'_>, record: &UserTaskRecord) -> Outcome<Option<At>> {
     let Some(at) = At::find(p, record.element_instance_key)? else {
         return Ok(None);
     };

@@ -170,8 +170,8 @@ fn time_of<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> 
     };
     let time = || {
         let nanos = second
-            .rem(Dec::ONE)?
-            .mul(Dec::from(1_000_000_000i64))?
+            .checked_rem(Dec::ONE)?
+            .checked_mul(Dec::from(1_000_000_000i64))?
             .low_i32();
         let part = |number: &Dec| i8::try_from(number.low_i32()).ok();
         let time = Time::new(part(hour)?, part(minute)?, part(second)?, nanos).ok()?;

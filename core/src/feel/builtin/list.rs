@@ -232,7 +232,7 @@ fn tally<'e>(
     let mut places: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
     for item in items {
         let bucket = places.entry(item.hash_code()).or_default();
-        interpreter.charge(1 + bucket.len())?;
+        interpreter.charge(1 + bucket.len() + item.size().weight as usize / 64)?;
         match bucket.iter().find(|place| counts[**place].0.same(&item)) {
             Some(place) => counts[*place].1 += 1,
             None => {

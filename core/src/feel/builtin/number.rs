@@ -103,7 +103,12 @@ fn modulo<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     let [Value::Number(dividend), Value::Number(divisor)] = arguments else {
         return Err(Refusal::Arguments);
     };
-    let floored = || dividend.rem(*divisor)?.add(*divisor)?.rem(*divisor);
+    let floored = || {
+        dividend
+            .checked_rem(*divisor)?
+            .checked_add(*divisor)?
+            .checked_rem(*divisor)
+    };
     match floored() {
         Some(rest) => Ok(Value::Number(rest)),
         None => message(if divisor.is_zero() {
@@ -144,7 +149,7 @@ fn parity<'e>(arguments: &[Value<'e>]) -> Result<Option<Dec>, Refusal> {
     let [Value::Number(number)] = arguments else {
         return Err(Refusal::Arguments);
     };
-    Ok(number.abs().rem(Dec::from(2i64)))
+    Ok(number.abs().checked_rem(Dec::from(2i64)))
 }
 
 fn odd<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {

@@ -3,16 +3,19 @@
 //! A pattern is rewritten where the dialects differ: quoting with `\Q...\E`; classes that are ASCII
 //! in Java (`\d \w \s`, the POSIX names); horizontal and vertical space; what a dot leaves out; the
 //! `$` that also matches before a final line break. What cannot be rewritten is refused as invalid.
-//! Backtracking is bounded by the engine beneath; a match that exceeds the bound counts as refused.
+//! Backtracking and the size of compiled patterns are bounded; what exceeds a bound is refused too.
+//!
+//! An evaluation keeps the last few compiled patterns ([`Patterns`]), since loops repeat them.
 
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::rc::Rc;
 
-use fancy_regex::Regex;
+use fancy_regex::{Regex, RegexBuilder};
 
 /// The flags of the functions, by their letters; others are ignored.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Flags {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::feel) struct Flags {
     dot_matches_all: bool,
     multi_line: bool,
     ignore_case: bool,
@@ -33,29 +36,65 @@ impl Flags {
 /// Longest pattern in bytes.
 const MAX_PATTERN: usize = 4096;
 
+/// Backtracks of one match: a few milliseconds at most.
+const MAX_BACKTRACKS: usize = 50_000;
+
+/// Bytes of a compiled pattern.
+const MAX_COMPILED: usize = 512 * 1024;
+
+/// Compiled patterns that are kept.
+const MAX_KEPT: usize = 8;
+
+/// The patterns an evaluation used last.
+#[derive(Default)]
+pub(in crate::feel) struct Patterns {
+    kept: Vec<(Box<str>, Flags, Rc<Regex>)>,
+}
+
+impl Patterns {
+    /// The compiled form of a pattern; `None` if it is invalid or too large.
+    pub(super) fn get(&mut self, pattern: &str, flags: Flags) -> Option<Rc<Regex>> {
+        let known = self
+            .kept
+            .iter()
+            .find(|(text, with, _)| **text == *pattern && *with == flags);
+        if let Some((_, _, regex)) = known {
+            return Some(Rc::clone(regex));
+        }
+        let regex = Rc::new(compile(pattern, flags)?);
+        if self.kept.len() == MAX_KEPT {
+            self.kept.remove(0);
+        }
+        self.kept.push((pattern.into(), flags, Rc::clone(&regex)));
+        Some(regex)
+    }
+}
+
 fn compile(pattern: &str, flags: Flags) -> Option<Regex> {
     if pattern.len() > MAX_PATTERN {
         return None;
     }
-    Regex::new(
-        &Translator {
-            rest: pattern,
-            flags,
-            out: String::new(),
-        }
-        .run()?,
-    )
-    .ok()
+    let translated = Translator {
+        rest: pattern,
+        flags,
+        out: String::new(),
+    }
+    .run()?;
+    RegexBuilder::new(&translated)
+        .backtrack_limit(MAX_BACKTRACKS)
+        .delegate_size_limit(MAX_COMPILED)
+        .delegate_dfa_size_limit(MAX_COMPILED)
+        .build()
+        .ok()
 }
 
-/// Whether the pattern occurs anywhere in the text; `None` if it is invalid.
-pub(super) fn matches(text: &str, pattern: &str, flags: Flags) -> Option<bool> {
-    compile(pattern, flags)?.is_match(text).ok()
+/// Whether the pattern occurs anywhere in the text; here and below `None` if that took too long.
+pub(super) fn matches(text: &str, regex: &Regex) -> Option<bool> {
+    regex.is_match(text).ok()
 }
 
 /// Where the pattern occurs.
-pub(super) fn find_all(text: &str, pattern: &str, flags: Flags) -> Option<Vec<Range<usize>>> {
-    let regex = compile(pattern, flags)?;
+pub(super) fn find_all(text: &str, regex: &Regex) -> Option<Vec<Range<usize>>> {
     regex
         .find_iter(text)
         .map(|found| found.ok().map(|found| found.range()))
@@ -63,15 +102,14 @@ pub(super) fn find_all(text: &str, pattern: &str, flags: Flags) -> Option<Vec<Ra
 }
 
 /// The parts between the matches, empty ones at the end included.
-pub(super) fn split(text: &str, pattern: &str) -> Option<Vec<Range<usize>>> {
+pub(super) fn split(text: &str, regex: &Regex) -> Option<Vec<Range<usize>>> {
     let mut parts = Vec::new();
     let mut last = 0;
-    for found in find_all(text, pattern, Flags::default())? {
+    for found in find_all(text, regex)? {
         // An empty match at the very start separates nothing.
         if found.end == 0 {
             continue;
         }
-        // An empty match at the very end separates nothing either.
         parts.push(last..found.start);
         last = found.end;
     }
@@ -80,15 +118,9 @@ pub(super) fn split(text: &str, pattern: &str) -> Option<Vec<Range<usize>>> {
 }
 
 /// The text with every match replaced; `$1` and `${name}` refer to groups, `\` quotes.
-pub(super) fn replace(
-    text: &str,
-    pattern: &str,
-    replacement: &str,
-    flags: Flags,
-) -> Option<String> {
+pub(super) fn replace(text: &str, regex: &Regex, replacement: &str) -> Option<String> {
     /// Longest result in bytes.
     const MAX_RESULT: usize = 4_000_000;
-    let regex = compile(pattern, flags)?;
     let mut out = String::new();
     let mut last = 0;
     for captures in regex.captures_iter(text) {
@@ -310,7 +342,7 @@ mod tests {
     use super::*;
 
     fn hits(text: &str, pattern: &str) -> Option<Vec<String>> {
-        let ranges = find_all(text, pattern, Flags::default())?;
+        let ranges = find_all(text, &compile(pattern, Flags::default())?)?;
         Some(
             ranges
                 .into_iter()
@@ -321,7 +353,7 @@ mod tests {
 
     #[test]
     fn the_dialect_is_that_of_java() {
-        let found = |text, pattern| matches(text, pattern, Flags::default());
+        let found = |text, pattern| matches(text, &compile(pattern, Flags::default())?);
         assert_eq!(found("a.b", r"\Qa.b\E"), Some(true));
         assert_eq!(found("axb", r"\Qa.b\E"), Some(false));
         assert_eq!(found("\u{0663}", r"\d"), Some(false));
@@ -340,13 +372,19 @@ mod tests {
                 "{invalid}"
             );
         }
-        assert_eq!(matches("A", "a", Flags::of("i")), Some(true));
-        assert_eq!(matches("a\nb", "a.b", Flags::of("s")), Some(true));
+        assert_eq!(
+            matches("A", &compile("a", Flags::of("i")).unwrap()),
+            Some(true)
+        );
+        assert_eq!(
+            matches("a\nb", &compile("a.b", Flags::of("s")).unwrap()),
+            Some(true)
+        );
     }
 
     #[test]
     fn replacing_and_splitting() {
-        let replaced = |text, pattern, by| replace(text, pattern, by, Flags::default());
+        let replaced = |text, pattern, by| replace(text, &compile(pattern, Flags::default())?, by);
         assert_eq!(
             replaced("ab12", r"([a-z])(\d)", "$2$1").as_deref(),
             Some("a1b2")
@@ -355,7 +393,7 @@ mod tests {
         assert_eq!(replaced("a", "a", r"\$1").as_deref(), Some("$1"));
         assert_eq!(replaced("a", "a", "$1"), None);
         let parts = |text: &str, pattern| {
-            let ranges = split(text, pattern).unwrap();
+            let ranges = split(text, &compile(pattern, Flags::default()).unwrap()).unwrap();
             ranges
                 .into_iter()
                 .map(|range| text[range].to_owned())

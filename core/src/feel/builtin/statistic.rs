@@ -81,11 +81,11 @@ fn numbers<'e>(
 fn total(numbers: &[Dec]) -> Option<Dec> {
     numbers
         .iter()
-        .try_fold(Dec::ZERO, |sum, number| sum.add(*number))
+        .try_fold(Dec::ZERO, |sum, number| sum.checked_add(*number))
 }
 
 fn average(numbers: &[Dec]) -> Option<Dec> {
-    total(numbers)?.div(Dec::from(numbers.len() as i64))
+    total(numbers)?.checked_div(Dec::from(numbers.len() as i64))
 }
 
 fn sum<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
@@ -98,7 +98,7 @@ fn product<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Ou
     Ok(Value::number(numbers.and_then(|numbers| {
         numbers
             .iter()
-            .try_fold(Dec::ONE, |product, number| product.mul(*number))
+            .try_fold(Dec::ONE, |product, number| product.checked_mul(*number))
     })))
 }
 
@@ -127,11 +127,11 @@ fn stddev<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Out
     let squares = || {
         let mean = average(&numbers)?;
         numbers.iter().try_fold(Dec::ZERO, |sum, number| {
-            let deviation = number.sub(mean)?;
-            sum.add(deviation.mul(deviation)?)
+            let deviation = number.checked_sub(mean)?;
+            sum.checked_add(deviation.checked_mul(deviation)?)
         })
     };
-    let variance = squares().and_then(|sum| sum.div(Dec::from(numbers.len() as i64 - 1)));
+    let variance = squares().and_then(|sum| sum.checked_div(Dec::from(numbers.len() as i64 - 1)));
     Ok(Value::number(variance.and_then(|variance| {
         Dec::from_f64(variance.to_f64().sqrt())
     })))

@@ -4,8 +4,11 @@
 //! case, is cut without translation and without copying. A cut through a surrogate pair leaves a
 //! replacement character. Patterns are in [`super::pattern`].
 
+use std::rc::Rc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fancy_regex::Regex;
 
 use crate::feel::eval::{Interpreter, Outcome, Refusal};
 use crate::feel::value::{Text, Value};
@@ -160,13 +163,37 @@ fn flags<'e>(flags: &[Value<'e>]) -> Result<Flags, Refusal> {
     }
 }
 
-/// Work on a text by a pattern costs steps by the length of both.
-fn charged<'e>(
+/// The compiled pattern. Work with it costs steps by the length of the text.
+fn compiled<'e>(
     interpreter: &mut Interpreter<'e>,
     text: &str,
     pattern: &str,
-) -> Result<(), Refusal> {
-    Ok(interpreter.charge(20 + text.len() / 16 + pattern.len())?)
+    flags: Flags,
+) -> Result<Option<Rc<Regex>>, Refusal> {
+    interpreter.charge(20 + text.len() / 16 + pattern.len())?;
+    Ok(interpreter.patterns.get(pattern, flags))
+}
+
+/// Work that was given up cost far more than what was charged for it.
+fn given_up(interpreter: &mut Interpreter<'_>) -> Result<(), Refusal> {
+    const STEPS: usize = 20_000;
+    Ok(interpreter.charge(STEPS)?)
+}
+
+/// Applies a pattern to a text; a refusal says which pattern was wrong.
+fn applied<'e, T>(
+    interpreter: &mut Interpreter<'e>,
+    text: &str,
+    (pattern, flags, kind): (&str, Flags, &str),
+    apply: impl FnOnce(&Regex) -> Option<T>,
+) -> Result<T, Refusal> {
+    if let Some(regex) = compiled(interpreter, text, pattern, flags)? {
+        if let Some(result) = apply(&regex) {
+            return Ok(result);
+        }
+        given_up(interpreter)?;
+    }
+    Err(Refusal::Message(format!("Invalid {kind} '{pattern}'")))
 }
 
 fn replace<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
@@ -179,54 +206,48 @@ fn replace<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Ou
     else {
         return Err(Refusal::Arguments);
     };
-    charged(interpreter, text, pattern)?;
-    match pattern::replace(text, pattern, replacement, flags(rest)?) {
-        Some(replaced) => Ok(Value::text(replaced)),
-        None => message(format!("Invalid pattern '{pattern}'")),
-    }
+    let how = (&**pattern, flags(rest)?, "pattern");
+    applied(interpreter, text, how, |regex| {
+        pattern::replace(text, regex, replacement)
+    })
+    .map(Value::text)
 }
 
 fn matches<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     let [Value::String(text), Value::String(pattern), rest @ ..] = arguments else {
         return Err(Refusal::Arguments);
     };
-    charged(interpreter, text, pattern)?;
-    match pattern::matches(text, pattern, flags(rest)?) {
-        Some(found) => Ok(Value::Bool(found)),
-        None => message(format!("Invalid pattern '{pattern}'")),
-    }
+    let how = (&**pattern, flags(rest)?, "pattern");
+    applied(interpreter, text, how, |regex| {
+        pattern::matches(text, regex)
+    })
+    .map(Value::Bool)
 }
 
 fn split<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     let [Value::String(text), Value::String(pattern)] = arguments else {
         return Err(Refusal::Arguments);
     };
-    charged(interpreter, text, pattern)?;
-    match pattern::split(text, pattern) {
-        Some(ranges) => {
-            interpreter.charge(ranges.len())?;
-            Ok(Value::list(
-                ranges.into_iter().map(|range| part(text, range)).collect(),
-            ))
-        }
-        None => message(format!("Invalid pattern for delimiter '{pattern}'")),
-    }
+    let how = (&**pattern, Flags::default(), "pattern for delimiter");
+    let ranges = applied(interpreter, text, how, |regex| pattern::split(text, regex))?;
+    interpreter.charge(ranges.len())?;
+    Ok(Value::list(
+        ranges.into_iter().map(|range| part(text, range)).collect(),
+    ))
 }
 
 fn extract<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     let [Value::String(text), Value::String(pattern)] = arguments else {
         return Err(Refusal::Arguments);
     };
-    charged(interpreter, text, pattern)?;
-    match pattern::find_all(text, pattern, Flags::default()) {
-        Some(ranges) => {
-            interpreter.charge(ranges.len())?;
-            Ok(Value::list(
-                ranges.into_iter().map(|range| part(text, range)).collect(),
-            ))
-        }
-        None => message(format!("Invalid pattern '{pattern}'")),
-    }
+    let how = (&**pattern, Flags::default(), "pattern");
+    let ranges = applied(interpreter, text, how, |regex| {
+        pattern::find_all(text, regex)
+    })?;
+    interpreter.charge(ranges.len())?;
+    Ok(Value::list(
+        ranges.into_iter().map(|range| part(text, range)).collect(),
+    ))
 }
 
 fn trim<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {

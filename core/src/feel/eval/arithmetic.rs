@@ -29,10 +29,10 @@ impl<'e> Interpreter<'e> {
     fn operation(&mut self, operator: Operator, x: Value<'e>, y: Value<'e>) -> Eval<'e> {
         if let (Value::Number(x), Value::Number(y)) = (&x, &y) {
             let result = match operator {
-                Operator::Add => x.add(*y),
-                Operator::Subtract => x.sub(*y),
-                Operator::Multiply => x.mul(*y),
-                Operator::Divide => x.div(*y),
+                Operator::Add => x.checked_add(*y),
+                Operator::Subtract => x.checked_sub(*y),
+                Operator::Multiply => x.checked_mul(*y),
+                Operator::Divide => x.checked_div(*y),
                 Operator::Power => power(*x, *y),
             };
             if let Some(number) = result {
@@ -151,7 +151,7 @@ fn divided<'e>(x: &Value<'e>, y: &Value<'e>) -> Option<Value<'e>> {
     let millis = |value: &Value<'e>| value.as_duration_millis();
     match (x, y) {
         (Value::YearMonths(months), Value::Number(by)) => {
-            let months = Dec::from(*months).div(*by)?;
+            let months = Dec::from(*months).checked_div(*by)?;
             Some(Value::YearMonths(i64::from(months.low_i32())))
         }
         // Whole quotients, as integer division of the lengths gives them.
@@ -160,7 +160,7 @@ fn divided<'e>(x: &Value<'e>, y: &Value<'e>) -> Option<Value<'e>> {
             millis(x)?.checked_div(millis(y)?).map(Value::int)
         }
         (Value::DayTime(_), Value::Number(by)) => {
-            let millis = Dec::from(millis(x)?).div(*by)?;
+            let millis = Dec::from(millis(x)?).checked_div(*by)?;
             Some(Value::DayTime(jiff::SignedDuration::from_millis(
                 i64::from(millis.low_i32()),
             )))

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::feel::WarningKind;
 use crate::feel::ast::{Arguments, Call, Expr, Name};
 use crate::feel::builtin::{self, Builtin};
 use crate::feel::value::{Size, Value};
+use crate::feel::{Expression, WarningKind};
 
 use super::{Binding, Eval, Fatal, Interpreter, Shown, Trouble, or_null};
 
@@ -40,6 +40,7 @@ type Native<'e> = dyn Fn(&[Value<'e>]) -> Result<Value<'e>, String> + 'e;
 pub struct Function<'e> {
     parameters: Cow<'e, [Name]>,
     body: Body<'e>,
+    size: Size,
 }
 
 enum Body<'e> {
@@ -59,6 +60,40 @@ impl<'e> Function<'e> {
         Function {
             parameters: Cow::Owned(parameters),
             body: Body::Native(Box::new(body)),
+            size: Size {
+                depth: 1,
+                weight: 1,
+            },
+        }
+    }
+
+    /// A function whose body is an expression, as a business knowledge model is one. It sees its
+    /// parameters, then the bindings given, then the variables of the evaluation that calls it; its
+    /// steps count there too.
+    pub fn expression(
+        parameters: &'e [Name],
+        body: &'e Expression,
+        bindings: &[(&'e str, Value<'e>)],
+    ) -> Function<'e> {
+        let depth = bindings
+            .iter()
+            .map(|(_, value)| value.size().depth)
+            .max()
+            .unwrap_or(0);
+        let scope = bindings
+            .iter()
+            .map(|(name, value)| Binding::Named(name, value.clone()))
+            .collect();
+        Function {
+            parameters: Cow::Borrowed(parameters),
+            body: Body::Expression {
+                body: &body.root,
+                scope,
+            },
+            size: Size {
+                depth: depth + 1,
+                weight: 1,
+            },
         }
     }
 
@@ -70,21 +105,10 @@ impl<'e> Function<'e> {
         self.parameters.join(", ")
     }
 
-    /// What the scope of a function keeps alive counts as its size.
+    /// A function is never written out, but its scope nests values, which ends in recursion when
+    /// they are dropped.
     pub(in crate::feel) fn size(&self) -> Size {
-        let mut size = Size {
-            depth: 1,
-            weight: 1,
-        };
-        if let Body::Expression { scope, .. } = &self.body {
-            for binding in scope {
-                let (Binding::Named(_, value) | Binding::Item(value)) = binding;
-                let inner = value.size();
-                size.depth = size.depth.max(inner.depth + 1);
-                size.weight = size.weight.saturating_add(inner.weight);
-            }
-        }
-        size
+        self.size
     }
 
     fn accepts(&self, arguments: &Arguments) -> bool {
@@ -104,14 +128,22 @@ impl fmt::Debug for Function<'_> {
 }
 
 impl<'e> Interpreter<'e> {
-    pub(super) fn closure(&mut self, parameters: &'e [Name], body: &'e Expr) -> Value<'e> {
-        Value::Function(Rc::new(Function {
+    pub(super) fn closure(&mut self, parameters: &'e [Name], body: &'e Expr) -> Eval<'e> {
+        let scope = self.scope.clone();
+        self.charge(scope.len() / 16)?;
+        let depth = scope.iter().map(|binding| {
+            let (Binding::Named(_, value) | Binding::Item(value)) = binding;
+            value.size().depth
+        });
+        let size = Size {
+            depth: 1 + depth.max().unwrap_or(0),
+            weight: 1,
+        };
+        self.measured(Value::Function(Rc::new(Function {
             parameters: Cow::Borrowed(parameters),
-            body: Body::Expression {
-                body,
-                scope: self.scope.clone(),
-            },
-        }))
+            body: Body::Expression { body, scope },
+            size,
+        })))
     }
 
     pub(super) fn call(&mut self, call: &'e Call) -> Eval<'e> {
@@ -265,6 +297,12 @@ impl<'e> Interpreter<'e> {
 
     fn call_builtin(&mut self, builtin: &Builtin, arguments: &'e Arguments) -> Eval<'e> {
         let values = self.arguments(builtin.parameters, builtin.variadic, arguments)?;
+        // Functions look at all of their arguments, or at least may.
+        let weight: usize = values
+            .iter()
+            .map(|value| value.size().weight as usize)
+            .sum();
+        self.charge(weight / 64)?;
         let message = match (builtin.call)(self, &values) {
             Ok(value) => return self.measured(value),
             Err(Refusal::Trouble(trouble)) => return Err(trouble),

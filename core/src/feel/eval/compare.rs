@@ -13,6 +13,7 @@ use super::{Eval, Interpreter, Shown, Trouble};
 
 impl Comparison {
     /// Whether an order of two sides satisfies the comparison.
+    #[inline]
     pub(super) fn accepts(self, order: Ordering) -> bool {
         match self {
             Comparison::Equal => order.is_eq(),
@@ -32,6 +33,9 @@ impl<'e> Interpreter<'e> {
     ) -> Eval<'e> {
         let x = self.eval(&sides.0)?;
         let y = self.eval(&sides.1)?;
+        if let (Value::List(_) | Value::Context(_), _) = (&x, &y) {
+            self.charge(x.size().weight as usize / 16)?;
+        }
         Ok(self.compared(comparison, &x, &y))
     }
 
@@ -82,6 +86,7 @@ impl<'e> Interpreter<'e> {
     }
 
     /// The truth of a value; `None`, with a warning, if it has none.
+    #[inline]
     pub(super) fn truth(&mut self, value: Eval<'e>) -> Result<Option<bool>, Trouble> {
         match value {
             Ok(Value::Bool(truth)) => Ok(Some(truth)),
@@ -162,6 +167,7 @@ impl Logic {
     }
 
     /// Takes the next part into account; true if the result is settled.
+    #[inline]
     pub(super) fn take<'e>(
         &mut self,
         interpreter: &mut Interpreter<'e>,
@@ -185,6 +191,7 @@ impl Logic {
         Ok(self.settled)
     }
 
+    #[inline]
     pub(super) fn result<'e>(&self) -> Value<'e> {
         if self.settled {
             Value::Bool(self.decisive)

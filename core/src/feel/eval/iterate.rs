@@ -62,7 +62,9 @@ impl<'e> Iterator for ItemsIter<'e> {
                     return None;
                 }
                 // Numbers beyond 34 digits would not move any more.
-                *next = current.add(*step).filter(|following| *following != current);
+                *next = current
+                    .checked_add(*step)
+                    .filter(|following| *following != current);
                 Some(Value::Number(current))
             }
         }

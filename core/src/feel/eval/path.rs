@@ -31,6 +31,7 @@ impl<'e> Interpreter<'e> {
     pub(super) fn property(&mut self, value: &Value<'e>, key: &str) -> Eval<'e> {
         match value {
             Value::Context(context) => {
+                self.charge(context.walked() / 512)?;
                 let entry = context.get(key);
                 if entry.is_none() {
                     self.warn(WarningKind::NoContextEntryFound, || {
@@ -91,6 +92,7 @@ impl<'e> Interpreter<'e> {
     }
 
     fn filter(&mut self, list: &List<'e>, filter: &'e Expr) -> Eval<'e> {
+        self.charge(list.walked() / 512)?;
         match filter {
             Expr::Number(index) => Ok(at(list, *index)),
             // Evaluated per item only, so that nobody sees them called once too often.

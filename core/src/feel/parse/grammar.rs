@@ -11,6 +11,7 @@ use crate::feel::ast::{
 use super::Parser;
 
 const ADDITIVE: u8 = 0;
+const MULTIPLICATIVE: u8 = 1;
 const POWER: u8 = 2;
 
 impl<'s> Parser<'s> {
@@ -237,46 +238,51 @@ impl<'s> Parser<'s> {
         Some(name.into())
     }
 
-    /// Operators of one binding strength and everything that binds tighter.
-    pub(super) fn arithmetic(&mut self, level: u8) -> Option<Expr> {
-        if level > POWER {
-            return self.negation();
+    /// Operands joined by operators that bind at least as tight as `level`. Operators of equal
+    /// strength in a row become one node.
+    fn arithmetic(&mut self, level: u8) -> Option<Expr> {
+        let mut left = self.negation()?;
+        let mut row: Vec<(Operator, Expr)> = Vec::new();
+        let mut row_level = level;
+        loop {
+            let start = self.at;
+            let Some((operator, strength)) = self.operator().filter(|(_, of)| *of >= level) else {
+                self.at = start;
+                break;
+            };
+            let Some(right) = self.arithmetic(strength + 1) else {
+                self.reached();
+                self.at = start;
+                break;
+            };
+            if strength != row_level {
+                left = in_a_row(left, std::mem::take(&mut row));
+                row_level = strength;
+            }
+            row.push((operator, right));
         }
-        let first = self.arithmetic(level + 1)?;
-        let mut rest = Vec::new();
-        while let Some(next) = self.attempt(|p| {
-            let operator = p.operator(level)?;
-            Some((operator, p.arithmetic(level + 1)?))
-        }) {
-            rest.push(next);
-        }
-        if rest.is_empty() {
-            Some(first)
-        } else {
-            Some(Expr::Arithmetic(Box::new(first), rest.into()))
-        }
+        Some(in_a_row(left, row))
     }
 
+    /// Arithmetic where no whole expression may stand: the ends of ranges.
     pub(super) fn operand(&mut self) -> Option<Expr> {
-        self.arithmetic(ADDITIVE)
+        self.nested(|p| p.arithmetic(ADDITIVE))
     }
 
-    fn operator(&mut self, level: u8) -> Option<Operator> {
+    /// An operator and how tight it binds.
+    fn operator(&mut self) -> Option<(Operator, u8)> {
         self.blank();
         let rest = self.rest();
-        let (operator, operator_level) = match rest.chars().next()? {
-            '+' => (Operator::Add, ADDITIVE),
-            '-' => (Operator::Subtract, ADDITIVE),
-            '*' if rest.starts_with("**") => (Operator::Power, POWER),
-            '*' => (Operator::Multiply, 1),
-            '/' => (Operator::Divide, 1),
+        let (operator, len, strength) = match rest.chars().next()? {
+            '+' => (Operator::Add, 1, ADDITIVE),
+            '-' => (Operator::Subtract, 1, ADDITIVE),
+            '*' if rest.starts_with("**") => (Operator::Power, 2, POWER),
+            '*' => (Operator::Multiply, 1, MULTIPLICATIVE),
+            '/' => (Operator::Divide, 1, MULTIPLICATIVE),
             _ => return None,
         };
-        if operator_level != level {
-            return None;
-        }
-        self.at += if operator == Operator::Power { 2 } else { 1 };
-        Some(operator)
+        self.at += len;
+        Some((operator, strength))
     }
 
     fn negation(&mut self) -> Option<Expr> {
@@ -349,5 +355,13 @@ impl<'s> Parser<'s> {
             end_closed,
         };
         Some(Expr::Test(Test::InRange(Box::new(range))))
+    }
+}
+
+fn in_a_row(first: Expr, rest: Vec<(Operator, Expr)>) -> Expr {
+    if rest.is_empty() {
+        first
+    } else {
+        Expr::Arithmetic(Box::new(first), rest.into())
     }
 }

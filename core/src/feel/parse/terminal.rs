@@ -243,10 +243,11 @@ impl Parser<'_> {
 
     /// An expression; a range stands for itself here and not for a test.
     fn argument(&mut self) -> Option<Expr> {
-        Some(match self.expression()? {
-            Expr::Test(Test::InRange(range)) => Expr::Range(range),
-            other => other,
-        })
+        let expr = self.expression()?;
+        if let Expr::Test(Test::InRange(range)) = expr {
+            return Some(Expr::Range(range));
+        }
+        Some(expr)
     }
 
     fn parameter(&mut self) -> Option<&str> {

@@ -46,11 +46,16 @@ impl Parser<'_> {
         }
         let expr = self.expression()?;
         self.blank();
-        Some(Expr::Test(match expr {
-            // A truth value that is the whole test is compared with the input.
-            Expr::Bool(_) if self.rest().is_empty() => Test::Equal(Box::new(expr)),
-            Expr::Test(test) => test,
-            other => Test::Expression(Box::new(other)),
+        if let Expr::Test(_) = expr {
+            return Some(expr);
+        }
+        // A truth value that is the whole test is compared with the input.
+        let plain = matches!(expr, Expr::Bool(_)) && self.rest().is_empty();
+        let expr = Box::new(expr);
+        Some(Expr::Test(if plain {
+            Test::Equal(expr)
+        } else {
+            Test::Expression(expr)
         }))
     }
 

@@ -82,7 +82,7 @@ impl fmt::Display for Offset {
         let sign = if self.0 < 0 { '-' } else { '+' };
         let seconds = self.0.unsigned_abs();
         write!(f, "{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60)?;
-        if seconds % 60 > 0 {
+        if !seconds.is_multiple_of(60) {
             write!(f, ":{:02}", seconds % 60)
         } else {
             Ok(())
@@ -159,7 +159,7 @@ impl fmt::Display for DayTime {
         let seconds = seconds.unsigned_abs();
         let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
         parts(f, &[(seconds / 86_400, 'D')])?;
-        if seconds % 86_400 > 0 {
+        if !seconds.is_multiple_of(86_400) {
             f.write_str("T")?;
         }
         parts(f, &[(hours, 'H'), (minutes, 'M'), (seconds % 60, 'S')])

@@ -15,6 +15,7 @@ const DEEPEST: u32 = 250;
 
 impl<'e> Value<'e> {
     /// Whether two values are equal; `None` if their types cannot be compared.
+    #[inline]
     pub fn equals(&self, other: &Value<'e>) -> Option<bool> {
         equal(self, other, 0)
     }
@@ -30,6 +31,7 @@ impl<'e> Value<'e> {
     }
 
     /// The order of two values of the same type; `None` if there is none.
+    #[inline]
     pub fn order(&self, other: &Value<'e>) -> Option<Ordering> {
         Some(match (self, other) {
             (Value::Number(a), Value::Number(b)) => a.cmp(b),

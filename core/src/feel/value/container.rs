@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::feel::number::Dec;
-use crate::msgpack::{Reader, Token};
+use crate::msgpack::{self, Reader, Token};
 
 use super::{Text, Value};
 
@@ -28,6 +28,7 @@ impl<'e> Raw<'e> {
         Raw::Shared(Rc::new(bytes), 0, len)
     }
 
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
         match self {
             Raw::Borrowed(bytes) => bytes,
@@ -35,6 +36,7 @@ impl<'e> Raw<'e> {
         }
     }
 
+    #[inline]
     fn part(&self, range: Range<usize>) -> Raw<'e> {
         match self {
             Raw::Borrowed(bytes) => Raw::Borrowed(&bytes[range]),
@@ -46,6 +48,7 @@ impl<'e> Raw<'e> {
         }
     }
 
+    #[inline]
     pub fn decode(self) -> Value<'e> {
         let token = match &self {
             Raw::Borrowed(bytes) => match Reader::new(bytes).next() {
@@ -202,6 +205,15 @@ impl<'e> List<'e> {
         self.len() == 0
     }
 
+    /// Bytes that may have to be passed to reach an item.
+    pub(crate) fn walked(&self) -> usize {
+        if let List::Raw(raw) = self {
+            raw.bytes().len()
+        } else {
+            0
+        }
+    }
+
     /// The item at an index counted from 0.
     pub fn get(&self, index: usize) -> Option<Value<'e>> {
         match self {
@@ -314,22 +326,12 @@ impl<'e> Context<'e> {
     }
 
     /// The value of an entry, functions included.
+    #[inline]
     fn lookup(&self, name: &str) -> Option<Value<'e>> {
         match self {
             Context::Raw(raw) => {
-                let bytes = raw.bytes();
-                let mut reader = Reader::new(bytes);
-                let mut found = None;
-                for _ in 0..reader.map().ok()? {
-                    let matches = reader.raw_key().ok()? == name.as_bytes();
-                    let start = reader.position();
-                    reader.skip().ok()?;
-                    if matches {
-                        found = Some(start..reader.position());
-                        break;
-                    }
-                }
-                Some(raw.part(found?).decode())
+                let found = msgpack::find(raw.bytes(), name)?;
+                Some(raw.part(found).decode())
             }
             Context::Built(built) => built
                 .entries
@@ -370,6 +372,15 @@ impl<'e> Context<'e> {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes that may have to be passed to reach an entry.
+    pub(crate) fn walked(&self) -> usize {
+        if let Context::Raw(raw) = self {
+            raw.bytes().len()
+        } else {
+            0
+        }
     }
 
     /// A context with one entry added or replaced.

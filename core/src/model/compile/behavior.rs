@@ -270,18 +270,10 @@ impl<'a> Compiler<'_, 'a> {
 
     /// The link catch event of the same scope with the same name.
     fn link_target(&self, draft: &Draft<'a>, link: Xml<'a>) -> Result<ElementId, Refused> {
-        let siblings = draft
+        let name = link.attribute("name").unwrap_or("");
+        draft
             .scope
-            .map(|scope| self.draft(scope).children.as_slice());
-        let target = siblings.unwrap_or_default().iter().find(|sibling| {
-            let sibling = self.draft(**sibling);
-            sibling.tag == Tag::IntermediateCatchEvent
-                && event_definitions(sibling.xml).any(|(tag, other)| {
-                    tag == Tag::LinkEvent && other.attribute("name") == link.attribute("name")
-                })
-        });
-        target
-            .copied()
+            .and_then(|scope| self.links.get(&(scope, name)).copied())
             .ok_or_else(|| impossible("a link catch event", draft.xml))
     }
 

@@ -4,6 +4,8 @@
 //! handler may not have. Extension elements that may stand once are checked here because the
 //! mistake is told at the element that owns them.
 
+use rustc_hash::FxHashSet;
+
 use super::Check;
 use crate::model::element_type::Tag;
 use crate::model::parse::{
@@ -259,12 +261,14 @@ impl<'a> Check<'_, 'a> {
             .collect();
         self.duplicate_messages(&definitions);
         self.duplicate_signals(&definitions);
-        let only_from_here = targets.iter().flatten().all(|target| {
-            source
-                .incoming(*target)
-                .iter()
-                .all(|flow| source.referred(*flow, "sourceRef") == Some(node))
-        });
+        let mut seen = FxHashSet::default();
+        let once = targets
+            .iter()
+            .flatten()
+            .filter(|target| seen.insert(target.id()));
+        let only_from_here = once
+            .flat_map(|target| source.incoming(*target))
+            .all(|flow| source.referred(*flow, "sourceRef") == Some(node));
         if !only_from_here {
             self.error(
                 "Target elements of an event gateway must not have any additional incoming \

@@ -121,9 +121,10 @@ impl<'a> Check<'_, 'a> {
             tag,
             Tag::StartEvent | Tag::IntermediateCatchEvent | Tag::BoundaryEvent
         ) {
+            let starts = tag == Tag::StartEvent && parent_tag(node) == Some(Tag::Process);
             for (tag, definition) in event_definitions(node) {
                 if tag == Tag::TimerEvent {
-                    self.timer_value(definition);
+                    self.timer_value(definition, starts);
                 }
             }
         }
@@ -351,31 +352,19 @@ impl<'a> Check<'_, 'a> {
         let throws = matches!(parent, Some(Tag::IntermediateThrowEvent | Tag::EndEvent));
         match tag {
             Tag::MessageEvent => {
-                if !throws
-                    && self
-                        .source
-                        .referred_as(node, "messageRef", Tag::Message)
-                        .is_none()
-                {
-                    self.error("Must reference a message");
-                }
+                let message = self.source.referred_as(node, "messageRef", Tag::Message);
+                self.error_if(!throws && message.is_none(), "Must reference a message");
             }
             Tag::SignalEvent => {
-                if self
-                    .source
-                    .referred_as(node, "signalRef", Tag::Signal)
-                    .is_none()
-                {
-                    self.error("Must reference a signal");
-                }
+                let signal = self.source.referred_as(node, "signalRef", Tag::Signal);
+                self.error_if(signal.is_none(), "Must reference a signal");
             }
             Tag::TimerEvent => self.timer(node),
             Tag::ErrorEvent => self.error_event(node, parent),
             Tag::EscalationEvent => self.escalation_event(node, throws),
             Tag::LinkEvent => {
-                if node.attribute("name").unwrap_or("").is_empty() {
-                    self.error("Link name must be present and not empty.");
-                }
+                let unnamed = node.attribute("name").unwrap_or("").is_empty();
+                self.error_if(unnamed, "Link name must be present and not empty.");
             }
             Tag::CompensateEvent => self.compensate_event(node),
             _ => {}

@@ -1,20 +1,23 @@
 //! Rules of expressions: what must be FEEL, what must parse, what a static value must look like.
 //!
-//! Static timers are evaluated here, so that a mistyped one is refused instead of becoming an
-//! incident. Whether their due time can be represented is tried from [`REFERENCE_TIME`], because
+//! Static timers, and all values of events that start processes (which see no variables), are
+//! evaluated here, so that a mistyped one is refused instead of becoming an incident. Whether their due time can be represented is tried from [`REFERENCE_TIME`], because
 //! the engine may not look at a clock.
 
 use jiff::tz::TimeZone;
 
 use super::Check;
+use crate::feel::{Environment, Expression, NoVariables, ResultType};
 use crate::ids::Timestamp;
-use crate::model::element_type::Tag;
 use crate::model::expression::{Code, Expr};
 use crate::model::parse::{Xml, child_content, content};
 use crate::schedule::{Cycle, Interval, ScheduleError, date};
 
 /// 2040-01-01: a due time that overflows from here is refused.
 const REFERENCE_TIME: Timestamp = Timestamp(2_208_988_800_000);
+
+/// Steps an evaluation at deployment may take.
+const STEP_BUDGET: u32 = 100_000;
 
 const RESERVED: [&str; 11] = [
     "null", "true", "false", "function", "if", "then", "else", "for", "between", "instance", "of",
@@ -26,10 +29,7 @@ impl<'a> Check<'_, 'a> {
         match Expr::parse(source) {
             Ok(expr) => Some(expr),
             Err(error) => {
-                self.error(format!(
-                    "failed to parse expression '{}': {error}",
-                    source.strip_prefix('=').unwrap_or(source)
-                ));
+                self.error(error.to_string());
                 None
             }
         }
@@ -126,60 +126,162 @@ impl<'a> Check<'_, 'a> {
     /// The name of a message or signal that starts a process: a string without any variable.
     pub(super) fn constant_name(&mut self, name: &str, kind: &str) {
         let Ok(expr) = Expr::parse(name) else { return };
-        if let Code::Number(_) = expr.code {
+        let found = match &expr.code {
+            Code::Text => return,
+            Code::Number(_) => ResultType::Number,
+            Code::Feel(feel) => match Constant::of(feel) {
+                Ok(constant) => constant.result_type,
+                Err(problem) => {
+                    return self.error(format!(
+                        "Expected constant expression but found '{name}', which could not be \
+                         evaluated without context: {problem}"
+                    ));
+                }
+            },
+        };
+        if found != ResultType::String {
             self.error(format!(
                 "Expected constant expression of type String for {kind} name '{name}', but was \
-                 NUMBER"
+                 {found}"
             ));
         }
     }
 
-    /// A timer whose value is static.
-    pub(super) fn timer_value(&mut self, definition: Xml<'a>) {
-        debug_assert_eq!(Tag::of(definition), Some(Tag::TimerEvent));
+    /// A timer whose value is static, or that starts a process.
+    pub(super) fn timer_value(&mut self, definition: Xml<'a>, starts_process: bool) {
         let [duration, cycle, date] =
             ["timeDuration", "timeCycle", "timeDate"].map(|name| child_content(definition, name));
-        let (kind, source, accepted) = match (duration, cycle, date) {
-            (Some(duration), _, _) => ("duration", duration, "one of '[DURATION, PERIOD, STRING]'"),
-            (None, Some(cycle), _) => ("cycle", cycle, "'STRING'"),
-            (None, None, Some(date)) => ("date", date, "one of '[DATE_TIME, STRING]'"),
+        let (kind, source) = match (duration, cycle, date) {
+            (Some(duration), _, _) => (TimerKind::Duration, duration),
+            (None, Some(cycle), _) => (TimerKind::Cycle, cycle),
+            (None, None, Some(date)) => (TimerKind::Date, date),
             (None, None, None) => return,
         };
         let Ok(expr) = Expr::parse(&source) else {
             return;
         };
-        let problem = match expr.code {
-            Code::Feel(_) => return,
-            Code::Number(_) => Some(format!(
-                "Expected result of the expression '{source}' to be {accepted}, but was 'NUMBER'."
-            )),
-            Code::Text => timer_problem(kind, &source),
+        let problem = match &expr.code {
+            Code::Text => kind.problem(&source, &source),
+            Code::Number(_) => Some(kind.wrong_type(&source, ResultType::Number, "")),
+            Code::Feel(feel) if starts_process => match Constant::of(feel) {
+                Ok(constant) => kind.problem_of(feel.source(), &constant),
+                Err(problem) => Some(problem),
+            },
+            Code::Feel(_) => None,
         };
         if let Some(problem) = problem {
-            self.error(format!("Invalid timer {kind} expression ({problem})"));
+            self.error(format!(
+                "Invalid timer {} expression ({problem})",
+                kind.name()
+            ));
         }
     }
 }
 
-/// What is wrong with a static timer.
-fn timer_problem(kind: &str, source: &str) -> Option<String> {
-    let zone = TimeZone::UTC;
-    let (result, format) = match kind {
-        "duration" => {
-            let due = Interval::parse(source).and_then(|i| i.due(REFERENCE_TIME, &zone).map(drop));
-            (due, "duration")
+/// The value of an expression that sees no variables.
+struct Constant {
+    result_type: ResultType,
+    text: Option<String>,
+    /// What to add to a message about it.
+    warnings: String,
+}
+
+impl Constant {
+    fn of(expression: &Expression) -> Result<Self, String> {
+        let environment = Environment {
+            variables: &NoVariables,
+            now_millis: REFERENCE_TIME.0,
+            zone: "UTC",
+            random_seed: 0,
+            step_budget: STEP_BUDGET,
+        };
+        let evaluation = expression
+            .evaluate(&environment)
+            .map_err(|error| error.to_string())?;
+        let warnings: Vec<String> = evaluation
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        Ok(Self {
+            result_type: evaluation.value.result_type(),
+            text: evaluation.value.as_str().map(str::to_owned),
+            warnings: if warnings.is_empty() {
+                String::new()
+            } else {
+                let list = warnings.join("\n");
+                format!(" The evaluation reported the following warnings:\n{list}")
+            },
+        })
+    }
+}
+
+/// The three forms of a timer.
+#[derive(Clone, Copy)]
+enum TimerKind {
+    Duration,
+    Cycle,
+    Date,
+}
+
+impl TimerKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Duration => "duration",
+            Self::Cycle => "cycle",
+            Self::Date => "date",
         }
-        "date" => (date(source).map(drop), "date-time"),
-        _ => {
-            let first = Cycle::parse(source).and_then(|c| c.first(REFERENCE_TIME, &zone).map(drop));
-            return first.err().map(|error| error.to_string());
+    }
+
+    fn wrong_type(self, source: &str, found: ResultType, warnings: &str) -> String {
+        let accepted = match self {
+            Self::Duration => "one of '[DURATION, PERIOD, STRING]'",
+            Self::Cycle => "'STRING'",
+            Self::Date => "one of '[DATE_TIME, STRING]'",
+        };
+        format!(
+            "Expected result of the expression '{source}' to be {accepted}, but was '{found}'.\
+             {warnings}"
+        )
+    }
+
+    /// What is wrong with a value.
+    fn problem_of(self, source: &str, value: &Constant) -> Option<String> {
+        if let Some(text) = &value.text {
+            return self.problem(text, source);
         }
-    };
-    match result {
-        Ok(()) => None,
-        Err(ScheduleError::Overflow) => Some(ScheduleError::Overflow.to_string()),
-        Err(ScheduleError::Invalid(_)) => Some(format!(
-            "Invalid {format} format '{source}' for expression '{source}'"
-        )),
+        let accepted = match self {
+            Self::Duration => {
+                matches!(value.result_type, ResultType::Duration | ResultType::Period)
+            }
+            Self::Cycle => false,
+            Self::Date => value.result_type == ResultType::DateTime,
+        };
+        (!accepted).then(|| self.wrong_type(source, value.result_type, &value.warnings))
+    }
+
+    /// What is wrong with a text.
+    fn problem(self, text: &str, source: &str) -> Option<String> {
+        let zone = TimeZone::UTC;
+        let (result, format) = match self {
+            Self::Duration => {
+                let due =
+                    Interval::parse(text).and_then(|i| i.due(REFERENCE_TIME, &zone).map(drop));
+                (due, "duration")
+            }
+            Self::Date => (date(text).map(drop), "date-time"),
+            Self::Cycle => {
+                let first =
+                    Cycle::parse(text).and_then(|c| c.first(REFERENCE_TIME, &zone).map(drop));
+                return first.err().map(|error| error.to_string());
+            }
+        };
+        match result {
+            Ok(()) => None,
+            Err(ScheduleError::Overflow) => Some(ScheduleError::Overflow.to_string()),
+            Err(ScheduleError::Invalid(_)) => Some(format!(
+                "Invalid {format} format '{text}' for expression '{source}'"
+            )),
+        }
     }
 }

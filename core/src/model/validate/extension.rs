@@ -84,9 +84,11 @@ impl<'a> Check<'_, 'a> {
             }
             "formDefinition" => self.form_definition(node),
             "userTaskForm" => {
-                if content(node).is_empty() {
-                    self.error("User task form text content has to be present and not empty");
-                }
+                let empty = content(node).is_empty();
+                self.error_if(
+                    empty,
+                    "User task form text content has to be present and not empty",
+                );
             }
             "assignmentDefinition" => self.assignment(node),
             "taskSchedule" => {
@@ -163,11 +165,7 @@ impl<'a> Check<'_, 'a> {
                 given("type")
             )
         };
-        for duplicate in duplicates(listeners.iter().map(key)) {
-            let count = listeners
-                .iter()
-                .filter(|listener| key(listener) == duplicate)
-                .count();
+        for (duplicate, count) in duplicates(listeners.iter().map(key)) {
             self.error(format!(
                 "Found '{count}' duplicates based on {duplicate}, these combinations should be \
                  unique."
@@ -196,7 +194,7 @@ impl<'a> Check<'_, 'a> {
                  '{RESERVED_HEADER_PREFIX}' are reserved for internal use."
             ));
         }
-        for key in duplicates(keys.into_iter().map(str::to_owned)) {
+        for (key, _) in duplicates(keys.into_iter().map(str::to_owned)) {
             self.error(format!("Headers contain duplicate entries for key '{key}'"));
         }
     }

@@ -3,90 +3,184 @@
 //! Such a cycle consists of pass-through elements only and contains at least one task that does
 //! nothing, a call activity, a throw event, or a script or decision the engine evaluates; cycles of
 //! gateways alone are let through, as in Camunda. Call activities are followed into processes of
-//! the same file. Search with three colours and an explicit stack: linear, no recursion.
+//! the same file. Strongly connected components, found without recursion, tell which elements lie on
+//! a loop at all, so that the whole check is linear.
 
-use std::collections::BTreeMap;
+use rustc_hash::FxHashMap;
 
 use crate::model::{Behavior, ElementId, Process, ThrowEvent};
 use crate::record::value::BpmnElementType;
 
+/// Most elements of a loop that are told.
+const MAX_TOLD: usize = 256;
+
 /// An element of one of the processes.
 type Place = (usize, ElementId);
 
-/// The refusal of the first loop of each process; its text begins with the file's name.
-pub(in crate::model) fn refused(processes: &[Process]) -> Option<Vec<(String, String)>> {
-    let loops: Vec<(String, String)> = (0..processes.len())
-        .filter_map(|index| {
-            let ids = first_loop(processes, index)?;
-            let process = processes[index].id().to_string();
-            Some((process, ids.join(" > ")))
+/// A process with a loop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StraightThroughLoop {
+    /// The process.
+    pub process: String,
+    /// Ids of the elements; the first one is repeated at the end. Cut if there are too many.
+    pub elements: Vec<String>,
+}
+
+/// The first loop of each process that has one.
+pub(in crate::model) fn find(processes: &[Process]) -> Vec<StraightThroughLoop> {
+    let graph = Graph::new(processes);
+    let component = graph.components();
+    let mut members = vec![0_u32; graph.places.len()];
+    for component in component.iter().flatten() {
+        members[*component] += 1;
+    }
+    let looping = |node: usize| {
+        component[node].is_some_and(|c| members[c] > 1) || graph.next[node].contains(&node)
+    };
+    let first = |process: usize| {
+        let starts = (0..graph.places.len())
+            .filter(|node| graph.places[*node].0 == process)
+            .filter(|node| counts(&processes[process], graph.places[*node].1) && looping(*node));
+        starts.min_by_key(|node| graph.id(processes, *node))
+    };
+    let found = |process: usize| {
+        let start = first(process)?;
+        Some(StraightThroughLoop {
+            process: processes[process].id().to_string(),
+            elements: graph.way_back(processes, start),
         })
-        .collect();
-    (!loops.is_empty()).then_some(loops)
+    };
+    (0..processes.len()).filter_map(found).collect()
 }
 
-/// The ids of a loop that starts and ends with the same element.
-fn first_loop(processes: &[Process], index: usize) -> Option<Vec<String>> {
-    let elements = processes[index].elements();
-    let mut starts: Vec<Place> = (0..elements.len())
-        .map(|element| (index, ElementId(element as u32)))
-        .filter(|place| counts(processes, *place))
-        .collect();
-    starts.sort_by(|a, b| id(processes, *a).cmp(id(processes, *b)));
-    starts
-        .into_iter()
-        .find_map(|start| way_back(processes, start))
+/// The elements a token passes without waiting, and where it goes from each.
+struct Graph {
+    places: Vec<Place>,
+    next: Vec<Vec<usize>>,
 }
 
-fn id(processes: &[Process], (process, element): Place) -> &str {
-    &processes[process][element].id
-}
-
-/// A way from an element back to itself over elements that do not wait.
-fn way_back(processes: &[Process], start: Place) -> Option<Vec<String>> {
-    // Each place with the one it was reached from.
-    let mut reached: BTreeMap<Place, Place> = BTreeMap::new();
-    let mut open: Vec<Place> = vec![start];
-    while let Some(place) = open.pop() {
-        for next in following(processes, place) {
-            if next == start {
-                return Some(describe(processes, start, place, &reached));
-            }
-            if passes(processes, next) && !reached.contains_key(&next) {
-                reached.insert(next, place);
-                open.push(next);
+impl Graph {
+    fn new(processes: &[Process]) -> Self {
+        let mut index: FxHashMap<Place, usize> = FxHashMap::default();
+        let mut places = Vec::new();
+        for (number, process) in processes.iter().enumerate() {
+            for element in (0..process.elements().len() as u32).map(ElementId) {
+                if passes(process, element) {
+                    index.insert((number, element), places.len());
+                    places.push((number, element));
+                }
             }
         }
+        let by_id: FxHashMap<&str, usize> = processes
+            .iter()
+            .enumerate()
+            .map(|(n, process)| (process.id().as_str(), n))
+            .collect();
+        let next = places.iter().map(|place| {
+            let following = following(processes, &by_id, *place);
+            following
+                .iter()
+                .filter_map(|place| index.get(place).copied())
+                .collect()
+        });
+        Self {
+            next: next.collect(),
+            places,
+        }
     }
-    None
-}
 
-fn describe(
-    processes: &[Process],
-    start: Place,
-    last: Place,
-    reached: &BTreeMap<Place, Place>,
-) -> Vec<String> {
-    let mut way = vec![start];
-    let mut place = last;
-    while place != start {
-        way.push(place);
-        place = reached[&place];
+    fn id<'p>(&self, processes: &'p [Process], node: usize) -> &'p str {
+        let (process, element) = self.places[node];
+        &processes[process][element].id
     }
-    way.push(start);
-    way.reverse();
-    let body = |(process, element): &Place| {
-        processes[*process][*element].element_type == BpmnElementType::MultiInstanceBody
-    };
-    way.iter()
-        .filter(|place| !body(place))
-        .map(|p| id(processes, *p).to_owned())
-        .collect()
+
+    /// Tarjan's algorithm: the component of each node.
+    fn components(&self) -> Vec<Option<usize>> {
+        let count = self.places.len();
+        let mut component = vec![None; count];
+        // 0 = not seen, else order of discovery.
+        let mut order = vec![0_usize; count];
+        let mut low = vec![0_usize; count];
+        let (mut seen, mut found) = (0, 0);
+        let mut stack = Vec::new();
+        // Node and how many of its successors were looked at.
+        let mut calls: Vec<(usize, usize)> = Vec::new();
+        for root in 0..count {
+            if order[root] == 0 {
+                calls.push((root, 0));
+            }
+            while let Some((node, step)) = calls.pop() {
+                if step == 0 {
+                    seen += 1;
+                    order[node] = seen;
+                    low[node] = seen;
+                    stack.push(node);
+                }
+                if let Some(&next) = self.next[node].get(step) {
+                    calls.push((node, step + 1));
+                    if order[next] == 0 {
+                        calls.push((next, 0));
+                    } else if component[next].is_none() {
+                        low[node] = low[node].min(order[next]);
+                    }
+                    continue;
+                }
+                if low[node] == order[node] {
+                    while let Some(member) = stack.pop() {
+                        component[member] = Some(found);
+                        if member == node {
+                            break;
+                        }
+                    }
+                    found += 1;
+                }
+                if let Some((caller, _)) = calls.last() {
+                    low[*caller] = low[*caller].min(low[node]);
+                }
+            }
+        }
+        component
+    }
+
+    /// The ids on a way from an element back to itself.
+    fn way_back(&self, processes: &[Process], start: usize) -> Vec<String> {
+        // Each node with the one it was reached from.
+        let mut reached: FxHashMap<usize, usize> = FxHashMap::default();
+        let mut open = std::collections::VecDeque::from([start]);
+        let mut way = vec![start];
+        while let Some(node) = open.pop_front() {
+            if self.next[node].contains(&start) {
+                let mut place = node;
+                while place != start {
+                    way.push(place);
+                    place = reached[&place];
+                }
+                break;
+            }
+            for next in &self.next[node] {
+                if !reached.contains_key(next) {
+                    reached.insert(*next, node);
+                    open.push_back(*next);
+                }
+            }
+        }
+        way.push(start);
+        way.reverse();
+        let body = |node: &&usize| {
+            let (process, element) = self.places[**node];
+            processes[process][element].element_type == BpmnElementType::MultiInstanceBody
+        };
+        way.iter()
+            .filter(|node| !body(node))
+            .take(MAX_TOLD)
+            .map(|n| self.id(processes, *n).to_owned())
+            .collect()
+    }
 }
 
 /// True if a loop with this element counts.
-fn counts(processes: &[Process], (process, element): Place) -> bool {
-    match &processes[process][element].behavior {
+fn counts(process: &Process, element: ElementId) -> bool {
+    match &process[element].behavior {
         Behavior::PassThrough | Behavior::Call(_) | Behavior::Script(_) | Behavior::Decision(_) => {
             true
         }
@@ -116,11 +210,10 @@ fn passing_throw(event: &ThrowEvent) -> bool {
 }
 
 /// True if a token passes this element without waiting.
-fn passes(processes: &[Process], place: Place) -> bool {
-    let (process, element) = place;
-    counts(processes, place)
+fn passes(process: &Process, element: ElementId) -> bool {
+    counts(process, element)
         || matches!(
-            processes[process][element].behavior,
+            process[element].behavior,
             Behavior::SubProcess(_)
                 | Behavior::MultiInstance(_)
                 | Behavior::ExclusiveGateway { .. }
@@ -132,7 +225,11 @@ fn passes(processes: &[Process], place: Place) -> bool {
 }
 
 /// Where a token goes next.
-fn following(processes: &[Process], (index, element): Place) -> Vec<Place> {
+fn following(
+    processes: &[Process],
+    by_id: &FxHashMap<&str, usize>,
+    (index, element): Place,
+) -> Vec<Place> {
     let process = &processes[index];
     let here = |ids: Vec<ElementId>| ids.into_iter().map(|id| (index, id)).collect();
     match &process[element].behavior {
@@ -142,11 +239,29 @@ fn following(processes: &[Process], (index, element): Place) -> Vec<Place> {
         Behavior::Call(called) => called
             .process_id
             .as_text()
-            .and_then(|id| processes.iter().position(|process| process.id() == id))
+            .and_then(|id| by_id.get(id.as_str()).copied())
             .and_then(|called| Some((called, processes[called].none_start_event()?)))
             .into_iter()
             .collect(),
-        _ => {
+        Behavior::PassThrough
+        | Behavior::Process(_)
+        | Behavior::EventSubProcess(_)
+        | Behavior::AdHoc(_)
+        | Behavior::AdHocInner(_)
+        | Behavior::Job(_)
+        | Behavior::UserTask(_)
+        | Behavior::Receive(_)
+        | Behavior::Script(_)
+        | Behavior::Decision(_)
+        | Behavior::ExclusiveGateway { .. }
+        | Behavior::InclusiveGateway { .. }
+        | Behavior::ParallelGateway
+        | Behavior::EventBasedGateway
+        | Behavior::Start { .. }
+        | Behavior::Catch(_)
+        | Behavior::Boundary { .. }
+        | Behavior::Throw(_)
+        | Behavior::End(_) => {
             let outgoing_here = outgoing(process, element);
             if !outgoing_here.is_empty() {
                 return here(outgoing_here);

@@ -4,6 +4,8 @@
 //! boundary events of one activity, the event sub-processes of one scope, the start events of one
 //! process. A duplicate is told once, in order of first appearance.
 
+use rustc_hash::{FxHashMap, FxHashSet};
+
 use super::Check;
 use crate::model::compile::is_event_sub_process;
 use crate::model::element_type::{Sort, Tag};
@@ -36,7 +38,7 @@ impl<'a> Check<'_, 'a> {
         let definitions: Vec<_> = starts.iter().flat_map(|s| event_definitions(*s)).collect();
         self.duplicate_signals(&definitions);
         // The same message twice is told at the message.
-        let mut seen: Vec<Xml<'a>> = Vec::new();
+        let mut seen = FxHashSet::default();
         let messages: Vec<_> = definitions
             .iter()
             .copied()
@@ -45,11 +47,7 @@ impl<'a> Check<'_, 'a> {
                     && self
                         .source
                         .referred(*definition, "messageRef")
-                        .is_some_and(|message| {
-                            let new = !seen.contains(&message);
-                            seen.push(message);
-                            new
-                        })
+                        .is_some_and(|message| seen.insert(message.id()))
             })
             .collect();
         self.duplicate_messages(&messages);
@@ -60,7 +58,7 @@ impl<'a> Check<'_, 'a> {
 
     fn duplicate_conditions(&mut self, process: Xml<'a>, starts: &[Definition<'a>]) {
         let process_id = id(process).unwrap_or("").to_owned();
-        for condition in duplicates(conditions(starts)) {
+        for (condition, _) in duplicates(conditions(starts)) {
             self.error(format!(
                 "Duplicate condition expression '{condition}' found in conditional start events of \
                  process '{process_id}'. Condition expressions for conditional start events must \
@@ -71,7 +69,7 @@ impl<'a> Check<'_, 'a> {
             .flat_map(|sub_process| children(sub_process, Tag::StartEvent))
             .flat_map(event_definitions)
             .collect();
-        for condition in duplicates(conditions(&inside)) {
+        for (condition, _) in duplicates(conditions(&inside)) {
             self.error(format!(
                 "Duplicate condition expression '{condition}' found in conditional start events of \
                  event subprocesses in process '{process_id}'. Condition expressions for \
@@ -173,7 +171,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     pub(super) fn duplicate_messages(&mut self, definitions: &[Definition<'a>]) {
-        for name in duplicates(self.names(definitions, Tag::MessageEvent, "messageRef")) {
+        for (name, _) in duplicates(self.names(definitions, Tag::MessageEvent, "messageRef")) {
             self.error(format!(
                 "Multiple message event definitions with the same name '{name}' are not allowed."
             ));
@@ -181,7 +179,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     pub(super) fn duplicate_signals(&mut self, definitions: &[Definition<'a>]) {
-        for name in duplicates(self.names(definitions, Tag::SignalEvent, "signalRef")) {
+        for (name, _) in duplicates(self.names(definitions, Tag::SignalEvent, "signalRef")) {
             self.error(format!(
                 "Multiple signal event definitions with the same name '{name}' are not allowed."
             ));
@@ -189,7 +187,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn duplicate_links(&mut self, definitions: &[Definition<'a>]) {
-        for name in duplicates(link_names(definitions).map(str::to_owned)) {
+        for (name, _) in duplicates(link_names(definitions).map(str::to_owned)) {
             self.error(format!(
                 "Multiple intermediate catch link event definitions with the same name '{name}' \
                  are not allowed."
@@ -231,7 +229,7 @@ impl<'a> Check<'_, 'a> {
                  code. An {name} catch event without {name} code catches all {name}s."
             ));
         }
-        for code in duplicates(codes) {
+        for (code, _) in duplicates(codes) {
             self.error(format!(
                 "Multiple {name} catch events with the same {name} code '{code}' are not supported \
                  on the same scope."
@@ -247,14 +245,13 @@ impl<'a> Check<'_, 'a> {
         let here: Vec<_> = children(scope, Tag::IntermediateCatchEvent)
             .flat_map(event_definitions)
             .collect();
-        let caught: Vec<&str> = link_names(&here).collect();
+        let caught: FxHashSet<&str> = link_names(&here).collect();
         let throws: Vec<_> = children(scope, Tag::IntermediateThrowEvent)
             .flat_map(event_definitions)
             .collect();
-        let mut told = Vec::new();
+        let mut told = FxHashSet::default();
         for name in link_names(&throws) {
-            if !caught.contains(&name) && !told.contains(&name) {
-                told.push(name);
+            if !caught.contains(name) && told.insert(name) {
                 self.error(format!(
                     "Can't find an catch link event for the throw link event with the name '{name}'."
                 ));
@@ -334,10 +331,10 @@ fn conditions(definitions: &[Definition<'_>]) -> Vec<String> {
         .collect()
 }
 
-/// Values that occur more than once, each once.
-pub(super) fn duplicates(values: impl IntoIterator<Item = String>) -> Vec<String> {
+/// Values that occur more than once, each once with how often it does, in order of appearance.
+pub(super) fn duplicates(values: impl IntoIterator<Item = String>) -> Vec<(String, usize)> {
     let mut counts: Vec<(String, usize)> = Vec::new();
-    let mut index = rustc_hash::FxHashMap::default();
+    let mut index = FxHashMap::default();
     for value in values {
         let at = *index.entry(value.clone()).or_insert_with(|| {
             counts.push((value, 0));
@@ -345,11 +342,8 @@ pub(super) fn duplicates(values: impl IntoIterator<Item = String>) -> Vec<String
         });
         counts[at].1 += 1;
     }
+    counts.retain(|(_, count)| *count > 1);
     counts
-        .into_iter()
-        .filter(|(_, count)| *count > 1)
-        .map(|(value, _)| value)
-        .collect()
 }
 
 fn sub_processes<'a>(scope: Xml<'a>) -> impl Iterator<Item = Xml<'a>> + use<'a> {
