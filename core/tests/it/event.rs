@@ -388,10 +388,18 @@ fn a_start_event_that_cannot_be_evaluated_refuses_the_deployment() {
         r#"<bpmn:startEvent id="start">{}</bpmn:startEvent>"#,
         timer("timeDate", "=nowhere")
     );
-    let file = bpmn("process", &[start, end("end"), flow("f1", "start", "end")].concat());
+    let file = bpmn(
+        "process",
+        &[start, end("end"), flow("f1", "start", "end")].concat(),
+    );
     h.try_deploy("process.bpmn", &file).unwrap_err();
     h.assert_clean();
-    assert!(h.log.iter().all(|record| record.record_type != RecordType::Event), "nothing is written");
+    assert!(
+        h.log
+            .iter()
+            .all(|record| record.record_type != RecordType::Event),
+        "nothing is written"
+    );
 }
 
 #[test]
