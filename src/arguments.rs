@@ -13,7 +13,7 @@ use crate::settings::{Id, SettingError, Settings};
 
 /// Why a task of the command line ended badly.
 #[derive(Debug)]
-pub struct Failure(pub String);
+pub(crate) struct Failure(pub String);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -30,7 +30,7 @@ impl<E: std::error::Error> From<E> for Failure {
 /// A workflow engine for bare metal that speaks Camunda 8.
 #[derive(Debug, Parser)]
 #[command(name = "ringflow", version, disable_help_subcommand = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub task: Task,
@@ -38,20 +38,22 @@ pub struct Arguments {
 
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
-pub enum Task {
+pub(crate) enum Task {
     /// Start a broker with its gateway and exporter.
     Start(StartOptions),
     /// Show it without any client: start, deploy, work, read the history back.
     Demo(DemoOptions),
     /// Print what a stopped broker's files hold, as readable lines.
     Inspect(InspectOptions),
+    /// List all settings: name, default, meaning, other names.
+    Settings,
     /// Print the version.
     Version,
 }
 
 /// Flags of `start`.
 #[derive(Debug, Default, Args)]
-pub struct StartOptions {
+pub(crate) struct StartOptions {
     /// Configuration file (TOML, or YAML by its suffix).
     #[arg(long, value_name = "FILE", env = "RINGFLOW_CONFIG")]
     pub config: Option<String>,
@@ -83,7 +85,7 @@ pub struct StartOptions {
 
 /// Flags of `demo`.
 #[derive(Debug, Args)]
-pub struct DemoOptions {
+pub(crate) struct DemoOptions {
     /// Number of orders to run.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub orders: u32,
@@ -91,7 +93,7 @@ pub struct DemoOptions {
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
-pub struct InspectOptions {
+pub(crate) struct InspectOptions {
     /// What to print.
     #[command(subcommand)]
     pub what: Inspected,
@@ -99,7 +101,7 @@ pub struct InspectOptions {
 
 /// What `inspect` prints.
 #[derive(Debug, Subcommand)]
-pub enum Inspected {
+pub(crate) enum Inspected {
     /// The records of the log, one a line.
     Log(InspectPlace),
     /// The rows of the state, one a line.
@@ -108,7 +110,7 @@ pub enum Inspected {
 
 /// Where `inspect` looks.
 #[derive(Debug, Args)]
-pub struct InspectPlace {
+pub(crate) struct InspectPlace {
     /// Data directory of a stopped broker.
     pub dir: PathBuf,
     /// Only this partition.
@@ -124,7 +126,7 @@ impl StartOptions {
     ///
     /// # Errors
     /// See [`SettingError`].
-    pub fn settings(&self) -> Result<Settings, SettingError> {
+    pub(crate) fn settings(&self) -> Result<Settings, SettingError> {
         let mut settings = Settings::default();
         if let Some(path) = &self.config {
             settings.read_file(path)?;
@@ -150,11 +152,27 @@ impl StartOptions {
     }
 }
 
+/// Prints the registry of settings.
+///
+/// # Errors
+/// If standard output is closed.
+pub(crate) fn print_settings() -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    for id in Id::ALL {
+        let row = id.row();
+        writeln!(out, "{} = {:?}\n    {}", row.name, row.default, row.about)?;
+        if !row.aliases.is_empty() {
+            writeln!(out, "    also: {}", row.aliases.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
 /// Prints name, version and the Camunda version that is spoken.
 ///
 /// # Errors
 /// If standard output is closed.
-pub fn print_version() -> Result<(), Failure> {
+pub(crate) fn print_version() -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,

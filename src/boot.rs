@@ -23,7 +23,7 @@ use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
 
 /// A process that serves.
-pub struct Running {
+pub(crate) struct Running {
     broker: Arc<Broker>,
     exporter: Option<Exporter>,
     gateway: RunningGateway,
@@ -31,7 +31,7 @@ pub struct Running {
 
 /// Where a running process listens.
 #[derive(Clone, Copy, Debug)]
-pub struct Addresses {
+pub(crate) struct Addresses {
     /// gRPC API.
     pub grpc: SocketAddr,
     /// REST API.
@@ -44,7 +44,7 @@ pub struct Addresses {
 ///
 /// # Errors
 /// If the configuration is wrong or a part cannot start.
-pub fn start(options: &StartOptions) -> Result<(), Failure> {
+pub(crate) fn start(options: &StartOptions) -> Result<(), Failure> {
     let config = Config::from_settings(&options.settings()?)?;
     log_lines(&config)?;
     let placement = place(&config)?;
@@ -67,7 +67,7 @@ impl Running {
     ///
     /// # Errors
     /// If a part cannot start; those that did are stopped.
-    pub async fn start(config: &Config, placement: &Placement) -> Result<Self, Failure> {
+    pub(crate) async fn start(config: &Config, placement: &Placement) -> Result<Self, Failure> {
         raise_file_limit();
         let options = broker_options(config, placement);
         let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
@@ -87,7 +87,7 @@ impl Running {
 
     /// Where it listens.
     #[must_use]
-    pub fn addresses(&self) -> Addresses {
+    pub(crate) fn addresses(&self) -> Addresses {
         Addresses {
             grpc: self.gateway.grpc,
             rest: self.gateway.rest,
@@ -96,7 +96,7 @@ impl Running {
     }
 
     /// Stops all parts in order.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.gateway.stop().await;
         stop_broker(self.broker).await;
         if let Some(exporter) = self.exporter {
@@ -112,7 +112,7 @@ impl Running {
 ///
 /// # Errors
 /// If the system gives no threads.
-pub fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("gateway")
@@ -124,7 +124,7 @@ pub fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// If a core is named that is not there.
-pub fn place(config: &Config) -> Result<Placement, Failure> {
+pub(crate) fn place(config: &Config) -> Result<Placement, Failure> {
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     let quota = has_cpu_quota();
     let placement = Placement::new(config, available, quota).map_err(Failure)?;
@@ -251,7 +251,7 @@ fn gateway_options(config: &Config) -> GatewayOptions {
 ///
 /// # Errors
 /// If the filter does not parse.
-pub fn log_lines(config: &Config) -> Result<(), Failure> {
+pub(crate) fn log_lines(config: &Config) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| Failure(format!("setting 'log.level': {error}")))?;

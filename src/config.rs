@@ -11,11 +11,11 @@ use std::time::Duration;
 use crate::settings::{Id, SettingError, Settings};
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
-pub const PARTITIONS_MAX: u16 = 1024;
+pub(crate) const PARTITIONS_MAX: u16 = 1024;
 
 /// Which input and output driver the shards use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum IoDriver {
+pub(crate) enum IoDriver {
     /// Probe for io_uring, fall back to plain.
     Auto,
     /// glommio on io_uring, or refuse to start.
@@ -26,7 +26,7 @@ pub enum IoDriver {
 
 /// Where history goes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SecondaryStorage {
+pub(crate) enum SecondaryStorage {
     /// Nowhere; searching answers that it is switched off.
     None,
     /// To the database of this URL.
@@ -35,7 +35,7 @@ pub enum SecondaryStorage {
 
 /// A user of Basic authentication.
 #[derive(Clone, PartialEq, Eq)]
-pub struct User {
+pub(crate) struct User {
     /// Name.
     pub name: String,
     /// Password, plain or as a hash (`$argon2..`, `$2b$..`, `{bcrypt}..`).
@@ -50,7 +50,7 @@ impl std::fmt::Debug for User {
 
 /// Who may call the APIs.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Access {
+pub(crate) enum Access {
     /// Everybody; credentials are ignored.
     Unprotected,
     /// These users, by HTTP Basic.
@@ -59,7 +59,7 @@ pub enum Access {
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Data directory.
     pub data_dir: PathBuf,
     /// Time between snapshots.
@@ -105,7 +105,7 @@ impl Config {
     ///
     /// # Errors
     /// For the first setting that does not fit.
-    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+    pub(crate) fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let read = Reader { settings };
         let data_dir = PathBuf::from(settings.get(Id::DataDirectory).0);
         Ok(Self {

@@ -30,7 +30,7 @@ const VISIBLE_WITHIN: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// If a part does not start or an answer is not what it should be.
-pub fn run(options: &DemoOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &DemoOptions) -> Result<(), Failure> {
     let directory = Temporary::create()?;
     let mut settings = StartOptions::default().settings()?;
     settings.set(

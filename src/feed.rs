@@ -13,7 +13,7 @@ use ringflow_export::{FeedBatch, FeedError, RecordFeed};
 use ringflow_io::{Broker, FeedReader};
 
 /// The committed records of one partition of a running broker.
-pub struct BrokerFeed {
+pub(crate) struct BrokerFeed {
     broker: Weak<Broker>,
     partition: PartitionId,
     reader: Option<FeedReader>,
@@ -22,7 +22,7 @@ pub struct BrokerFeed {
 impl BrokerFeed {
     /// The feed of `partition`, not positioned yet.
     #[must_use]
-    pub fn new(broker: Weak<Broker>, partition: PartitionId) -> Self {
+    pub(crate) fn new(broker: Weak<Broker>, partition: PartitionId) -> Self {
         Self {
             broker,
             partition,

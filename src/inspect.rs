@@ -16,7 +16,7 @@ use crate::arguments::{Failure, InspectOptions, InspectPlace, Inspected};
 ///
 /// # Errors
 /// If the directory is not a data directory, is in use, or holds damage.
-pub fn run(options: &InspectOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &InspectOptions) -> Result<(), Failure> {
     let (Inspected::Log(place) | Inspected::State(place)) = &options.what;
     let inspector = Inspector::open(&place.dir)?;
     let mut out = Lines(BufWriter::new(std::io::stdout().lock()));

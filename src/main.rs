@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Task::Start(options) => boot::start(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Inspect(what) => inspect::run(&what),
+        Task::Settings => arguments::print_settings(),
         Task::Version => arguments::print_version(),
     };
     match outcome {

@@ -8,7 +8,7 @@ use crate::config::Config;
 
 /// What runs where.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Placement {
+pub(crate) struct Placement {
     /// Core of each shard; empty = not pinned.
     pub cores: Vec<usize>,
     /// Number of shards, at least 1.
@@ -24,7 +24,7 @@ impl Placement {
     ///
     /// # Errors
     /// If a core is named that the host does not have.
-    pub fn new(config: &Config, available: usize, quota: bool) -> Result<Self, String> {
+    pub(crate) fn new(config: &Config, available: usize, quota: bool) -> Result<Self, String> {
         let available = available.max(1);
         let spare = available.saturating_sub(1).max(1);
         let cores = match &config.cores {
@@ -61,7 +61,7 @@ impl Placement {
 
 /// True if a control group gives this process less time than its cores have.
 #[must_use]
-pub fn has_cpu_quota() -> bool {
+pub(crate) fn has_cpu_quota() -> bool {
     std::fs::read_to_string("/sys/fs/cgroup/cpu.max").is_ok_and(|limit| !limit.starts_with("max"))
 }
 

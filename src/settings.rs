@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Most bytes of a configuration file: it is read whole.
-pub const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
+pub(crate) const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Sections that a file shared with Camunda may hold; unknown keys below them are ignored.
 const FOREIGN_FILE_SECTIONS: &[&str] = &[
@@ -30,7 +30,7 @@ const FOREIGN_FILE_SECTIONS: &[&str] = &[
 ];
 
 /// One row of the registry.
-pub struct Setting {
+pub(crate) struct Setting {
     /// Name in the file; `RINGFLOW_` + upper case in the environment.
     pub name: &'static str,
     /// Camunda's and Zeebe's names for the same thing.
@@ -45,15 +45,15 @@ macro_rules! settings {
     ($($id:ident = $name:literal, default $default:literal, aliases [$($alias:literal),*], $about:literal;)+) => {
         /// Identifies a setting.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
-        pub enum Id { $(#[doc = $about] $id,)+ }
+        pub(crate) enum Id { $(#[doc = $about] $id,)+ }
 
         impl Id {
             /// All settings, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$id,)+];
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$id,)+];
 
             /// The row of this setting.
             #[must_use]
-            pub const fn row(self) -> &'static Setting {
+            pub(crate) const fn row(self) -> &'static Setting {
                 match self {
                     $(Self::$id => &Setting {
                         name: $name,
@@ -144,7 +144,7 @@ settings! {
 
 /// Why settings could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingError {
+pub(crate) enum SettingError {
     /// The file is not there, not readable, or too large.
     #[error("configuration file {path}: {reason}")]
     File {
@@ -189,7 +189,7 @@ pub enum SettingError {
 
 /// Where a value came from.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The table.
     Default,
     /// The configuration file.
@@ -213,14 +213,14 @@ impl fmt::Display for Origin {
 
 /// The settings as text, each with its origin.
 #[derive(Debug, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     values: BTreeMap<Id, (String, Origin)>,
 }
 
 impl Settings {
     /// The text of a setting and where it came from.
     #[must_use]
-    pub fn get(&self, id: Id) -> (&str, Origin) {
+    pub(crate) fn get(&self, id: Id) -> (&str, Origin) {
         match self.values.get(&id) {
             Some((value, origin)) => (value, origin.clone()),
             None => (id.row().default, Origin::Default),
@@ -228,12 +228,12 @@ impl Settings {
     }
 
     /// Sets one setting from the command line.
-    pub fn set(&mut self, id: Id, value: impl Into<String>) {
+    pub(crate) fn set(&mut self, id: Id, value: impl Into<String>) {
         self.values.insert(id, (value.into(), Origin::CommandLine));
     }
 
     /// An error about the current value of `id`.
-    pub fn invalid(&self, id: Id, expected: impl Into<String>) -> SettingError {
+    pub(crate) fn invalid(&self, id: Id, expected: impl Into<String>) -> SettingError {
         let (value, origin) = self.get(id);
         let secret = matches!(id, Id::Users | Id::SecondaryStoragePassword);
         SettingError::Invalid {
@@ -252,7 +252,7 @@ impl Settings {
     ///
     /// # Errors
     /// If the file cannot be read or parsed, holds an unknown key, or contradicts itself.
-    pub fn read_file(&mut self, path: &str) -> Result<(), SettingError> {
+    pub(crate) fn read_file(&mut self, path: &str) -> Result<(), SettingError> {
         let failed = |reason: String| SettingError::File {
             path: path.to_owned(),
             reason,
@@ -282,7 +282,7 @@ impl Settings {
     ///
     /// # Errors
     /// If a `RINGFLOW_` variable is unknown, or two names of one setting disagree.
-    pub fn read_environment(
+    pub(crate) fn read_environment(
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<(), SettingError> {
@@ -365,15 +365,17 @@ fn flatten(tree: &serde_json::Value, path: String, pairs: &mut Vec<(String, Stri
             let texts: Vec<String> = items.iter().map(scalar).collect();
             pairs.push((path, texts.join(" ")));
         }
-        scalar_value => pairs.push((path, scalar(scalar_value))),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => pairs.push((path, scalar(tree))),
     }
 }
 
 fn scalar(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Longest orderly end.
-pub const END_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const END_WITHIN: Duration = Duration::from_secs(30);
 
 /// The signals that end the process.
 #[derive(Debug)]
-pub struct EndSignals {
+pub(crate) struct EndSignals {
     terminate: Signal,
     interrupt: Signal,
 }
@@ -25,7 +25,7 @@ impl EndSignals {
     ///
     /// # Errors
     /// If the system refuses the handlers.
-    pub fn register() -> std::io::Result<Self> {
+    pub(crate) fn register() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -33,7 +33,7 @@ impl EndSignals {
     }
 
     /// Waits for the next signal and names it.
-    pub async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -41,11 +41,10 @@ impl EndSignals {
     }
 
     /// Ends the process with code 1 after [`END_WITHIN`], or at the next signal.
-    pub async fn end_anyway(mut self) {
-        let why = match tokio::time::timeout(END_WITHIN, self.next()).await {
-            Ok(signal) => signal,
-            Err(_elapsed) => "the orderly end took too long",
-        };
+    pub(crate) async fn end_anyway(mut self) {
+        let why = tokio::time::timeout(END_WITHIN, self.next())
+            .await
+            .unwrap_or("the orderly end took too long");
         tracing::error!(why, "the process ends at once");
         std::process::exit(1);
     }

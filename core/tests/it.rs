@@ -2,7 +2,12 @@
 //!
 //! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
 //! so that a change of behaviour shows as a change of a fixture. `harness` is a partition in memory.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that cannot go on has failed, says why, and picks out what it looks for"
+)]
 
 #[path = "it/command.rs"]
 mod command;

@@ -58,6 +58,11 @@ pub struct Digests {
     pub replay: Option<[u8; 16]>,
 }
 
+/// Takes one entry of the log; an error ends the walk.
+pub type ShowEntry<'s> = &'s mut dyn FnMut(LogEntry) -> Result<(), InspectError>;
+/// Takes key and value of one row; an error ends the walk.
+pub type ShowRow<'s> = &'s mut dyn FnMut(&[u8], &[u8]) -> Result<(), InspectError>;
+
 /// The data directory of a stopped broker.
 #[derive(Debug)]
 pub struct Inspector {
@@ -92,11 +97,7 @@ impl Inspector {
     ///
     /// # Errors
     /// If the log cannot be read, holds what nobody wrote, or `show` fails.
-    pub fn log(
-        &self,
-        partition: PartitionId,
-        show: &mut dyn FnMut(LogEntry) -> Result<(), InspectError>,
-    ) -> Result<(), InspectError> {
+    pub fn log(&self, partition: PartitionId, show: ShowEntry<'_>) -> Result<(), InspectError> {
         let directory = self.data.partition(partition).map_err(failed)?.log();
         let options = LogOptions {
             partition: partition.0,
@@ -123,7 +124,7 @@ impl Inspector {
                 })?;
             }
         }
-        log.close();
+        log.close().map_err(failed)?;
         Ok(())
     }
 
@@ -131,11 +132,7 @@ impl Inspector {
     ///
     /// # Errors
     /// If the store cannot be read or `show` fails.
-    pub fn state(
-        &self,
-        partition: PartitionId,
-        show: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), InspectError>,
-    ) -> Result<(), InspectError> {
+    pub fn state(&self, partition: PartitionId, show: ShowRow<'_>) -> Result<(), InspectError> {
         let store = self.store(partition)?;
         let mut outcome = Ok(());
         store

@@ -19,7 +19,7 @@ const BOUNDARY: &str = "ringflow-demo-boundary";
 
 /// A client of one broker.
 #[derive(Clone)]
-pub struct Rest {
+pub(super) struct Rest {
     client: Client<HttpConnector, Full<Bytes>>,
     address: SocketAddr,
 }
@@ -27,7 +27,7 @@ pub struct Rest {
 impl Rest {
     /// A client of the broker at `address`.
     #[must_use]
-    pub fn new(address: SocketAddr) -> Self {
+    pub(super) fn new(address: SocketAddr) -> Self {
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
             address,
@@ -38,7 +38,7 @@ impl Rest {
     ///
     /// # Errors
     /// If the broker cannot be reached or refuses.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.send(path, "application/json".to_owned(), body.to_string())
             .await
     }
@@ -47,7 +47,7 @@ impl Rest {
     ///
     /// # Errors
     /// If the broker cannot be reached or refuses.
-    pub async fn deploy(&self, name: &str, content: &str) -> Result<Value, Failure> {
+    pub(super) async fn deploy(&self, name: &str, content: &str) -> Result<Value, Failure> {
         let body = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"resources\"; \
              filename=\"{name}\"\r\nContent-Type: text/xml\r\n\r\n{content}\r\n--{BOUNDARY}--\r\n"

@@ -243,7 +243,7 @@ impl Field for Text {
         write_string(self, out);
     }
     fn weight(&self) -> usize {
-        4 + self.as_bytes().len()
+        4 + self.len()
     }
 }
 

@@ -212,7 +212,7 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Groups<P, C, V> {
 
 impl<P: RowKey, C: RowKey, V: ValueStruct> Family for Groups<P, C, V> {
     fn describe(family: FamilyNumber, value: &[u8], out: &mut String) -> Result<(), StateError> {
-        super::table::decode::<V>(family, value)?.json_fields(out);
+        decode::<V>(family, value)?.json_fields(out);
         Ok(())
     }
 

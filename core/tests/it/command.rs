@@ -316,7 +316,7 @@ fn a_fault_is_contained_and_bans_the_instance() {
         process_definition_key: Key(99),
         ..Default::default()
     };
-    let records = h.process(ringflow_core::engine::input::Command::internal(
+    let records = h.process(Command::internal(
         Key(1),
         of::ProcessInstance::CompleteElement,
         record.clone(),
@@ -324,7 +324,7 @@ fn a_fault_is_contained_and_bans_the_instance() {
     assert_eq!(records.len(), 3);
     assert_eq!(records[1].intent, Intent::Error(of::Error::Created));
     assert_eq!(records[2].record_type, RecordType::CommandRejection);
-    let dropped = h.process(ringflow_core::engine::input::Command::internal(
+    let dropped = h.process(Command::internal(
         Key(1),
         of::ProcessInstance::CompleteElement,
         record,
@@ -338,7 +338,7 @@ fn a_fault_is_contained_and_bans_the_instance() {
 fn a_finished_instance_holds_no_memory() {
     let mut h = EngineHarness::new();
     h.deploy(&one_task());
-    let mut run = |h: &mut EngineHarness| {
+    let run = |h: &mut EngineHarness| {
         for _ in 0..20 {
             h.create("process", r#"{"a":1}"#);
             h.complete("work", "");

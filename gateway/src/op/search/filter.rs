@@ -255,7 +255,11 @@ mod tests {
         }});
         assert_eq!(
             translated(&contract, "searchVariables", body),
-            Filter::All(vec![field("processInstanceKey", Op::Eq, vec![Literal::Text("5".into())])])
+            Filter::All(vec![field(
+                "processInstanceKey",
+                Op::Eq,
+                vec![Literal::Text("5".into())]
+            )])
         );
     }
 
