@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod codec;
+pub mod declare;
 pub mod field;
 pub mod header;
 pub mod intent;

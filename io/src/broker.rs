@@ -15,9 +15,9 @@ use ringflow_storage::state::StateMemory;
 use ringflow_storage::{DataDir, DataDirOptions};
 use tokio::sync::oneshot;
 
+use crate::background::Background;
 use crate::driver::{self, Driver, ExecutorOptions};
 use crate::feed::FeedReader;
-use crate::helper::Helper;
 use crate::options::BrokerOptions;
 use crate::shard::mailbox::{Control, Mailbox, PartitionTable, StopMode};
 use crate::shard::pacemaker::Pacemaker;
@@ -89,13 +89,15 @@ impl Broker {
         .map_err(data_error)?;
         let table = PartitionTable::new(&options);
         let no_thread = |error| StartError::Driver(format!("no thread can be started: {error}"));
-        let helper = Helper::start().map_err(no_thread)?;
-        let shared = Arc::new(Shared::new(options, table, helper));
+        let background = Background::start().map_err(no_thread)?;
+        let shared = Arc::new(Shared::new(options, table, background));
         let placement = place(&shared);
-        let (pulse, wakers) = mpsc::channel();
+        // One waker per shard, once.
+        let (pulse, wakers) = mpsc::sync_channel(placement.len());
         let pacemaker =
             Pacemaker::start(Arc::clone(&shared), placement.clone(), wakers).map_err(no_thread)?;
-        let (ready, readiness) = mpsc::channel();
+        // One word per shard, and one more when it serves.
+        let (ready, readiness) = mpsc::sync_channel(2 * placement.len());
         let mut broker = Self {
             shared: Arc::clone(&shared),
             shards: Vec::new(),

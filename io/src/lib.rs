@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | shard n | its partitions: engine, state store, Raft group, waiting callers, job streams | bounded lanes (`shard::mailbox`) plus a wake |
 //! | log thread, one per device | the segment files while they are written | the flusher's queue |
-//! | helper, one per broker | snapshots while they are taken | a bounded queue |
+//! | background, one per broker | snapshots while they are taken | a bounded queue |
 //! | pacemaker, one per broker | nothing | a clock |
 //!
 //! Callers (gateway threads, the export core) hold a [`Submitter`], [`JobStream`]s and
@@ -22,8 +22,8 @@ pub mod options;
 pub mod submit;
 pub mod topology;
 
+mod background;
 mod driver;
-mod helper;
 mod partition;
 mod raft;
 mod shard;

@@ -52,9 +52,9 @@ pub(crate) struct ShardPlan {
     pub(crate) memory: StateMemory,
     pub(crate) flusher: Flusher,
     /// Told once whether all partitions serve.
-    pub(crate) ready: mpsc::Sender<Result<(), StartError>>,
+    pub(crate) ready: mpsc::SyncSender<Result<(), StartError>>,
     /// Gets the waker of the shard's pulse.
-    pub(crate) pulse: mpsc::Sender<(usize, Waker)>,
+    pub(crate) pulse: mpsc::SyncSender<(usize, Waker)>,
 }
 
 /// Starts the thread of a shard.
@@ -192,7 +192,7 @@ async fn start_group(plan: &ShardPlan, partition: &Rc<Partition>) -> Result<Hand
 /// The task whose waker the pacemaker calls; it counts that the executor ran it and never ends.
 fn pulse(
     number: usize,
-    to: mpsc::Sender<(usize, Waker)>,
+    to: mpsc::SyncSender<(usize, Waker)>,
     metrics: Arc<ShardMetrics>,
 ) -> impl Future<Output = ()> {
     let mut to = Some(to);

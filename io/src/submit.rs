@@ -21,7 +21,7 @@ use ringflow_core::record::intent::of;
 use ringflow_core::record::value::JobRecord;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::helper::Helper;
+use crate::background::Background;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
 use crate::shard::budget::is_exempt;
@@ -58,20 +58,24 @@ pub(crate) struct Shared {
     pub(crate) partitions: PartitionTable,
     pub(crate) shards: Vec<Arc<ShardMetrics>>,
     pub(crate) available: broadcast::Sender<Text>,
-    pub(crate) helper: Helper,
+    pub(crate) background: Background,
     next_request: AtomicU64,
     next_stream: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(options: BrokerOptions, partitions: PartitionTable, helper: Helper) -> Self {
+    pub(crate) fn new(
+        options: BrokerOptions,
+        partitions: PartitionTable,
+        background: Background,
+    ) -> Self {
         let (available, _) = broadcast::channel(options.limits.available_buffer);
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),
             options,
             partitions,
             available,
-            helper,
+            background,
             next_request: AtomicU64::new(1),
             next_stream: AtomicU64::new(1),
         }

@@ -172,18 +172,24 @@ impl Engine {
         new.into_iter().chain(again).min()
     }
 
-    /// When [`Engine::due`] finds something next; none = nothing waits for a time.
+    /// True if a step left commands that had no room: they come before every newer command, as they
+    /// stand before it in the log, and [`Engine::due`] hands them out.
     #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub fn has_deferred(&self) -> bool {
         let waiting = self
             .state
             .continuations
             .members(&State::CONTINUATIONS)
             .unwrap_or_default();
-        if waiting
+        waiting
             .iter()
             .any(|position| !self.due.continuations.contains(position))
-        {
+    }
+
+    /// When [`Engine::due`] finds something next; none = nothing waits for a time.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        if self.has_deferred() {
             return Some(Timestamp(0));
         }
         let deadline = self.live_jobs(&self.state.job_deadlines).next();

@@ -214,7 +214,7 @@ async fn purge(partition: &Rc<Partition>, raft: &Handle) {
             let mut reader = partition.log.reader();
             let first = compaction.purged.get() + 1;
             let (done, found) = oneshot::channel();
-            partition.shared.helper.run(move || {
+            partition.shared.background.run(move || {
                 let found = feed::first_after(&mut reader, first, covered.index, exported);
                 // The receiver is gone only if the shard has ended.
                 let _ = done.send(found);

@@ -1,7 +1,7 @@
 //! Writing committed state to the state store's disk: in order, late, and off the shard.
 //!
 //! Every committed change is readable at once; the store writes what has gathered when it is old or
-//! large enough, as one batch with its position. The helper thread does the writing; at most one
+//! large enough, as one batch with its position. The background thread does the writing; at most one
 //! write per partition is under way. A store that does not keep up closes the intake of client
 //! commands until it does; one that fails ends the partition.
 
@@ -87,13 +87,13 @@ async fn write_until_done(partition: &Partition) -> Result<(), Broken> {
         };
         let started = Instant::now();
         let (done, outcome) = oneshot::channel();
-        partition.shared.helper.run(move || {
+        partition.shared.background.run(move || {
             // The receiver is gone only if the shard has ended.
             let _ = done.send(job.run());
         });
         let outcome = outcome
             .await
-            .map_err(|_| Broken("the helper thread has ended".to_owned()))?;
+            .map_err(|_| Broken("the background thread has ended".to_owned()))?;
         let flushed = partition
             .store
             .finish_flush(outcome)

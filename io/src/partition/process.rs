@@ -404,7 +404,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::helper::Helper;
+    use crate::background::Background;
     use crate::options::BrokerOptions;
     use crate::raft::Proposal;
     use crate::shard::mailbox::PartitionTable;
@@ -427,7 +427,7 @@ mod tests {
             let options = BrokerOptions::new("");
             let table = PartitionTable::new(&options);
             let mailbox = Arc::clone(table.get(PartitionId(1)).unwrap());
-            let shared = Arc::new(Shared::new(options, table, Helper::start().unwrap()));
+            let shared = Arc::new(Shared::new(options, table, Background::start().unwrap()));
             let core = Core::open(Arc::clone(&mailbox), shared, Rc::new(store)).unwrap();
             Self {
                 core,

@@ -79,6 +79,10 @@ impl Core {
             {
                 break;
             }
+            // What a step deferred stands in the log before everything that still waits.
+            if self.engine.has_deferred() {
+                self.process_due(now, &mut iteration);
+            }
         }
         if let Some(fault) = self.engine.broken() {
             return Err(Broken(format!("the engine: {fault}")));

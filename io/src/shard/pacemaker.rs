@@ -163,8 +163,8 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::background::Background;
     use crate::driver::{self, Driver, ExecutorOptions};
-    use crate::helper::Helper;
     use crate::options::{BrokerOptions, DriverChoice};
     use crate::shard::mailbox::{PartitionTable, Request, StopMode};
 
@@ -237,10 +237,10 @@ mod tests {
         let shared = Arc::new(Shared::new(
             options,
             table.clone(),
-            Helper::start().unwrap(),
+            Background::start().unwrap(),
         ));
         let placement = table.iter().map(|mailbox| vec![Arc::clone(mailbox)]);
-        let (pulse, wakers) = mpsc::channel();
+        let (pulse, wakers) = mpsc::sync_channel(shared.options.shards.max(16));
         let pacemaker = Pacemaker::start(Arc::clone(&shared), placement.collect(), wakers).unwrap();
         let mut clients = Vec::new();
         let mut shards = Vec::new();

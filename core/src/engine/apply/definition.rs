@@ -1,4 +1,7 @@
 //! PROCESS events: definitions come, and go once nothing runs on them.
+//!
+//! A definition is found by key, by id and version, by deployment and by version tag; all these rows
+//! change here together, so that none can point to a definition that is gone.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! COMMAND_DISTRIBUTION events, on the partition where the distribution started.
+//!
+//! A distribution's row holds the command until every partition has acknowledged it; what is pending
+//! per partition is an index of its own, because that is what the resender looks for.
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
-//! PROCESS_INSTANCE events: element instances come, change state and go, and with them the counters
-//! of their flow scope and of taken flows.
+//! PROCESS_INSTANCE events: element instances come, change state and go.
+//!
+//! With them change the counters of their flow scope (active children, tokens on flows) and of taken
+//! flows at joins: completion is decided from these counters alone, never by looking at children.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! INCIDENT and ERROR events.
+//!
+//! An element instance or a job has at most one incident; the row that says so is written and removed
+//! with the incident. An ERROR event bans the instance it names.
 
 use std::sync::Arc;
 

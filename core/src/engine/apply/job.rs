@@ -1,5 +1,8 @@
-//! JOB and JOB_BATCH events. A job's row never holds the variables handed to a worker or given by
-//! one: they are in the scopes, or in the trigger that completes the element.
+//! JOB and JOB_BATCH events.
+//!
+//! A job's row never holds the variables handed to a worker or given by one: they are in the scopes,
+//! or in the trigger that completes the element. A job is in at most one of the indexes of deadlines,
+//! back-offs and activatable jobs.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! PROCESS_EVENT events: a payload waits in a scope until its element takes it.
+//!
+//! Triggers of a scope are taken in the order of their keys. TRIGGERED removes exactly the trigger
+//! that the element took; what is left when the scope ends goes with the scope.
 
 use std::sync::Arc;
 

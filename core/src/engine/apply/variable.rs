@@ -1,4 +1,7 @@
-//! VARIABLE events.
+//! VARIABLE events: one variable of one scope gets a value.
+//!
+//! Created and updated differ only for exporters; the row holds the last value under scope and name.
+//! Rows of a scope are removed when the element instance that owns the scope ends.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! COMMAND_DISTRIBUTION ACKNOWLEDGE: a partition has applied a distributed command.
+//!
+//! Acknowledgements come again when one was lost on its way back; the second finds nothing pending
+//! and is rejected, which is harmless. The last one finishes the distribution.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! PROCESS_INSTANCE CANCEL: asks for the termination of a root instance.
+//!
+//! The answer is given as soon as termination has begun. A called instance is not canceled alone: the
+//! rejection names the root (Camunda: `ProcessInstanceCancelProcessor`).
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! VARIABLE_DOCUMENT UPDATE: a client sets variables.
+//!
+//! Propagating, each entry goes to the nearest scope that has the name, else to the root; local, all
+//! entries go to the scope that was named (Camunda: `VariableDocumentUpdateProcessor`).
 
 use std::sync::Arc;
 

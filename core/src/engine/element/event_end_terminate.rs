@@ -1,4 +1,7 @@
 //! Terminate end event: ends its flow scope, which completes once all other children are gone.
+//!
+//! The scope is marked as interrupted by this event, so that nothing new starts in it; it completes,
+//! it is not terminated: what follows the scope goes on.
 
 use crate::engine::element::Element;
 use crate::engine::fault::Outcome;

@@ -1,4 +1,7 @@
 //! JOB UPDATE_RETRIES, UPDATE_TIMEOUT and UPDATE: an operator or worker changes a job.
+//!
+//! More retries do not resolve an incident; a new time-out counts from now and needs a job that is
+//! activated. UPDATE changes only the attributes it names, all or none.
 
 use std::rc::Rc;
 use std::sync::Arc;

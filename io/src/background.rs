@@ -1,4 +1,4 @@
-//! The helper thread of a broker: work that would hold up a shard, such as writing state to disk.
+//! The background thread of a broker: work that would hold up a shard, such as writing state to disk.
 //!
 //! Jobs are closures that report back by a channel of their own. The lane is bounded; a shard that
 //! finds it full does the work itself, which is slow and safe. Nothing here is latency critical: what
@@ -13,18 +13,18 @@ const LANE: usize = 256;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Sends jobs to the helper thread, which ends with the last of these handles.
+/// Sends jobs to the background thread, which ends with the last of these handles.
 #[derive(Clone, Debug)]
-pub(crate) struct Helper {
+pub(crate) struct Background {
     lane: Sender<Job>,
 }
 
-impl Helper {
+impl Background {
     /// Starts the thread.
     pub(crate) fn start() -> std::io::Result<Self> {
         let (lane, jobs) = bounded::<Job>(LANE);
         thread::Builder::new()
-            .name("helper".to_owned())
+            .name("background".to_owned())
             .spawn(move || {
                 for job in jobs {
                     job();
@@ -33,7 +33,7 @@ impl Helper {
         Ok(Self { lane })
     }
 
-    /// Runs `job` on the helper thread, or here if its lane is full.
+    /// Runs `job` on the background thread, or here if its lane is full.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
         match self.lane.try_send(Box::new(job)) {
             Ok(()) => {}
