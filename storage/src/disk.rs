@@ -97,7 +97,7 @@ pub trait DiskFile: Debug + Send + Sync {
     ///
     /// # Errors
     /// If the device cannot tell.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 
     /// Fills `buf` from `offset`.
     ///

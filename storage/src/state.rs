@@ -347,7 +347,9 @@ impl StateStore {
             match self.finish_flush(job.run())? {
                 // What was frozen by an earlier, stalled flush is written; now the rest.
                 Flushed::Written if self.applied() != self.persisted() => {}
-                flushed => return Ok(flushed),
+                Flushed::Written => return Ok(Flushed::Written),
+                Flushed::Nothing => return Ok(Flushed::Nothing),
+                Flushed::Stalled => return Ok(Flushed::Stalled),
             }
         }
     }

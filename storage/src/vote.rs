@@ -66,7 +66,7 @@ impl VoteFile {
             crashsafe::create(disk, path, SLOTS * BLOCK as u64, &[])?;
         }
         let file = disk.open(path, Mode::Direct).map_err(fail)?;
-        let len = file.len().map_err(fail)?;
+        let len = file.size().map_err(fail)?;
         if len != SLOTS * BLOCK as u64 {
             return Err(Error::corrupt(path, len, "file is not two slots long"));
         }

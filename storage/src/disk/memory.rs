@@ -36,6 +36,32 @@ pub enum Fault {
 enum Change {
     Link(PathBuf, u64),
     Unlink(PathBuf),
+    /// Old name, new name: both change at once.
+    Rename(PathBuf, PathBuf, u64),
+}
+
+impl Change {
+    /// A path in the directory that it changes.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Link(path, _) | Self::Unlink(path) | Self::Rename(_, path, _) => path,
+        }
+    }
+
+    fn apply(self, names: &mut BTreeMap<PathBuf, u64>) {
+        match self {
+            Self::Link(path, image) => {
+                names.insert(path, image);
+            }
+            Self::Unlink(path) => {
+                names.remove(&path);
+            }
+            Self::Rename(from, to, image) => {
+                names.remove(&from);
+                names.insert(to, image);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -182,10 +208,7 @@ impl MemoryDisk {
         let mut names = state.durable_names.clone();
         let kept = random.below(state.renamed.len() as u64 + 1) as usize;
         for change in &state.renamed[..kept] {
-            match change {
-                Change::Link(path, image) => names.insert(path.clone(), *image),
-                Change::Unlink(path) => names.remove(path),
-            };
+            change.clone().apply(&mut names);
         }
         let mut images = BTreeMap::new();
         for number in names.values() {
@@ -318,8 +341,9 @@ impl Disk for MemoryDisk {
         state.operate()?;
         let image = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), image);
-        state.renamed.push(Change::Link(to.to_owned(), image));
-        state.renamed.push(Change::Unlink(from.to_owned()));
+        state
+            .renamed
+            .push(Change::Rename(from.to_owned(), to.to_owned(), image));
         Ok(())
     }
 
@@ -338,15 +362,11 @@ impl Disk for MemoryDisk {
         let state = &mut *lock(&self.state);
         state.operate()?;
         for change in std::mem::take(&mut state.renamed) {
-            let (Change::Link(named, _) | Change::Unlink(named)) = &change;
-            if parent(named) != path {
+            if parent(change.path()) == path {
+                change.apply(&mut state.durable_names);
+            } else {
                 state.renamed.push(change);
-                continue;
             }
-            match change {
-                Change::Link(named, image) => state.durable_names.insert(named, image),
-                Change::Unlink(named) => state.durable_names.remove(&named),
-            };
         }
         Ok(())
     }
@@ -385,7 +405,7 @@ impl MemoryFile {
 }
 
 impl DiskFile for MemoryFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(lock(&self.state).image(self.image)?.live.len() as u64)
     }
 

@@ -142,7 +142,7 @@ fn write_zeros(file: &File, len: u64) -> io::Result<()> {
 }
 
 impl DiskFile for PosixFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 

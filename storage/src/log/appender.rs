@@ -88,6 +88,9 @@ pub(super) struct Appender {
     attempts: u32,
     spares: Vec<PathBuf>,
     releasing: bool,
+    /// Putting a segment aside failed. Nothing behind it may go before it, so nothing goes any
+    /// more until the log is opened again.
+    stuck: bool,
     /// Generation that holds the newest durable batch.
     durable_generation: u64,
     buffer: AlignedBuf,
@@ -154,6 +157,7 @@ impl Appender {
             attempts: 0,
             spares: opened.spares,
             releasing: false,
+            stuck: false,
             durable_generation,
             buffer: AlignedBuf::empty(),
             jobs: VecDeque::new(),
@@ -248,7 +252,8 @@ impl Appender {
         self.spares.extend(spares);
         if let Some(error) = failed {
             tracing::warn!(directory = %self.directory.display(), %error,
-                "a purged log segment could not be put aside");
+                "a purged log segment could not be put aside; the log grows until it is reopened");
+            self.stuck = true;
         }
         self.release(helper);
     }
@@ -441,7 +446,7 @@ impl Appender {
 
     /// Puts aside the oldest segments that hold nothing but purged entries.
     fn release(&mut self, helper: &Helper) {
-        if self.releasing {
+        if self.releasing || self.stuck {
             // The next purge, or the next roll, comes back to it.
             return;
         }

@@ -244,7 +244,6 @@ impl Device {
     fn round(&mut self) {
         let mut planned: Vec<(LogId, Planned)> = Vec::with_capacity(self.logs.len());
         for (log, appender) in &mut self.logs {
-            appender.prepare(&self.helper);
             if appender.is_runnable()
                 && let Some(write) = appender.plan(&self.helper)
             {
@@ -258,10 +257,13 @@ impl Device {
             for ((log, write), outcome) in planned.into_iter().zip(outcomes) {
                 if let Some(appender) = self.logs.get_mut(&log) {
                     appender.complete(write, outcome, &self.helper);
-                    // Ask early: a roll may have used up the segment that was ready.
-                    appender.prepare(&self.helper);
                 }
             }
+        }
+        // Last: what was done above may have used up the segment that was ready, or uncovered a
+        // job that needs one.
+        for appender in self.logs.values_mut() {
+            appender.prepare(&self.helper);
         }
         self.close();
     }

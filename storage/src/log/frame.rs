@@ -169,9 +169,9 @@ fn encode_entry(generation: u64, entry: &LogEntry, out: &mut [u8]) {
 /// Why bytes are not the batch that was looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotABatch {
-    /// Zeros, or bytes left from an earlier use of the file: nothing was written here.
+    /// No batch begins here: zeros, bytes from an earlier use of the file, the middle of a batch.
     Nothing,
-    /// Something was written here, and this does not fit.
+    /// A batch begins here, and this does not fit.
     Damaged(&'static str),
 }
 
@@ -186,11 +186,7 @@ impl BatchHeader {
             .ok_or(NotABatch::Damaged("batch header reaches beyond the file"))?;
         let found_generation = u64_at(header, 8);
         if header[0..4] != BATCH_MAGIC {
-            return Err(if header.iter().all(|byte| *byte == 0) {
-                NotABatch::Nothing
-            } else {
-                NotABatch::Damaged("batch does not start with its magic")
-            });
+            return Err(NotABatch::Nothing);
         }
         if crc32c_append(salt, &header[8..]) != u32_at(header, 4) {
             return Err(if found_generation < generation {
@@ -239,7 +235,7 @@ impl BatchHeader {
 
     /// Bytes in the segment, padding included.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn padded_len(&self) -> usize {
         batch_len(self.body_len as usize)
     }
 

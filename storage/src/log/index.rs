@@ -106,7 +106,7 @@ impl Index {
             index: first,
             offset,
         };
-        let end = offset + header.len() as u64;
+        let end = offset + header.padded_len() as u64;
         let last = header.last_index();
         match self.runs.back_mut() {
             Some(run)

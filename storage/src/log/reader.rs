@@ -247,7 +247,7 @@ fn read_batch(
             NotABatch::Damaged(what) => Failure::Content(what),
         })?;
     let bytes = window
-        .bytes_at(file, offset, header.len(), place.end)
+        .bytes_at(file, offset, header.padded_len(), place.end)
         .map_err(Failure::Device)?;
     let body = bytes
         .get(BATCH_HEADER_LEN..BATCH_HEADER_LEN + header.body_len as usize)
@@ -255,6 +255,6 @@ fn read_batch(
     let entries = header.entries(body, place.salt).map_err(Failure::Content)?;
     Ok(Batch {
         entries,
-        len: header.len() as u64,
+        len: header.padded_len() as u64,
     })
 }

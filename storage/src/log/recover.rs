@@ -6,7 +6,7 @@
 //!
 //! | found | behind it | judgement |
 //! |---|---|---|
-//! | zeros or an earlier use of the file | no batch of a later sequence | end of the log |
+//! | no batch begins here   | no batch of a later sequence | end of the log |
 //! | damaged batch | no batch of a later sequence | torn tail: cut, reported |
 //! | anything but the next batch | a batch of a later sequence | corrupt |
 //! | whole batch that does not join the one before it | - | corrupt |
@@ -254,7 +254,7 @@ impl Scan {
             }
             match self.batch(segment, offset)? {
                 Ok(header) => {
-                    offset += header.len() as u64;
+                    offset += header.padded_len() as u64;
                     self.tail = number;
                     self.offset = offset;
                     self.ended = None;
@@ -305,10 +305,15 @@ impl Scan {
             .window
             .bytes_at(&*segment.file, offset, BLOCK, limit)
             .map_err(device)?;
-        let header = match BatchHeader::decode(first, generation, salt) {
+        let mut header = match BatchHeader::decode(first, generation, salt) {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),
         };
+        if header.kind == Kind::Cut && header.previous.index < self.index.purged().index {
+            // The segments before held nothing that is still valid and were purged; what the
+            // oldest segment begins with is void as well.
+            header.kind = Kind::Restart;
+        }
         let expected = match self.sequence {
             Some(last) => Some(last + 1),
             None => (self.oldest == 1).then_some(1),
@@ -336,7 +341,8 @@ impl Scan {
                 ),
             ));
         }
-        if header.body_len > segment.header.max_batch_bytes || offset + header.len() as u64 > limit
+        if header.body_len > segment.header.max_batch_bytes
+            || offset + header.padded_len() as u64 > limit
         {
             return Err(Error::corrupt(
                 path,
@@ -346,7 +352,7 @@ impl Scan {
         }
         let bytes = self
             .window
-            .bytes_at(&*segment.file, offset, header.len(), limit)
+            .bytes_at(&*segment.file, offset, header.padded_len(), limit)
             .map_err(device)?;
         let body = &bytes[BATCH_HEADER_LEN..BATCH_HEADER_LEN + header.body_len as usize];
         let entries = match header.entries(body, salt) {

@@ -180,7 +180,7 @@ impl Segment {
         let wanted = header.len;
         header.len = disk
             .open(spare, Mode::Direct)
-            .and_then(|file| file.len())
+            .and_then(|file| file.size())
             .map_err(|error| Error::io("open", spare, error))?;
         if header.len < FIRST_BATCH + batch_len(header.max_batch_bytes as usize) as u64 {
             header.len = wanted;
@@ -204,7 +204,7 @@ impl Segment {
         let path = segment_path(directory, generation);
         let fail = |error| Error::io("open", &path, error);
         let file = disk.open(&path, Mode::Direct).map_err(fail)?;
-        let len = file.len().map_err(fail)?;
+        let len = file.size().map_err(fail)?;
         if len < FIRST_BATCH {
             return Err(Error::corrupt(&path, len, "segment is cut short"));
         }

@@ -325,3 +325,25 @@ fn options_out_of_bounds_name_the_field() {
     let error = Log::open(directory.path(), wrong, flusher).unwrap_err();
     assert!(error.to_string().contains("segment_bytes"), "{error}");
 }
+
+/// The segment that a truncation reaches back into is purged; the oldest one left begins with
+/// entries that the truncation voided. They must not be taken for the start of the log.
+#[test]
+fn a_cut_that_reaches_behind_the_oldest_segment_is_understood() {
+    let directory = tempfile::tempdir().unwrap();
+    let flusher = Flusher::start("log", IoChoice::Plain).unwrap();
+    let (mut log, _) = Log::open(directory.path(), options(), flusher.clone()).unwrap();
+    // One block each: 15 in the first segment, the rest in the second.
+    for index in 1..=20 {
+        append(&mut log, entries(index, index, 1)).unwrap();
+    }
+    truncate(&mut log, 11);
+    append(&mut log, entries(11, 20, 2)).unwrap();
+    purge(&mut log, 12, 2);
+    log.close().unwrap();
+    let first = directory.path().join("segment-0000000000000001.log");
+    assert!(!first.exists());
+    let (mut log, recovered) = Log::open(directory.path(), options(), flusher).unwrap();
+    assert_eq!(recovered.purged, EntryId { index: 10, term: 1 });
+    assert_eq!(read_all(&mut log, 11), entries(11, 20, 2));
+}
