@@ -40,6 +40,7 @@ mod guard;
 pub mod input;
 mod lifecycle;
 mod output;
+mod resend;
 mod rule;
 pub mod streams;
 

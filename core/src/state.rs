@@ -34,8 +34,12 @@ pub mod index;
 pub mod job;
 pub mod key;
 pub mod memory;
+pub mod message;
+pub mod signal;
 pub mod store;
 pub mod table;
+pub mod timer;
+pub mod user_task;
 pub mod variable;
 
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
@@ -47,7 +51,14 @@ pub use groups::Groups;
 pub use incident::IncidentRow;
 pub use index::Index;
 pub use job::{JobRow, JobState};
+pub use message::{
+    MessageAddress, MessageCorrelationRow, MessageRow, MessageStartRow, MessageSubscriptionRow,
+    ProcessMessageSubscriptionRow, ProcessMessageSubscriptionState, StartLockRow,
+};
+pub use signal::SignalSubscriptionRow;
 pub use table::Table;
+pub use timer::TimerRow;
+pub use user_task::{UserTaskRow, UserTaskState};
 pub use variable::VariableRow;
 
 record_value! {
@@ -154,10 +165,32 @@ families! {
     taken_flows: Groups<(Key, Text), Text, CountRow> = 8,
     /// Scope, name.
     variables: Groups<Key, Text, VariableRow> = 10,
+    /// What waits for it, timer.
+    timers: Groups<Key, Key, TimerRow> = 12,
+    /// When timers are due: time, what waits, timer.
+    timer_due_dates: Index<(Timestamp, Key, Key)> = 13,
     /// Jobs by key.
     jobs: Table<Key, JobRow> = 16,
     /// When activated jobs time out.
     job_deadlines: Index<(Timestamp, Key)> = 18,
+    /// Messages by key.
+    messages: Table<Key, MessageRow> = 20,
+    /// When messages expire.
+    message_deadlines: Index<(Timestamp, Key)> = 22,
+    /// Tenant, name, correlation key, message id of living messages.
+    message_ids: Table<(Text, Text, Text, Text), Unit> = 23,
+    /// Message, BPMN process id it was given to.
+    message_correlations: Groups<Key, Text, Unit> = 24,
+    /// Tenant, BPMN process id, correlation key: an instance runs.
+    message_start_locks: Table<(Text, Text, Text), Unit> = 25,
+    /// Instance to the lock it holds.
+    message_locked_instances: Table<Key, StartLockRow> = 26,
+    /// Message side: element instance, message name.
+    message_subscriptions: Table<(Key, Text), MessageSubscriptionRow> = 27,
+    /// Message side: waits for the instance's partition.
+    correlating_subscriptions: Index<(Key, Text)> = 28,
+    /// Instance side: waits for the message's partition.
+    pending_process_subscriptions: Index<(Key, Text)> = 33,
     /// Incidents by key.
     incidents: Table<Key, IncidentRow> = 34,
     /// Element instance to its incident.
@@ -182,10 +215,28 @@ families! {
     definitions: Table<Key, DefinitionRow> = 58,
     /// Tenant, BPMN process id, version.
     definition_by_version: Table<(Text, Text, i32), KeyRow> = 59,
+    /// Messages by tenant, name, correlation key.
+    messages_by_address: Groups<MessageAddress, Key, Unit> = 71,
+    /// Tenant, message name; definition that it starts.
+    message_starts: Groups<(Text, Text), Key, MessageStartRow> = 72,
+    /// Definition, names of messages that start it.
+    message_starts_by_definition: Groups<Key, Text, Unit> = 73,
+    /// Message side: tenant, name, correlation key; element instance.
+    message_subscriptions_by_address: Groups<MessageAddress, Key, Unit> = 74,
+    /// Instance side: element instance, message name.
+    process_message_subscriptions: Groups<Key, Text, ProcessMessageSubscriptionRow> = 75,
     /// Jobs that can be taken: type, key, tenant.
     activatable_jobs: Index<(Text, Key, Text)> = 76,
+    /// Tenant, signal name; what waits for it.
+    signal_subscriptions: Groups<(Text, Text), Key, SignalSubscriptionRow> = 77,
+    /// What waits; tenant, signal name.
+    signal_subscriptions_by_waiting: Groups<Key, (Text, Text), Unit> = 78,
+    /// User tasks by key.
+    user_tasks: Table<Key, UserTaskRow> = 79,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
+    /// Message to the synchronous correlation that published it.
+    awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
     /// Queue, partition, distribution: waits for its turn.

@@ -9,11 +9,15 @@ mod command;
 mod decimal;
 #[path = "it/element.rs"]
 mod element;
+#[path = "it/event.rs"]
+mod event;
 #[path = "it/feel.rs"]
 mod feel;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/random.rs"]
+mod random;
 #[path = "it/schedule.rs"]
 mod schedule;

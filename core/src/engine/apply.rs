@@ -19,7 +19,11 @@ mod distribution;
 mod element_instance;
 mod incident;
 mod job;
+mod message;
 mod process_event;
+mod signal;
+mod timer;
+mod user_task;
 mod variable;
 
 /// Applies a record: its place in the stream, and what it states.
@@ -141,15 +145,29 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::ResourceDeletion(
             of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
         ) => Ok(()),
-        Intent::Message(_)
-        | Intent::MessageSubscription(_)
-        | Intent::ProcessMessageSubscription(_)
-        | Intent::MessageStartEventSubscription(_)
-        | Intent::MessageCorrelation(_)
-        | Intent::Timer(_)
-        | Intent::SignalSubscription(_)
-        | Intent::Signal(_)
-        | Intent::UserTask(_) => unsupported(record),
+        Intent::Message(intent) => apply_message(a, record, intent),
+        Intent::MessageCorrelation(intent) => apply_message_correlation(a, record, intent),
+        Intent::MessageSubscription(intent) => apply_message_subscription(a, record, intent),
+        Intent::ProcessMessageSubscription(intent) => {
+            apply_process_message_subscription(a, record, intent)
+        }
+        Intent::MessageStartEventSubscription(intent) => apply_message_start(a, record, intent),
+        Intent::Timer(of::Timer::Created) => appliers!(a, record; Timer => timer::created),
+        Intent::Timer(of::Timer::Triggered | of::Timer::Canceled) => {
+            appliers!(a, record; Timer => timer::ended)
+        }
+        Intent::Timer(of::Timer::Migrated | of::Timer::Trigger) => unsupported(record),
+        Intent::SignalSubscription(of::SignalSubscription::Created) => {
+            appliers!(a, record; SignalSubscription => signal::created)
+        }
+        Intent::SignalSubscription(of::SignalSubscription::Deleted) => {
+            appliers!(a, record; SignalSubscription => signal::deleted)
+        }
+        Intent::SignalSubscription(of::SignalSubscription::Migrated) => unsupported(record),
+        // Signals are not kept.
+        Intent::Signal(of::Signal::Broadcasted) => Ok(()),
+        Intent::Signal(of::Signal::Broadcast) => unsupported(record),
+        Intent::UserTask(intent) => apply_user_task(a, record, intent),
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Incident(of::Incident::Resolve)
         | Intent::Deployment(of::Deployment::Create)
@@ -253,6 +271,138 @@ fn apply_distribution(
             appliers!(a, record; CommandDistribution => distribution::finished)
         }
         of::CommandDistribution::Acknowledge => unsupported(record),
+    }
+}
+
+fn apply_message(a: &mut Applying<'_>, record: &Record, intent: of::Message) -> Result<(), Fault> {
+    match intent {
+        of::Message::Published => appliers!(a, record; Message => message::published),
+        of::Message::Expired => appliers!(a, record; Message => message::expired),
+        of::Message::Publish | of::Message::Expire => unsupported(record),
+    }
+}
+
+fn apply_message_correlation(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::MessageCorrelation,
+) -> Result<(), Fault> {
+    match intent {
+        of::MessageCorrelation::Correlating => {
+            appliers!(a, record; MessageCorrelation => message::correlating_request)
+        }
+        of::MessageCorrelation::Correlated | of::MessageCorrelation::NotCorrelated => {
+            appliers!(a, record; MessageCorrelation => message::correlation_ended)
+        }
+        of::MessageCorrelation::Correlate => unsupported(record),
+    }
+}
+
+fn apply_message_subscription(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::MessageSubscription,
+) -> Result<(), Fault> {
+    match intent {
+        of::MessageSubscription::Created => {
+            appliers!(a, record; MessageSubscription => message::subscription_created)
+        }
+        of::MessageSubscription::Correlating => {
+            appliers!(a, record; MessageSubscription => message::subscription_correlating)
+        }
+        of::MessageSubscription::Correlated => {
+            appliers!(a, record; MessageSubscription => message::subscription_correlated)
+        }
+        of::MessageSubscription::Rejected => {
+            appliers!(a, record; MessageSubscription => message::subscription_rejected)
+        }
+        of::MessageSubscription::Deleted => {
+            appliers!(a, record; MessageSubscription => message::subscription_deleted)
+        }
+        of::MessageSubscription::Migrated
+        | of::MessageSubscription::Create
+        | of::MessageSubscription::Correlate
+        | of::MessageSubscription::Reject
+        | of::MessageSubscription::Delete
+        | of::MessageSubscription::Migrate => unsupported(record),
+    }
+}
+
+fn apply_process_message_subscription(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::ProcessMessageSubscription,
+) -> Result<(), Fault> {
+    use of::ProcessMessageSubscription as Of;
+    match intent {
+        Of::Creating => appliers!(
+            a, record; ProcessMessageSubscription => message::process_subscription_creating
+        ),
+        Of::Created => appliers!(
+            a, record; ProcessMessageSubscription => message::process_subscription_created
+        ),
+        Of::Correlated => appliers!(
+            a, record; ProcessMessageSubscription => message::process_subscription_correlated
+        ),
+        Of::Deleting => appliers!(
+            a, record; ProcessMessageSubscription => message::process_subscription_deleting
+        ),
+        Of::Deleted => appliers!(
+            a, record; ProcessMessageSubscription => message::process_subscription_deleted
+        ),
+        Of::Migrated | Of::Create | Of::Correlate | Of::Delete => unsupported(record),
+    }
+}
+
+fn apply_message_start(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::MessageStartEventSubscription,
+) -> Result<(), Fault> {
+    match intent {
+        of::MessageStartEventSubscription::Created => appliers!(
+            a, record; MessageStartEventSubscription => message::start_subscription_created
+        ),
+        of::MessageStartEventSubscription::Correlated => appliers!(
+            a, record; MessageStartEventSubscription => message::start_subscription_correlated
+        ),
+        of::MessageStartEventSubscription::Deleted => appliers!(
+            a, record; MessageStartEventSubscription => message::start_subscription_deleted
+        ),
+    }
+}
+
+fn apply_user_task(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::UserTask,
+) -> Result<(), Fault> {
+    match intent {
+        of::UserTask::Creating => appliers!(a, record; UserTask => user_task::creating),
+        of::UserTask::Created | of::UserTask::Assigned | of::UserTask::Updated => {
+            appliers!(a, record; UserTask => user_task::settled)
+        }
+        of::UserTask::Assigning => appliers!(a, record; UserTask => user_task::assigning),
+        of::UserTask::Claiming => appliers!(a, record; UserTask => user_task::claiming),
+        of::UserTask::Updating => appliers!(a, record; UserTask => user_task::updating),
+        of::UserTask::Completing => appliers!(a, record; UserTask => user_task::completing),
+        of::UserTask::Canceling => appliers!(a, record; UserTask => user_task::canceling),
+        of::UserTask::Completed | of::UserTask::Canceled => {
+            appliers!(a, record; UserTask => user_task::ended)
+        }
+        of::UserTask::Migrated
+        | of::UserTask::CompletionDenied
+        | of::UserTask::Corrected
+        | of::UserTask::AssignmentDenied
+        | of::UserTask::UpdateDenied
+        | of::UserTask::Complete
+        | of::UserTask::Assign
+        | of::UserTask::Claim
+        | of::UserTask::Update
+        | of::UserTask::CompleteTaskListener
+        | of::UserTask::DenyTaskListener
+        | of::UserTask::Create
+        | of::UserTask::Cancel => unsupported(record),
     }
 }
 

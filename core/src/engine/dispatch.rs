@@ -61,14 +61,37 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         Intent::CommandDistribution(of::CommandDistribution::Acknowledge) => {
             call!(p, command; CommandDistribution => command::acknowledge::acknowledge)
         }
-        Intent::Message(_)
-        | Intent::MessageSubscription(_)
-        | Intent::ProcessMessageSubscription(_)
-        | Intent::MessageBatch(_)
-        | Intent::MessageCorrelation(_)
-        | Intent::Timer(_)
-        | Intent::Signal(_)
-        | Intent::UserTask(_) => unsupported(command),
+        Intent::Message(intent) => match intent {
+            of::Message::Publish => call!(p, command; Message => command::message::publish),
+            of::Message::Expire => call!(p, command; Message => command::message::expire),
+            of::Message::Published | of::Message::Expired => not_a_command(command),
+        },
+        Intent::MessageBatch(of::MessageBatch::Expire) => {
+            call!(p, command; MessageBatch => command::message::expire_batch)
+        }
+        Intent::MessageCorrelation(of::MessageCorrelation::Correlate) => {
+            call!(p, command; MessageCorrelation => command::message::correlate)
+        }
+        Intent::MessageSubscription(intent) => message_subscription(p, command, intent),
+        Intent::ProcessMessageSubscription(intent) => {
+            process_message_subscription(p, command, intent)
+        }
+        Intent::Timer(of::Timer::Trigger) => {
+            call!(p, command; Timer => command::timer::trigger)
+        }
+        Intent::Signal(of::Signal::Broadcast) => {
+            call!(p, command; Signal => command::signal::broadcast)
+        }
+        Intent::UserTask(_) => unsupported(command),
+        Intent::MessageCorrelation(
+            of::MessageCorrelation::Correlating
+            | of::MessageCorrelation::Correlated
+            | of::MessageCorrelation::NotCorrelated,
+        )
+        | Intent::Timer(
+            of::Timer::Created | of::Timer::Triggered | of::Timer::Canceled | of::Timer::Migrated,
+        )
+        | Intent::Signal(of::Signal::Broadcasted) => not_a_command(command),
         Intent::MessageStartEventSubscription(_)
         | Intent::SignalSubscription(_)
         | Intent::Process(_)
@@ -119,6 +142,60 @@ fn job(p: &mut Processing<'_>, command: &Command, intent: of::Job) -> Outcome {
         | of::Job::TimeoutUpdated
         | of::Job::Migrated
         | of::Job::Updated => not_a_command(command),
+    }
+}
+
+fn message_subscription(
+    p: &mut Processing<'_>,
+    command: &Command,
+    intent: of::MessageSubscription,
+) -> Outcome {
+    use command::message_subscription as side;
+    match intent {
+        of::MessageSubscription::Create => {
+            call!(p, command; MessageSubscription => side::create)
+        }
+        of::MessageSubscription::Correlate => {
+            call!(p, command; MessageSubscription => side::correlate)
+        }
+        of::MessageSubscription::Reject => {
+            call!(p, command; MessageSubscription => side::refuse)
+        }
+        of::MessageSubscription::Delete => {
+            call!(p, command; MessageSubscription => side::delete)
+        }
+        of::MessageSubscription::Migrate => unsupported(command),
+        of::MessageSubscription::Created
+        | of::MessageSubscription::Correlating
+        | of::MessageSubscription::Correlated
+        | of::MessageSubscription::Rejected
+        | of::MessageSubscription::Deleted
+        | of::MessageSubscription::Migrated => not_a_command(command),
+    }
+}
+
+fn process_message_subscription(
+    p: &mut Processing<'_>,
+    command: &Command,
+    intent: of::ProcessMessageSubscription,
+) -> Outcome {
+    use command::process_message_subscription as side;
+    match intent {
+        of::ProcessMessageSubscription::Create => {
+            call!(p, command; ProcessMessageSubscription => side::create)
+        }
+        of::ProcessMessageSubscription::Correlate => {
+            call!(p, command; ProcessMessageSubscription => side::correlate)
+        }
+        of::ProcessMessageSubscription::Delete => {
+            call!(p, command; ProcessMessageSubscription => side::delete)
+        }
+        of::ProcessMessageSubscription::Creating
+        | of::ProcessMessageSubscription::Created
+        | of::ProcessMessageSubscription::Correlated
+        | of::ProcessMessageSubscription::Deleting
+        | of::ProcessMessageSubscription::Deleted
+        | of::ProcessMessageSubscription::Migrated => not_a_command(command),
     }
 }
 

@@ -10,15 +10,27 @@
 //! | deadline of an activated job | JOB TIME_OUT |
 //! | end of a back-off | JOB RECUR_AFTER_BACKOFF |
 //! | distribution without acknowledgement | sent again |
+//! | due date of a timer | TIMER TRIGGER |
+//! | end of a message's life | MESSAGE_BATCH EXPIRE |
+//! | subscription that waits for the other partition | sent again, see [`resend`] |
 
+use std::collections::BTreeMap;
+
+use crate::engine::command::message::EXPIRED_PER_BATCH;
 use crate::engine::effect::Effect;
 use crate::engine::fault::Fault;
 use crate::engine::input::Command;
-use crate::engine::{Engine, Positions, distribute};
-use crate::ids::{Position, Timestamp};
+use crate::engine::{Engine, Positions, distribute, resend};
+use crate::ids::{Key, Position, Timestamp};
 use crate::record::intent::of;
+use crate::record::value::MessageBatchRecord;
 use crate::record::{Record, codec};
-use crate::state::State;
+use crate::state::{Index, State};
+
+/// Time after which a timer that was refused is handed out again.
+pub const REFUSED_TIMER_MILLIS: i64 = 10_000;
+/// Time between two looks for messages whose life is over.
+pub const EXPIRY_MILLIS: i64 = 1_000;
 
 /// What is due now.
 #[derive(Debug, Default)]
@@ -34,6 +46,12 @@ pub struct Due {
 pub(super) struct HandedOut {
     continuations: Positions,
     pub(super) resend: distribute::Resend,
+    /// Timers handed out that are still there, and when they are handed out again: a timer whose
+    /// scope waits with an incident is refused until that is resolved.
+    timers: BTreeMap<(Timestamp, Key, Key), Timestamp>,
+    /// When messages are expired next at the earliest.
+    next_expiry: Option<Timestamp>,
+    subscriptions: resend::Subscriptions,
 }
 
 impl Engine {
@@ -53,37 +71,85 @@ impl Engine {
             self.due.continuations.insert(position);
             out.commands.push(command_of(record));
         }
-        for (_, key) in self
-            .state
-            .job_deadlines
-            .iter()
-            .take_while(|(deadline, _)| *deadline < now)
-            .take(room(out))
-        {
-            if let Some(job) = self.state.jobs.get(key)? {
-                out.commands.push(Command::internal(
-                    *key,
-                    of::Job::TimeOut,
-                    job.record.clone(),
-                ));
-            }
+        let timed_out = self
+            .live_jobs(&self.state.job_deadlines)
+            .take_while(|(deadline, _)| *deadline < now);
+        for (_, key) in timed_out.take(room(out)).collect::<Vec<_>>() {
+            self.push_job(key, of::Job::TimeOut, out)?;
         }
-        for (_, key) in self
-            .state
-            .job_backoffs
-            .iter()
-            .take_while(|(recurring, _)| *recurring <= now)
-            .take(room(out))
-        {
-            if let Some(job) = self.state.jobs.get(key)? {
-                out.commands.push(Command::internal(
-                    *key,
-                    of::Job::RecurAfterBackoff,
-                    job.record.clone(),
-                ));
-            }
+        let recurring = self
+            .live_jobs(&self.state.job_backoffs)
+            .take_while(|(recurring, _)| *recurring <= now);
+        for (_, key) in recurring.take(room(out)).collect::<Vec<_>>() {
+            self.push_job(key, of::Job::RecurAfterBackoff, out)?;
         }
+        self.due_timers(now, limit, out)?;
+        self.due_messages(now, limit, out);
+        let here = self.config.partition;
+        self.due.subscriptions.resend(&self.state, here, now, out)?;
         distribute::resend(&self.state, &mut self.due.resend, now, &mut out.effects)
+    }
+
+    fn due_timers(&mut self, now: Timestamp, limit: usize, out: &mut Due) -> Result<(), Fault> {
+        let handed_out = &mut self.due.timers;
+        handed_out.retain(|timer, _| self.state.timer_due_dates.contains(timer));
+        for timer in self.state.timer_due_dates.iter() {
+            let (due, element, key) = timer;
+            if *due > now || out.commands.len() >= limit {
+                break;
+            }
+            if handed_out.get(timer).is_some_and(|again| now < *again) {
+                continue;
+            }
+            if let Some(row) = self.state.timers.get(element, key)? {
+                handed_out.insert(*timer, now.plus_millis(REFUSED_TIMER_MILLIS));
+                let record = row.record.clone();
+                out.commands
+                    .push(Command::internal(*key, of::Timer::Trigger, record));
+            }
+        }
+        Ok(())
+    }
+
+    fn due_messages(&mut self, now: Timestamp, limit: usize, out: &mut Due) {
+        if self.due.next_expiry.is_some_and(|next| now < next) {
+            return;
+        }
+        let expired = (self.state.message_deadlines.iter())
+            .take_while(|(deadline, _)| *deadline <= now)
+            .map(|(_, key)| *key);
+        let room = limit.saturating_sub(out.commands.len());
+        let keys: Vec<Key> = expired
+            .take(room.saturating_mul(EXPIRED_PER_BATCH))
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        if keys.len() < room.saturating_mul(EXPIRED_PER_BATCH) {
+            self.due.next_expiry = Some(now.plus_millis(EXPIRY_MILLIS));
+        }
+        for keys in keys.chunks(EXPIRED_PER_BATCH) {
+            let record = MessageBatchRecord {
+                message_keys: keys.to_vec(),
+            };
+            out.commands.push(Command::internal(
+                Key::NONE,
+                of::MessageBatch::Expire,
+                record,
+            ));
+        }
+    }
+
+    /// When a timer is to be handed out next.
+    fn next_timer(&self) -> Option<Timestamp> {
+        let handed_out = &self.due.timers;
+        let new = (self.state.timer_due_dates.iter())
+            .find(|timer| !handed_out.contains_key(timer))
+            .map(|(due, ..)| *due);
+        let again = (handed_out.iter())
+            .filter(|(timer, _)| self.state.timer_due_dates.contains(timer))
+            .map(|(_, again)| *again);
+        new.into_iter().chain(again).min()
     }
 
     /// When [`Engine::due`] finds something next; none = nothing waits for a time.
@@ -100,16 +166,46 @@ impl Engine {
         {
             return Some(Timestamp(0));
         }
-        let deadline = self.state.job_deadlines.first();
-        let backoff = self.state.job_backoffs.first();
+        let deadline = self.live_jobs(&self.state.job_deadlines).next();
+        let backoff = self.live_jobs(&self.state.job_backoffs).next();
         [
             deadline.map(|(time, _)| time.plus_millis(1)),
-            backoff.map(|(time, _)| *time),
+            backoff.map(|(time, _)| time),
             self.due.resend.next(&self.state),
+            self.next_timer(),
+            (self.state.message_deadlines.first())
+                .map(|(deadline, _)| (*deadline).max(self.due.next_expiry.unwrap_or_default())),
+            self.due.subscriptions.next(&self.state),
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    fn push_job(&self, key: Key, intent: of::Job, out: &mut Due) -> Result<(), Fault> {
+        if let Some(job) = self.state.jobs.get(&key)? {
+            out.commands
+                .push(Command::internal(key, intent, job.record.clone()));
+        }
+        Ok(())
+    }
+
+    /// Entries of jobs whose instance is not banned: commands for a banned one are dropped, and what
+    /// is never processed would stay due for ever.
+    fn live_jobs<'s>(
+        &'s self,
+        index: &'s Index<(Timestamp, Key)>,
+    ) -> impl Iterator<Item = (Timestamp, Key)> + 's {
+        index.iter().copied().filter(|(_, key)| {
+            self.state.banned.is_empty()
+                || match self.state.jobs.get(key) {
+                    Ok(Some(job)) => {
+                        let instance = job.record.process_instance_key;
+                        !self.state.banned.contains(&instance)
+                    }
+                    Ok(None) | Err(_) => true,
+                }
+        })
     }
 
     fn continuations(&self, limit: usize) -> Result<Vec<(Position, Record)>, Fault> {

@@ -12,13 +12,20 @@ use crate::model::{self, Behavior, ThrowEvent};
 use crate::state::ElementRow;
 
 mod event_boundary;
+mod event_catch;
 mod event_end_error;
 mod event_end_terminate;
+mod event_escalation;
 mod event_start;
+mod event_sub_process;
+mod event_throw_link;
+mod event_throw_signal;
+mod gateway_event_based;
 mod gateway_exclusive;
 mod gateway_inclusive;
 mod gateway_parallel;
 mod job_task;
+mod multi_instance;
 mod pass_through;
 mod process;
 mod script_task;
@@ -118,6 +125,7 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
         Behavior::PassThrough => &pass_through::Plain,
         Behavior::Process(_) => &process::Process,
         Behavior::SubProcess(_) => &subprocess::SubProcess,
+        Behavior::MultiInstance(_) => &multi_instance::MultiInstance,
         Behavior::Job(_) => &job_task::JobTask,
         Behavior::Script(_) => &script_task::ScriptTask,
         Behavior::ExclusiveGateway { .. } => &gateway_exclusive::ExclusiveGateway,
@@ -130,22 +138,19 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Job(_) => &job_task::JobTask,
             ThrowEvent::Error(_) => &event_end_error::ErrorEndEvent,
             ThrowEvent::Terminate => &event_end_terminate::TerminateEndEvent,
-            ThrowEvent::Publish(_)
-            | ThrowEvent::Signal(_)
-            | ThrowEvent::Escalation(_)
-            | ThrowEvent::Link(_)
-            | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
+            ThrowEvent::Signal(_) => &event_throw_signal::SignalThrowEvent,
+            ThrowEvent::Link(_) => &event_throw_link::LinkThrowEvent,
+            ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
+            ThrowEvent::Publish(_) | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
         },
-        Behavior::EventSubProcess(_)
-        | Behavior::AdHoc(_)
+        Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,
+        Behavior::Receive(_) | Behavior::Catch(_) => &event_catch::CatchingElement,
+        Behavior::EventBasedGateway => &gateway_event_based::EventBasedGateway,
+        Behavior::AdHoc(_)
         | Behavior::AdHocInner(_)
-        | Behavior::MultiInstance(_)
         | Behavior::UserTask(_)
-        | Behavior::Receive(_)
         | Behavior::Decision(_)
-        | Behavior::Call(_)
-        | Behavior::EventBasedGateway
-        | Behavior::Catch(_) => &unsupported::Unsupported,
+        | Behavior::Call(_) => &unsupported::Unsupported,
     }
 }
 

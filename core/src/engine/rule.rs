@@ -3,12 +3,16 @@
 //! A rule reads state and writes through the step like its callers; it keeps nothing of its own.
 
 pub(crate) mod errors;
+pub(crate) mod event_expressions;
 pub(crate) mod expressions;
 pub(crate) mod incidents;
 pub(crate) mod inclusive_join;
 pub(crate) mod jobs;
 pub(crate) mod listeners;
+pub(crate) mod messages;
+pub(crate) mod starts;
 pub(crate) mod subscriptions;
+pub(crate) mod timers;
 pub(crate) mod triggers;
 pub(crate) mod variable_mapping;
 pub(crate) mod variables;

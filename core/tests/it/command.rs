@@ -226,7 +226,7 @@ fn wide(count: usize) -> String {
 #[test]
 fn a_step_stops_at_its_command_limit_and_goes_on_later() {
     let mut h = EngineHarness::new();
-    h.deploy(&wide(250));
+    h.deploy(&wide(130));
     let instance = h.create("wide", "");
     assert!(h.engine.next_due().is_some_and(|time| time <= h.now));
     h.run_due();
@@ -239,7 +239,7 @@ fn a_step_stops_at_its_command_limit_and_goes_on_later() {
         }
         taken += jobs.len();
     }
-    assert_eq!(taken, 250);
+    assert_eq!(taken, 130);
     h.cancel(instance).unwrap();
     h.run_due();
     h.assert_clean();
@@ -248,7 +248,7 @@ fn a_step_stops_at_its_command_limit_and_goes_on_later() {
 #[test]
 fn a_continuation_survives_the_leader() {
     let mut h = EngineHarness::new();
-    h.deploy(&wide(250));
+    h.deploy(&wide(130));
     let instance = h.create("wide", "");
     h.restart(EngineConfig::default());
     h.run_due();

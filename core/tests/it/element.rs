@@ -505,3 +505,172 @@ fn an_instance_can_start_anywhere() {
     );
     h.assert_clean();
 }
+
+fn multi_instance(sequential: bool, condition: &str) -> String {
+    bpmn(
+        "process",
+        &[
+            node("startEvent", "start"),
+            format!(
+                r#"<bpmn:serviceTask id="task"><bpmn:extensionElements>
+<zeebe:taskDefinition type="work"/></bpmn:extensionElements>
+<bpmn:multiInstanceLoopCharacteristics isSequential="{sequential}"><bpmn:extensionElements>
+<zeebe:loopCharacteristics inputCollection="=items" inputElement="item"
+ outputCollection="results" outputElement="=result"/></bpmn:extensionElements>{condition}
+</bpmn:multiInstanceLoopCharacteristics></bpmn:serviceTask>"#
+            ),
+            service_task("next", "next"),
+            flow("f1", "start", "task"),
+            flow("f2", "task", "next"),
+        ]
+        .concat(),
+    )
+}
+
+fn finish_with(h: &mut EngineHarness, key: ringflow_core::ids::Key, variables: &str) {
+    let result = JobRecord {
+        variables: document(variables),
+        ..JobRecord::default()
+    };
+    h.job(key, of::Job::Complete, result).unwrap();
+}
+
+#[test]
+fn a_parallel_multi_instance_gathers_results_in_item_order() {
+    let mut h = EngineHarness::new();
+    h.deploy(&multi_instance(false, ""));
+    h.create("process", r#"{"items":[10,20,30]}"#);
+    let jobs = h.activate("work");
+    assert_eq!(
+        json_of(&jobs[1].1.variables),
+        r#"{"item":20,"items":[10,20,30],"loopCounter":2,"result":null,"results":[null,null,null]}"#
+    );
+    for (at, (key, _)) in jobs.iter().enumerate().rev() {
+        finish_with(&mut h, *key, &format!(r#"{{"result":{at}}}"#));
+    }
+    let (_, job) = h.activate("next").remove(0);
+    assert_eq!(
+        json_of(&job.variables),
+        r#"{"items":[10,20,30],"results":[0,1,2]}"#
+    );
+    h.complete_key("next");
+    h.assert_clean();
+}
+
+#[test]
+fn a_sequential_multi_instance_runs_one_by_one_until_its_condition_holds() {
+    let mut h = EngineHarness::new();
+    let condition = "<bpmn:completionCondition>=numberOfCompletedInstances = 2 and result = 5\
+                     </bpmn:completionCondition>";
+    h.deploy(&multi_instance(true, condition));
+    h.create("process", r#"{"items":[1,2,3]}"#);
+    for _ in 0..2 {
+        let jobs = h.activate("work");
+        assert_eq!(jobs.len(), 1);
+        finish_with(&mut h, jobs[0].0, r#"{"result":5}"#);
+    }
+    let (_, job) = h.activate("next").remove(0);
+    assert_eq!(
+        json_of(&job.variables),
+        r#"{"items":[1,2,3],"results":[5,5,null]}"#
+    );
+    h.complete_key("next");
+    h.create("process", r#"{"items":[]}"#);
+    h.complete("next", "");
+    h.assert_clean();
+}
+
+#[test]
+fn a_satisfied_condition_terminates_the_other_instances() {
+    let mut h = EngineHarness::new();
+    let condition = "<bpmn:completionCondition>=result = 1</bpmn:completionCondition>";
+    h.deploy(&multi_instance(false, condition));
+    h.create("process", r#"{"items":[1,2,3]}"#);
+    let jobs = h.activate("work");
+    finish_with(&mut h, jobs[1].0, r#"{"result":1}"#);
+    assert!(h.activate("work").is_empty());
+    h.complete("next", "");
+    let instance = h.create("process", r#"{"items":[1,2,3]}"#);
+    h.cancel(instance).unwrap();
+    h.assert_clean();
+}
+
+#[test]
+fn more_instances_than_a_step_has_room_for_all_run() {
+    let mut h = EngineHarness::new();
+    let task = node("task", "task").replace(
+        "/>",
+        r#"><bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>
+<zeebe:loopCharacteristics inputCollection="=for i in 1..120 return i"/></bpmn:extensionElements>
+</bpmn:multiInstanceLoopCharacteristics></bpmn:task>"#,
+    );
+    let content = [
+        node("startEvent", "start"),
+        task,
+        flow("f1", "start", "task"),
+    ];
+    h.deploy(&bpmn("process", &content.concat()));
+    h.create("process", "");
+    h.run_due();
+    assert!(completed(&h, "process"), "{:?}", h.incidents());
+    h.assert_clean();
+}
+
+#[test]
+fn a_link_goes_on_at_its_other_end() {
+    let mut h = EngineHarness::new();
+    let link = r#"<bpmn:linkEventDefinition name="there"/>"#;
+    h.deploy(&bpmn(
+        "process",
+        &[
+            node("startEvent", "start"),
+            format!(r#"<bpmn:intermediateThrowEvent id="go">{link}</bpmn:intermediateThrowEvent>"#),
+            format!(
+                r#"<bpmn:intermediateCatchEvent id="come">{link}</bpmn:intermediateCatchEvent>"#
+            ),
+            service_task("task", "work"),
+            flow("f1", "start", "go"),
+            flow("f2", "come", "task"),
+        ]
+        .concat(),
+    ));
+    h.create("process", "");
+    h.complete("work", "");
+    assert!(completed(&h, "process"));
+    h.assert_clean();
+}
+
+#[test]
+fn an_escalation_reaches_the_boundary_and_goes_on() {
+    let inner = [
+        node("startEvent", "inner"),
+        r#"<bpmn:intermediateThrowEvent id="tell">
+<bpmn:escalationEventDefinition escalationRef="escalation"/></bpmn:intermediateThrowEvent>"#
+            .to_owned(),
+        service_task("a", "a"),
+        flow("i1", "inner", "tell"),
+        flow("i2", "tell", "a"),
+    ];
+    let boundary = r#"<bpmn:boundaryEvent id="told" attachedToRef="sub" cancelActivity="false">
+<bpmn:escalationEventDefinition escalationRef="escalation"/></bpmn:boundaryEvent>
+<bpmn:endEvent id="handled"/><bpmn:sequenceFlow id="f9" sourceRef="told" targetRef="handled"/>"#;
+    let model = |boundary: &str| {
+        sub_process(&inner.concat(), boundary).replace(
+            "</bpmn:definitions>",
+            r#"<bpmn:escalation id="escalation" escalationCode="up"/></bpmn:definitions>"#,
+        )
+    };
+    let mut h = EngineHarness::new();
+    h.deploy(&model(boundary));
+    h.create("process", "");
+    assert!(completed(&h, "handled"));
+    h.complete("a", "");
+    assert!(completed(&h, "process"));
+    h.deploy(&model(&boundary.replace(r#" cancelActivity="false""#, "")));
+    h.create("process", "");
+    assert!(h.wrote(of::ProcessInstance::ElementTerminated, "tell"));
+    h.deploy(&model(""));
+    h.create("process", "");
+    h.complete("a", "");
+    h.assert_clean();
+}

@@ -193,6 +193,11 @@ impl EngineHarness {
         for _ in 0..1000 {
             let mut due = Due::default();
             self.engine.due(self.now, 100, &mut due);
+            for effect in due.effects {
+                if let Effect::Send { to, command } = effect {
+                    self.outbox.push((to, *command));
+                }
+            }
             if due.commands.is_empty() {
                 return;
             }

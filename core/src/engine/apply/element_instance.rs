@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::apply::{Applied, missing};
 use crate::engine::fault::Fault;
 use crate::engine::output::Applying;
+use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::model::{Behavior, Element, Process, ThrowEvent};
 use crate::record::Text;
@@ -100,6 +101,11 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
     };
     a.state.children.found(&key);
     a.state.variables.found(&key);
+    if !element.waits_for.is_empty() {
+        a.state.timers.found(&key);
+        a.state.process_message_subscriptions.found(&key);
+        a.state.signal_subscriptions_by_waiting.found(&key);
+    }
     let mut row = ElementRow {
         record: value.clone(),
         state: ElementState::Activating,
@@ -408,6 +414,9 @@ fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
             a.state.running_instances.remove(&definition)?;
         }
         a.state.banned.remove(&key);
+        if starts::has_message_start(&process) {
+            a.state.unlock_start(key)?;
+        }
     }
     Ok(())
 }

@@ -118,6 +118,7 @@ pub(super) fn error_thrown(a: &mut Applying<'_>, key: Key, value: &Value) -> App
 pub(super) fn activatable_again(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     let record = JobRecord {
         deadline: Timestamp::NONE,
+        recurring_time: Timestamp::NONE,
         worker: Text::EMPTY,
         ..JobRecord::clone(&stored(value))
     };

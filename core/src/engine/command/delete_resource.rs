@@ -10,7 +10,7 @@ use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
-use crate::engine::rule::subscriptions;
+use crate::engine::rule::starts;
 use crate::record::intent::of;
 use crate::record::value::{ProcessRecord, ResourceDeletionRecord};
 use crate::record::{Blob, Text};
@@ -86,10 +86,12 @@ fn delete_process(p: &mut Processing<'_>, record: &Arc<ProcessRecord>) -> Outcom
     });
     p.event(key, of::Process::Deleting, stated.clone())?;
     if was_latest {
-        subscriptions::close_start_events(p, record)?;
+        starts::close_timers(p, key)?;
+        starts::close(p, record)?;
         if let Some(next) = p.state().latest_definition(tenant, id)? {
             let definition = p.definition(next.record.process_definition_key)?;
-            subscriptions::open_start_events(p, &next.record, &definition.process)?;
+            starts::open_timers(p, &next.record, &definition.process)?;
+            starts::open(p, &next.record, &definition.process)?;
         }
     }
     p.event(key, of::Process::Deleted, stated)

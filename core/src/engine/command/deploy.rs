@@ -13,7 +13,7 @@ use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
-use crate::engine::rule::subscriptions;
+use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::model;
 use crate::record::intent::of;
@@ -56,6 +56,12 @@ pub(crate) fn deploy(
         deployment_key,
     };
     let previous = create(p, &deployed)?;
+    for (one, previous) in changed(&deployed, &previous) {
+        if let Some(previous) = previous {
+            starts::close_timers(p, previous.process_definition_key)?;
+        }
+        starts::open_timers(p, &definition(one), &one.process)?;
+    }
     let stated = Arc::new(without_content(&record));
     p.event(deployment_key, of::Deployment::Created, stated.clone())?;
     p.respond(deployment_key, of::Deployment::Created, stated.clone());
@@ -229,16 +235,23 @@ fn subscribe(
     deployed: &[Deployed],
     previous: &[Option<Arc<ProcessRecord>>],
 ) -> Outcome {
-    for (one, previous) in deployed.iter().zip(previous) {
-        if one.metadata.is_duplicate {
-            continue;
-        }
+    for (one, previous) in changed(deployed, previous) {
         if let Some(previous) = previous {
-            subscriptions::close_start_events(p, previous)?;
+            starts::close(p, previous)?;
         }
-        subscriptions::open_start_events(p, &definition(one), &one.process)?;
+        starts::open(p, &definition(one), &one.process)?;
     }
     Ok(())
+}
+
+/// What is new, with what it takes the place of.
+fn changed<'d>(
+    deployed: &'d [Deployed],
+    previous: &'d [Option<Arc<ProcessRecord>>],
+) -> impl Iterator<Item = (&'d Deployed, Option<&'d Arc<ProcessRecord>>)> {
+    (deployed.iter().zip(previous))
+        .filter(|(one, _)| !one.metadata.is_duplicate)
+        .map(|(one, previous)| (one, previous.as_ref()))
 }
 
 fn without_content(record: &DeploymentRecord) -> DeploymentRecord {

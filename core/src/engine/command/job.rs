@@ -13,7 +13,7 @@ use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
 use crate::engine::rule::variables::{self, Owner};
 use crate::engine::rule::{errors, incidents, jobs, listeners, triggers};
-use crate::ids::Key;
+use crate::ids::{Key, Timestamp};
 use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{ErrorType, JobKind, JobRecord};
@@ -93,7 +93,7 @@ pub(crate) fn fail(p: &mut Processing<'_>, command: &Command, value: &Value) -> 
         recurring_time: if waits {
             p.now.plus_millis(backoff)
         } else {
-            row.record.recurring_time
+            Timestamp::NONE
         },
         error_message: incidents::cut(p, &value.error_message),
         variables: value.variables.clone(),

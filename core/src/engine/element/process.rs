@@ -10,7 +10,7 @@ use crate::engine::element::{Element, Termination};
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{incidents, jobs, subscriptions, triggers};
+use crate::engine::rule::{incidents, jobs, starts, subscriptions, triggers};
 use crate::record::intent::of;
 use crate::record::value::ProcessInstanceResultRecord;
 
@@ -43,14 +43,18 @@ impl Element for Process {
     fn complete(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
         send_result(p, at)?;
         let call = at.container(p)?;
+        let lock = starts::held_lock(p, at)?;
         lifecycle::completed(p, at)?;
+        if let Some(lock) = lock {
+            starts::after_instance(p, &lock)?;
+        }
         match call {
             Some(call) => {
                 let behavior = element::of(call.element());
                 let satisfied = behavior.before_path_completed(p, &call, at)?;
                 behavior.path_completed(p, &call, satisfied)
             }
-            None => subscriptions::after_instance(p, at),
+            None => Ok(()),
         }
     }
 
@@ -68,10 +72,14 @@ impl Element for Process {
     fn terminated(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
         p.awaited.remove(at.key);
         let call = at.container(p)?;
+        let lock = starts::held_lock(p, at)?;
         lifecycle::terminated(p, at)?;
+        if let Some(lock) = lock {
+            starts::after_instance(p, &lock)?;
+        }
         match call {
             Some(call) => element::of(call.element()).child_terminated(p, &call, Some(at)),
-            None => subscriptions::after_instance(p, at),
+            None => Ok(()),
         }
     }
 

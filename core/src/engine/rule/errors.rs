@@ -1,4 +1,4 @@
-//! Thrown errors: who catches them.
+//! Thrown errors and escalations: who catches them.
 //!
 //! The search walks from the scope where the error is thrown up to the root of the call hierarchy.
 //! In each scope its event sub-processes and boundary events are candidates: a matching code before
@@ -19,10 +19,40 @@ pub(crate) struct Catch {
     pub(crate) event: ElementId,
 }
 
+/// What is thrown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Thrown {
+    Error,
+    Escalation,
+}
+
+impl Thrown {
+    /// The code an event of this kind catches: `None` = another kind, empty = any code.
+    fn code_of(self, event: &CatchEvent) -> Option<Text> {
+        match (self, event) {
+            (Self::Error, CatchEvent::Error(code))
+            | (Self::Escalation, CatchEvent::Escalation(code)) => {
+                Some(code.clone().unwrap_or_default())
+            }
+            (Self::Error | Self::Escalation, _) => None,
+        }
+    }
+}
+
 /// The catch event of an error thrown in the instance `from`, or the codes that would have been
 /// caught.
 pub(crate) fn find_catch(
     p: &Processing<'_>,
+    code: &Text,
+    from: Key,
+) -> Outcome<Result<Catch, Vec<Text>>> {
+    find(p, Thrown::Error, code, from)
+}
+
+/// As [`find_catch`], for anything that is thrown.
+pub(crate) fn find(
+    p: &Processing<'_>,
+    thrown: Thrown,
     code: &Text,
     from: Key,
 ) -> Outcome<Result<Catch, Vec<Text>>> {
@@ -32,7 +62,7 @@ pub(crate) fn find_catch(
         let row = p.state().elements.get(&at.key)?;
         let open = row.is_some_and(|row| row.is_active() && !row.is_interrupted());
         if open {
-            let event = find_in(&at, code, &mut available);
+            let event = find_in(&at, thrown, code, &mut available);
             if let Some(event) = event {
                 let id = &at.process()[event].id;
                 if p.state().accepts_event(at.key, id)? {
@@ -45,17 +75,21 @@ pub(crate) fn find_catch(
     Ok(Err(available))
 }
 
-fn find_in(at: &At, code: &Text, available: &mut Vec<Text>) -> Option<ElementId> {
+fn find_in(at: &At, thrown: Thrown, code: &Text, available: &mut Vec<Text>) -> Option<ElementId> {
     let mut all = None;
     for id in &at.element().waits_for {
-        let Some(CatchEventRef::Event(CatchEvent::Error(known))) = at.process()[*id].catch_event()
-        else {
+        let Some(CatchEventRef::Event(event)) = at.process()[*id].catch_event() else {
             continue;
         };
-        match known.as_ref().filter(|known| !known.is_empty()) {
-            Some(known) if known == code => return Some(*id),
-            Some(known) => available.push(known.clone()),
-            None => all = all.or(Some(*id)),
+        let Some(known) = thrown.code_of(event) else {
+            continue;
+        };
+        if known.is_empty() {
+            all = all.or(Some(*id));
+        } else if known == *code {
+            return Some(*id);
+        } else {
+            available.push(known);
         }
     }
     all

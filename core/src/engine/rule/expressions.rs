@@ -41,12 +41,38 @@ pub(crate) fn number(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i64
 
 /// A boolean.
 pub(crate) fn boolean(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<bool> {
+    boolean_with(p, expr, scope, &NoVariables)
+}
+
+/// A boolean; `before` hides variables of the scope.
+pub(crate) fn boolean_with(
+    p: &Processing<'_>,
+    expr: &Expr,
+    scope: Key,
+    before: &dyn Variables,
+) -> Outcome<bool> {
     match &expr.code {
         Code::Text => Err(mismatch(expr, "BOOLEAN", ResultType::String, &[])),
         Code::Number(_) => Err(mismatch(expr, "BOOLEAN", ResultType::Number, &[])),
-        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, before, |value, warnings| {
             (value.as_bool())
                 .ok_or_else(|| mismatch(expr, "BOOLEAN", value.result_type(), warnings))
+        }),
+    }
+}
+
+/// A list.
+pub(crate) fn list(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<RawValue> {
+    match &expr.code {
+        Code::Text => Err(mismatch(expr, "ARRAY", ResultType::String, &[])),
+        Code::Number(_) => Err(mismatch(expr, "ARRAY", ResultType::Number, &[])),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+            if value.as_list().is_none() {
+                return Err(mismatch(expr, "ARRAY", value.result_type(), warnings));
+            }
+            let mut bytes = Vec::new();
+            value.to_msgpack(&mut bytes);
+            Ok(RawValue::from(bytes))
         }),
     }
 }

@@ -1,64 +1,226 @@
 //! What an element instance waits for: opened when it activates, closed when it leaves.
 //!
-//! Errors, escalations and compensation are found by looking when they are thrown and need no
-//! subscription.
+//! All expressions are evaluated before anything is opened, so that a failure leaves no half. Opened
+//! by kind: messages, timers, signals; closed: timers, messages, signals. Errors, escalations and
+//! compensation are found by looking when they are thrown and need no subscription.
+//!
+//! A message subscription has a second half on the partition of its correlation key, reached by
+//! commands that are sent again until they are confirmed; see
+//! [`process_message_subscription`](crate::engine::command::process_message_subscription).
 
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::model::{CatchEvent, CatchEventRef, Process};
-use crate::record::value::{ErrorType, ProcessRecord};
+use crate::engine::rule::timers;
+use crate::engine::rule::{event_expressions, expressions, messages};
+use crate::ids::{Key, PartitionId};
+use crate::model::{CatchEvent, CatchEventRef, Element, Message};
+use crate::record::Text;
+use crate::record::intent::of;
+use crate::record::value::{
+    BpmnElementType, ErrorType, ProcessMessageSubscriptionRecord, SignalSubscriptionRecord,
+};
+use crate::schedule::Occurrence;
+use crate::state::ProcessMessageSubscriptionState;
+
+/// What one catch event waits for, evaluated.
+enum Wait {
+    Message { name: Text, correlation_key: Text },
+    Timer(Occurrence),
+    Signal(Text),
+}
 
 /// Evaluates and opens everything `at` waits for.
-pub(crate) fn open(_p: &mut Processing<'_>, at: &At) -> Outcome {
+pub(crate) fn open(p: &mut Processing<'_>, at: &At) -> Outcome {
     let process = at.process();
+    let mut waits = Vec::new();
     for id in &at.element().waits_for {
-        let needs = match process[*id].catch_event() {
-            None => false,
-            Some(CatchEventRef::Message(_)) => true,
-            Some(CatchEventRef::Event(event)) => match event {
-                CatchEvent::Message(_)
-                | CatchEvent::Timer(_)
-                | CatchEvent::Signal(_)
-                | CatchEvent::Conditional(_) => true,
-                CatchEvent::None
-                | CatchEvent::Error(_)
-                | CatchEvent::Escalation(_)
-                | CatchEvent::Link(_)
-                | CatchEvent::Compensation { .. } => false,
-            },
-        };
-        if needs {
-            let message = format!(
-                "Expected to subscribe to the event '{}', but events of its type are not supported by this version",
-                process[*id].id
-            );
-            return Err(Failure::new(ErrorType::Unknown, message).into());
+        let event = &process[*id];
+        if let Some(wait) = evaluate(p, at, event)? {
+            waits.push((event, wait));
+        }
+    }
+    for (event, wait) in &waits {
+        if let Wait::Message {
+            name,
+            correlation_key,
+        } = wait
+        {
+            open_message(p, at, event, name, correlation_key)?;
+        }
+    }
+    for (event, wait) in &waits {
+        if let Wait::Timer(occurrence) = wait {
+            timers::create(p, &timers::Waiting::of(at), &event.id, *occurrence)?;
+        }
+    }
+    for (event, wait) in waits {
+        if let Wait::Signal(name) = wait {
+            let record = SignalSubscriptionRecord {
+                process_definition_key: at.record.process_definition_key,
+                bpmn_process_id: at.record.bpmn_process_id.clone(),
+                signal_name: name,
+                catch_event_id: event.id.clone(),
+                catch_event_instance_key: at.key,
+                process_instance_key: at.record.process_instance_key,
+                tenant_id: at.record.tenant_id.clone(),
+            };
+            let key = p.next_key();
+            p.event(key, of::SignalSubscription::Created, record)?;
         }
     }
     Ok(())
 }
 
-/// Closes everything `at` waits for.
-pub(crate) fn close(_p: &mut Processing<'_>, _at: &At) -> Outcome {
-    Ok(())
+fn evaluate(p: &Processing<'_>, at: &At, event: &Element) -> Outcome<Option<Wait>> {
+    let message = |message: &Message| {
+        let name = expressions::text(p, &message.name, at.key)?;
+        let correlation_key = correlation_key(p, at, event, message)?;
+        Ok(Some(Wait::Message {
+            name,
+            correlation_key,
+        }))
+    };
+    match event.catch_event() {
+        None => Ok(None),
+        Some(CatchEventRef::Message(waited)) => message(waited),
+        Some(CatchEventRef::Event(catch)) => match catch {
+            CatchEvent::Message(waited) => message(waited),
+            CatchEvent::Timer(timer) => {
+                let occurrence = timers::first(p, timer, at.key)?;
+                Ok(Some(Wait::Timer(occurrence)))
+            }
+            CatchEvent::Signal(name) => {
+                let name = expressions::text(p, name, at.key)?;
+                Ok(Some(Wait::Signal(name)))
+            }
+            CatchEvent::Conditional(_) => {
+                let message = format!(
+                    "Expected to subscribe to the event '{}', but conditional events are not supported by this version",
+                    event.id
+                );
+                Err(Failure::new(ErrorType::Unknown, message).into())
+            }
+            CatchEvent::None
+            | CatchEvent::Error(_)
+            | CatchEvent::Escalation(_)
+            | CatchEvent::Link(_)
+            | CatchEvent::Compensation { .. } => Ok(None),
+        },
+    }
 }
 
-/// A root instance ended: messages that waited for its end may start the next one.
-pub(crate) fn after_instance(_p: &mut Processing<'_>, _at: &At) -> Outcome {
-    Ok(())
+/// The correlation key; of a boundary event as seen from around its host.
+fn correlation_key(
+    p: &Processing<'_>,
+    at: &At,
+    event: &Element,
+    message: &Message,
+) -> Outcome<Text> {
+    let scope = match event.element_type {
+        BpmnElementType::BoundaryEvent => at.record.flow_scope_key,
+        _ => at.key,
+    };
+    let Some(expression) = &message.correlation_key else {
+        let message = format!(
+            "Expected to open a message subscription for the event '{}', but it has no correlation key",
+            event.id
+        );
+        return Err(Failure::new(ErrorType::ExtractValueError, message).into());
+    };
+    event_expressions::correlation_key(p, expression, scope)
 }
 
-/// Opens the start event subscriptions of a definition that became the latest of its id.
-pub(crate) fn open_start_events(
-    _p: &mut Processing<'_>,
-    _definition: &ProcessRecord,
-    _process: &Process,
+fn open_message(
+    p: &mut Processing<'_>,
+    at: &At,
+    event: &Element,
+    name: &Text,
+    correlation_key: &Text,
 ) -> Outcome {
-    Ok(())
+    let partition = PartitionId::of_correlation_key(correlation_key, p.config.partition_count);
+    let record = ProcessMessageSubscriptionRecord {
+        subscription_partition_id: partition,
+        process_instance_key: at.record.process_instance_key,
+        root_process_instance_key: at.record.root_process_instance_key,
+        element_instance_key: at.key,
+        bpmn_process_id: at.record.bpmn_process_id.clone(),
+        process_definition_key: at.record.process_definition_key,
+        message_name: name.clone(),
+        correlation_key: correlation_key.clone(),
+        interrupting: closes_after_first(at, event),
+        element_id: event.id.clone(),
+        tenant_id: at.record.tenant_id.clone(),
+        ..ProcessMessageSubscriptionRecord::default()
+    };
+    let key = p.next_key();
+    let command = messages::open_command(&record);
+    p.event(key, of::ProcessMessageSubscription::Creating, record)?;
+    p.send(
+        partition,
+        Key::NONE,
+        of::MessageSubscription::Create,
+        command,
+    )
 }
 
-/// Closes the start event subscriptions of a definition that is no longer the latest of its id.
-pub(crate) fn close_start_events(_p: &mut Processing<'_>, _definition: &ProcessRecord) -> Outcome {
+/// Whether the first message ends the subscription: always, but for events that do not interrupt
+/// their host or scope.
+fn closes_after_first(at: &At, event: &Element) -> bool {
+    match event.element_type {
+        BpmnElementType::BoundaryEvent => event.interrupting(),
+        BpmnElementType::StartEvent => {
+            let scope = event.scope.map(|scope| at.process()[scope].element_type);
+            scope != Some(BpmnElementType::EventSubProcess) || event.interrupting()
+        }
+        _ => true,
+    }
+}
+
+/// Closes everything `at` waits for.
+pub(crate) fn close(p: &mut Processing<'_>, at: &At) -> Outcome {
+    close_those(p, at, |_| true)
+}
+
+/// Closes what would start an event sub-process of `at`.
+pub(crate) fn close_event_sub_processes(p: &mut Processing<'_>, at: &At) -> Outcome {
+    close_those(p, at, |event| {
+        event.element_type == BpmnElementType::StartEvent
+    })
+}
+
+fn close_those(p: &mut Processing<'_>, at: &At, which: impl Fn(&Element) -> bool) -> Outcome {
+    if at.element().waits_for.is_empty() {
+        return Ok(());
+    }
+    let process = at.process();
+    let meant = |id: &Text| process.element(id).is_none_or(|id| which(&process[id]));
+    for key in p.state().timers.members(&at.key)? {
+        if let Some(row) = p.state().timers.get(&at.key, &key)?
+            && meant(&row.record.target_element_id)
+        {
+            p.event(key, of::Timer::Canceled, row.record.clone())?;
+        }
+    }
+    for name in p.state().process_message_subscriptions.members(&at.key)? {
+        if let Some(row) = p
+            .state()
+            .process_message_subscriptions
+            .get(&at.key, &name)?
+            && row.state != ProcessMessageSubscriptionState::Closing
+            && meant(&row.record.element_id)
+        {
+            let record = row.record.clone();
+            let to = record.subscription_partition_id;
+            let command = messages::close_command(&record);
+            p.event(row.key, of::ProcessMessageSubscription::Deleting, record)?;
+            p.send(to, Key::NONE, of::MessageSubscription::Delete, command)?;
+        }
+    }
+    for row in p.state().signal_subscriptions_of(at.key)? {
+        if meant(&row.record.catch_event_id) {
+            p.event(row.key, of::SignalSubscription::Deleted, row.record.clone())?;
+        }
+    }
     Ok(())
 }

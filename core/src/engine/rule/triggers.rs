@@ -150,6 +150,17 @@ fn event_sub_process(at: &At, id: ElementId) -> Option<ElementId> {
         .then_some(scope)
 }
 
+/// Whether `at` may be triggered by the event `target`: it is active, still accepts the event, and
+/// nothing interrupted the scope around it.
+pub(crate) fn accepts(p: &Processing<'_>, at: &At, target: &Text) -> Outcome<bool> {
+    let active = p.state().elements.get(&at.key)?;
+    if !active.is_some_and(|row| row.is_active()) || !p.state().accepts_event(at.key, target)? {
+        return Ok(false);
+    }
+    let scope = p.state().elements.get(&at.record.flow_scope_key)?;
+    Ok(scope.is_none_or(|scope| !scope.is_interrupted()))
+}
+
 /// Triggers the catch event `target` in the scope of `at`: a boundary event of it, the start event of
 /// an event sub-process in it, or the element itself. The caller checked that the scope accepts it.
 pub(crate) fn trigger(
@@ -186,7 +197,7 @@ fn trigger_event_sub_process(
         return Ok(());
     };
     if at.process()[start].interrupting() {
-        subscriptions::close(p, at)?;
+        subscriptions::close_event_sub_processes(p, at)?;
         for child in p.state().children.members(&at.key)? {
             let Some(child_row) = p.state().elements.get(&child)? else {
                 continue;

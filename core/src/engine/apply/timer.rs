@@ -1,0 +1,19 @@
+//! TIMER events: a timer is there until it is triggered or canceled; a repetition is a new timer.
+//!
+//! The row is found by what waits and by its key; the due date comes from the row, never from the
+//! event, so that the index of due dates cannot keep a timer that is gone.
+
+use std::sync::Arc;
+
+use crate::engine::apply::Applied;
+use crate::engine::output::Applying;
+use crate::ids::Key;
+use crate::record::value::TimerRecord;
+
+pub(super) fn created(a: &mut Applying<'_>, key: Key, value: &Arc<TimerRecord>) -> Applied {
+    Ok(a.state.insert_timer(key, value.clone())?)
+}
+
+pub(super) fn ended(a: &mut Applying<'_>, key: Key, value: &Arc<TimerRecord>) -> Applied {
+    Ok(a.state.remove_timer(value.element_instance_key, key)?)
+}

@@ -1,0 +1,42 @@
+//! Escalation throw and end events: tell an outer scope, and go on unless that interrupts them.
+//!
+//! An escalation that nothing catches is no failure. The event completes at once unless the catch
+//! event interrupts the scope it stands in.
+
+use crate::engine::element::Element;
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::lifecycle::{self, At};
+use crate::engine::output::Processing;
+use crate::engine::rule::errors::{self, Thrown};
+use crate::engine::rule::expressions;
+use crate::model::{Behavior, ThrowEvent};
+use crate::record::Document;
+
+/// An escalation throw or end event.
+pub(super) struct EscalationEvent;
+
+impl Element for EscalationEvent {
+    fn prepare(&self, _p: &mut Processing<'_>, _at: &At) -> Outcome {
+        Ok(())
+    }
+
+    fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        let (Behavior::Throw(ThrowEvent::Escalation(code))
+        | Behavior::End(ThrowEvent::Escalation(code))) = &at.element().behavior
+        else {
+            return Err(Stop::fault("not an escalation event"));
+        };
+        let code = expressions::text(p, code, at.key)?;
+        let catch = errors::find(p, Thrown::Escalation, &code, at.record.flow_scope_key)?;
+        lifecycle::activated(p, at)?;
+        let Ok(catch) = catch else {
+            return lifecycle::ask_complete(p, at);
+        };
+        let interrupts = catch.scope.process()[catch.event].interrupting();
+        errors::throw(p, &catch, Document::EMPTY)?;
+        if interrupts {
+            return Ok(());
+        }
+        lifecycle::ask_complete(p, at)
+    }
+}
