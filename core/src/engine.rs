@@ -119,6 +119,8 @@ pub struct Engine {
     due: due::HandedOut,
     /// Where the step in progress began, for the caller that contains a panic.
     mark: Mark,
+    /// Where the command in progress was written, if an earlier step deferred it.
+    source: Option<Position>,
     broken: Option<Fault>,
 }
 
@@ -139,6 +141,7 @@ impl Engine {
                 records: 0,
                 effects: 0,
             },
+            source: None,
             broken: None,
         })
     }
@@ -170,10 +173,8 @@ impl Engine {
             records: out.records.len(),
             effects: out.effects.len(),
         };
-        let source = match self.take_continuation(&command) {
-            Ok(source) => source,
-            Err(fault) => return self.broken = Some(fault),
-        };
+        let source = self.take_continuation(&command);
+        self.source = source;
         let mut limit = self.config.max_commands_in_batch.max(1);
         loop {
             match self.run(now, &command, source, limit, out) {
@@ -216,12 +217,15 @@ impl Engine {
             process_instance_key: instance,
             ..ErrorRecord::default()
         };
-        let source = self.continuation_source(command);
+        let source = self.source;
         let written = self.with_step(now, command, source, 1, out, |step| {
             step.next();
             let key = step.next_key();
             step.event(key, of::Error::Created, error)?;
-            let reason = format!("Expected to process command, but it failed: {message}");
+            let reason = format!(
+                "Expected to process command '{:?}' without errors, but exception occurred with message '{message}'.",
+                command.intent
+            );
             step.reject(
                 command,
                 Rejection::new(RejectionType::ProcessingError, reason),

@@ -18,8 +18,7 @@ use md5::{Digest as _, Md5};
 
 use crate::ids::{Key, PartitionId, Position, Timestamp};
 use crate::record::Text;
-use crate::record::field::ValueWriter;
-use crate::record_value;
+use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
@@ -61,9 +60,21 @@ pub use timer::TimerRow;
 pub use user_task::{UserTaskRow, UserTaskState};
 pub use variable::VariableRow;
 
-record_value! {
-    /// A row whose key says everything.
-    pub struct Unit {}
+/// A row whose key says everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unit {}
+
+impl ValueStruct for Unit {
+    fn put_fields(&self, _writer: &mut ValueWriter) {}
+    fn take_fields(_reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {})
+    }
+    fn json_fields(&self, out: &mut String) {
+        out.push_str("{}");
+    }
+    fn weight(&self) -> usize {
+        0
+    }
 }
 
 /// Row key of the position of the last record applied.
@@ -239,8 +250,6 @@ families! {
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
-    /// Queue, partition, distribution: waits for its turn.
-    queued_distributions: Index<(Text, PartitionId, Key)> = 97,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -361,6 +370,58 @@ mod tests {
         let count = numbers.len();
         numbers.dedup();
         assert_eq!(numbers.len(), count);
+    }
+
+    #[test]
+    fn family_numbers_never_change_meaning() {
+        let frozen = [
+            (0, "position"),
+            (1, "key_counter"),
+            (6, "children"),
+            (7, "elements"),
+            (8, "taken_flows"),
+            (10, "variables"),
+            (12, "timers"),
+            (13, "timer_due_dates"),
+            (16, "jobs"),
+            (18, "job_deadlines"),
+            (20, "messages"),
+            (22, "message_deadlines"),
+            (23, "message_ids"),
+            (24, "message_correlations"),
+            (25, "message_start_locks"),
+            (26, "message_locked_instances"),
+            (27, "message_subscriptions"),
+            (28, "correlating_subscriptions"),
+            (33, "pending_process_subscriptions"),
+            (34, "incidents"),
+            (35, "element_incidents"),
+            (36, "job_incidents"),
+            (37, "event_scopes"),
+            (38, "event_triggers"),
+            (39, "banned"),
+            (42, "job_backoffs"),
+            (52, "pending_distributions"),
+            (53, "distributions"),
+            (57, "versions"),
+            (58, "definitions"),
+            (59, "definition_by_version"),
+            (71, "messages_by_address"),
+            (72, "message_starts"),
+            (73, "message_starts_by_definition"),
+            (74, "message_subscriptions_by_address"),
+            (75, "process_message_subscriptions"),
+            (76, "activatable_jobs"),
+            (77, "signal_subscriptions"),
+            (78, "signal_subscriptions_by_waiting"),
+            (79, "user_tasks"),
+            (82, "definition_by_deployment"),
+            (85, "awaited_correlations"),
+            (91, "definition_by_tag"),
+            (142, "running_instances"),
+            (200, "continuations"),
+        ];
+        assert_eq!(FAMILIES, frozen);
     }
 
     fn count(count: i32) -> CountRow {

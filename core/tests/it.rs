@@ -21,3 +21,9 @@ mod model;
 mod random;
 #[path = "it/schedule.rs"]
 mod schedule;
+#[path = "it/scope.rs"]
+mod scope;
+#[path = "it/task.rs"]
+mod task;
+#[path = "it/random_event.rs"]
+mod random_event;

@@ -43,11 +43,7 @@ pub(crate) fn apply(
     match record.record_type {
         RecordType::Event => {
             raise_key_counter(state, record);
-            let mut applying = Applying {
-                state,
-                definitions,
-                timestamp: record.timestamp,
-            };
+            let mut applying = Applying { state, definitions };
             apply_event(&mut applying, record)
         }
         RecordType::Command => apply_command(state, record),

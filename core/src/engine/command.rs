@@ -16,3 +16,4 @@ pub(crate) mod resolve_incident;
 pub(crate) mod signal;
 pub(crate) mod timer;
 pub(crate) mod update_variables;
+pub(crate) mod user_task;

@@ -16,7 +16,7 @@ use crate::record::value::ProcessRecord;
 use crate::state::State;
 
 /// Definitions kept compiled; when there are more, all are dropped and compiled when needed.
-pub const COMPILED_DEFINITIONS_MAX: usize = 1000;
+pub(crate) const COMPILED_DEFINITIONS_MAX: usize = 1000;
 
 /// A definition, ready to run.
 #[derive(Debug)]

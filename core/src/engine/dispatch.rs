@@ -82,7 +82,7 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         Intent::Signal(of::Signal::Broadcast) => {
             call!(p, command; Signal => command::signal::broadcast)
         }
-        Intent::UserTask(_) => unsupported(command),
+        Intent::UserTask(intent) => user_task(p, command, intent),
         Intent::MessageCorrelation(
             of::MessageCorrelation::Correlating
             | of::MessageCorrelation::Correlated
@@ -196,6 +196,36 @@ fn process_message_subscription(
         | of::ProcessMessageSubscription::Deleting
         | of::ProcessMessageSubscription::Deleted
         | of::ProcessMessageSubscription::Migrated => not_a_command(command),
+    }
+}
+
+fn user_task(p: &mut Processing<'_>, command: &Command, intent: of::UserTask) -> Outcome {
+    use command::user_task;
+    match intent {
+        of::UserTask::Assign => call!(p, command; UserTask => user_task::assign),
+        of::UserTask::Claim => call!(p, command; UserTask => user_task::claim),
+        of::UserTask::Update => call!(p, command; UserTask => user_task::update),
+        of::UserTask::Complete => call!(p, command; UserTask => user_task::complete),
+        of::UserTask::CompleteTaskListener
+        | of::UserTask::DenyTaskListener
+        | of::UserTask::Create
+        | of::UserTask::Cancel => unsupported(command),
+        of::UserTask::Creating
+        | of::UserTask::Created
+        | of::UserTask::Completing
+        | of::UserTask::Completed
+        | of::UserTask::Canceling
+        | of::UserTask::Canceled
+        | of::UserTask::Assigning
+        | of::UserTask::Assigned
+        | of::UserTask::Updating
+        | of::UserTask::Updated
+        | of::UserTask::Migrated
+        | of::UserTask::CompletionDenied
+        | of::UserTask::Corrected
+        | of::UserTask::AssignmentDenied
+        | of::UserTask::Claiming
+        | of::UserTask::UpdateDenied => not_a_command(command),
     }
 }
 

@@ -4,6 +4,10 @@
 //! send itself is an effect and may be lost. Receivers recognise a distributed command by its key,
 //! which another partition generated, apply it at most once and always acknowledge.
 //!
+//! Distributions of one queue reach a partition in the order of their keys: one is sent only when
+//! all older ones of its queue are acknowledged there, so that a deletion never overtakes the
+//! deployment it deletes from.
+//!
 //! Resends follow Camunda: cycles of 10 s; a pending entry is sent again on cycles 1, 2, 4, 8, 16
 //! after it was first seen, then every 30 cycles.
 
@@ -21,9 +25,9 @@ use crate::record::{Blob, Intent, Text, Value, ValueType};
 use crate::state::State;
 
 /// Time between two looks at pending distributions.
-pub const RESEND_CYCLE_MILLIS: i64 = 10_000;
+pub(crate) const RESEND_CYCLE_MILLIS: i64 = 10_000;
 /// Cycles between two sends once the doubling has ended.
-pub const RESEND_CYCLES_MAX: u32 = 30;
+pub(crate) const RESEND_CYCLES_MAX: u32 = 30;
 
 /// Pending distributions seen so far, and in which cycle.
 #[derive(Debug, Default)]
@@ -63,9 +67,9 @@ pub(crate) fn resend(
     for entry in state.pending_distributions.iter() {
         let cycle = resend.seen.get(entry).map_or(0, |cycle| cycle + 1);
         seen.insert(*entry, cycle);
-        let due =
-            cycle.is_power_of_two() && cycle <= 16 || cycle > 0 && cycle % RESEND_CYCLES_MAX == 0;
-        if due && !first_look {
+        let due = cycle.is_power_of_two() && cycle <= 16
+            || cycle > 0 && cycle.is_multiple_of(RESEND_CYCLES_MAX);
+        if due && !first_look && is_next(state, entry.0, entry.1)? {
             effects.push(send(state, entry.0, entry.1)?);
         }
     }
@@ -130,8 +134,52 @@ pub(crate) fn distribute(
             ..record.clone()
         };
         p.event(key, of::CommandDistribution::Distributing, record)?;
-        let effect = send(p.state(), key, to)?;
-        p.effect(effect);
+        if is_next(p.state(), key, to)? {
+            let effect = send(p.state(), key, to)?;
+            p.effect(effect);
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing older of its queue waits for the same partition.
+fn is_next(state: &State, key: Key, to: PartitionId) -> Result<bool, Fault> {
+    let queue = |key: Key| -> Result<Text, Fault> {
+        let row = state.distributions.get(&key)?;
+        Ok(row
+            .map(|row| row.record.queue_id.clone())
+            .unwrap_or_default())
+    };
+    let own = queue(key)?;
+    if own.is_empty() {
+        return Ok(true);
+    }
+    for (older, partition) in state.pending_distributions.iter() {
+        if *older >= key {
+            break;
+        }
+        if *partition == to && queue(*older)? == own {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Sends what waited for a partition to acknowledge something older.
+pub(crate) fn send_next(p: &mut Processing<'_>, acknowledged: Key, to: PartitionId) -> Outcome {
+    let waiting: Vec<Key> = p
+        .state()
+        .pending_distributions
+        .from((acknowledged, to))
+        .filter(|(_, partition)| *partition == to)
+        .map(|(key, _)| *key)
+        .collect();
+    for key in waiting {
+        if is_next(p.state(), key, to)? {
+            let effect = send(p.state(), key, to)?;
+            p.effect(effect);
+            break;
+        }
     }
     Ok(())
 }

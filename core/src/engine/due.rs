@@ -28,9 +28,9 @@ use crate::record::{Record, codec};
 use crate::state::{Index, State};
 
 /// Time after which a timer that was refused is handed out again.
-pub const REFUSED_TIMER_MILLIS: i64 = 10_000;
+pub(crate) const REFUSED_TIMER_MILLIS: i64 = 10_000;
 /// Time between two looks for messages whose life is over.
-pub const EXPIRY_MILLIS: i64 = 1_000;
+pub(crate) const EXPIRY_MILLIS: i64 = 1_000;
 
 /// What is due now.
 #[derive(Debug, Default)]
@@ -91,24 +91,43 @@ impl Engine {
     }
 
     fn due_timers(&mut self, now: Timestamp, limit: usize, out: &mut Due) -> Result<(), Fault> {
-        let handed_out = &mut self.due.timers;
-        handed_out.retain(|timer, _| self.state.timer_due_dates.contains(timer));
-        for timer in self.state.timer_due_dates.iter() {
-            let (due, element, key) = timer;
-            if *due > now || out.commands.len() >= limit {
-                break;
-            }
-            if handed_out.get(timer).is_some_and(|again| now < *again) {
-                continue;
-            }
-            if let Some(row) = self.state.timers.get(element, key)? {
-                handed_out.insert(*timer, now.plus_millis(REFUSED_TIMER_MILLIS));
+        let index = &self.state.timer_due_dates;
+        self.due.timers.retain(|timer, _| index.contains(timer));
+        let due: Vec<_> = self
+            .live_timers()
+            .take_while(|(due, ..)| *due <= now)
+            .filter(|timer| {
+                let again = self.due.timers.get(timer);
+                again.is_none_or(|again| *again <= now)
+            })
+            .take(limit.saturating_sub(out.commands.len()))
+            .collect();
+        for timer in due {
+            let (_, element, key) = timer;
+            if let Some(row) = self.state.timers.get(&element, &key)? {
+                let again = now.plus_millis(REFUSED_TIMER_MILLIS);
+                self.due.timers.insert(timer, again);
                 let record = row.record.clone();
                 out.commands
-                    .push(Command::internal(*key, of::Timer::Trigger, record));
+                    .push(Command::internal(key, of::Timer::Trigger, record));
             }
         }
         Ok(())
+    }
+
+    /// Timers whose instance is not banned.
+    fn live_timers(&self) -> impl Iterator<Item = (Timestamp, Key, Key)> + '_ {
+        let timers = self.state.timer_due_dates.iter().copied();
+        timers.filter(|(_, element, key)| {
+            self.state.banned.is_empty()
+                || match self.state.timers.get(element, key) {
+                    Ok(Some(timer)) => {
+                        let instance = timer.record.process_instance_key;
+                        !self.state.banned.contains(&instance)
+                    }
+                    Ok(None) | Err(_) => true,
+                }
+        })
     }
 
     fn due_messages(&mut self, now: Timestamp, limit: usize, out: &mut Due) {
@@ -143,9 +162,10 @@ impl Engine {
     /// When a timer is to be handed out next.
     fn next_timer(&self) -> Option<Timestamp> {
         let handed_out = &self.due.timers;
-        let new = (self.state.timer_due_dates.iter())
+        let new = self
+            .live_timers()
             .find(|timer| !handed_out.contains_key(timer))
-            .map(|(due, ..)| *due);
+            .map(|(due, ..)| due);
         let again = (handed_out.iter())
             .filter(|(timer, _)| self.state.timer_due_dates.contains(timer))
             .map(|(_, again)| *again);
@@ -226,7 +246,7 @@ impl Engine {
     }
 
     /// If `command` is a continuation that was handed out: where it was written.
-    pub(super) fn continuation_source(&self, command: &Command) -> Option<Position> {
+    fn continuation_source(&self, command: &Command) -> Option<Position> {
         let handed_out = &self.due.continuations;
         if handed_out.is_empty() || command.request.is_some() {
             return None;
@@ -246,17 +266,11 @@ impl Engine {
         waiting.unwrap_or_default()
     }
 
-    pub(super) fn take_continuation(
-        &mut self,
-        command: &Command,
-    ) -> Result<Option<Position>, Fault> {
-        let source = self.continuation_source(command);
-        if let Some(source) = source {
-            self.due.continuations.remove(&source);
-            // Found in state below the step; the record of the command clears it there.
-            debug_assert!(self.state.has_continuations()?);
-        }
-        Ok(source)
+    /// As [`Engine::continuation_source`]; it counts as not handed out from here on.
+    pub(super) fn take_continuation(&mut self, command: &Command) -> Option<Position> {
+        let source = self.continuation_source(command)?;
+        self.due.continuations.remove(&source);
+        Some(source)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::engine::rule::{incidents, jobs, subscriptions, triggers, variable_map
 use crate::model::{self, Behavior, ThrowEvent};
 use crate::state::ElementRow;
 
+mod call_activity;
 mod event_boundary;
 mod event_catch;
 mod event_end_error;
@@ -31,6 +32,7 @@ mod process;
 mod script_task;
 mod subprocess;
 mod unsupported;
+mod user_task;
 
 /// Whether an instance is gone after the call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -146,11 +148,11 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
         Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,
         Behavior::Receive(_) | Behavior::Catch(_) => &event_catch::CatchingElement,
         Behavior::EventBasedGateway => &gateway_event_based::EventBasedGateway,
-        Behavior::AdHoc(_)
-        | Behavior::AdHocInner(_)
-        | Behavior::UserTask(_)
-        | Behavior::Decision(_)
-        | Behavior::Call(_) => &unsupported::Unsupported,
+        Behavior::UserTask(_) => &user_task::UserTask,
+        Behavior::Call(_) => &call_activity::CallActivity,
+        Behavior::AdHoc(_) | Behavior::AdHocInner(_) | Behavior::Decision(_) => {
+            &unsupported::Unsupported
+        }
     }
 }
 

@@ -125,6 +125,7 @@ pub(crate) fn process(
             if !at.key.is_some() {
                 at.key = p.next_key();
             }
+            activating(p, &at)?;
             activate(p, &at)
         }
         of::ProcessInstance::CompleteElement => {
@@ -168,11 +169,8 @@ pub(crate) fn raise_incident(p: &mut Processing<'_>, at: &At, result: Outcome) -
     }
 }
 
-/// Runs the activation phase; the first event only if the instance is not there yet.
+/// Runs the activation phase behind its first event.
 pub(crate) fn activate(p: &mut Processing<'_>, at: &At) -> Outcome {
-    if !p.state().elements.contains(&at.key)? {
-        activating(p, at)?;
-    }
     if let Some(container) = at.container(p)? {
         element::of(container.element()).child_activating(p, &container, at)?;
     }
@@ -375,12 +373,6 @@ pub(crate) fn can_complete(p: &Processing<'_>, scope: &At) -> Outcome<bool> {
     Ok(row.is_some_and(|row| row.active_children + row.active_flows == 0))
 }
 
-/// True if no child is active: the scope can be terminated.
-pub(crate) fn can_terminate(p: &Processing<'_>, scope: &At) -> Outcome<bool> {
-    let row = p.state().elements.get(&scope.key)?;
-    Ok(row.is_some_and(|row| row.active_children == 0))
-}
-
 /// The command does not fit a batch: an element other than a process waits with an incident.
 /// False if the command is of another kind.
 pub(crate) fn refuse_large(p: &mut Processing<'_>, command: &Command) -> Outcome<bool> {
@@ -457,9 +449,10 @@ pub(crate) fn with_path(p: &Processing<'_>, at: &At) -> Outcome<ProcessInstanceR
         let Some(call) = At::find(p, call_key)? else {
             break;
         };
-        let index = match &call.element().behavior {
-            Behavior::Call(called) => i64::from(called.index),
-            _ => 0,
+        let index = if let Behavior::Call(called) = &call.element().behavior {
+            i64::from(called.index)
+        } else {
+            0
         };
         calls.push(Key(index));
         path = vec![call_key];

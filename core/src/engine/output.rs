@@ -28,8 +28,6 @@ pub(crate) struct Applying<'a> {
     pub(crate) state: &'a mut State,
     /// Compiled definitions, for appliers that have to look into the model.
     pub(crate) definitions: &'a Definitions,
-    /// When the record was written.
-    pub(crate) timestamp: Timestamp,
 }
 
 /// Where a step stands when it is undone or fails.
@@ -58,7 +56,6 @@ pub(crate) struct Processing<'e> {
     origin: Origin,
     /// Who waits for the answer to the command in hand.
     request: Option<RequestId>,
-    authorization: Document,
     records: &'e mut Vec<Record>,
     effects: &'e mut Vec<Effect>,
     queue: VecDeque<Command>,
@@ -105,7 +102,6 @@ impl<'e> Processing<'e> {
                 batch_operation_reference: command.batch_operation_reference,
             },
             request: command.request,
-            authorization: command.authorization.clone(),
             records: parts.records,
             effects: parts.effects,
             queue: VecDeque::new(),
@@ -257,11 +253,6 @@ impl<'e> Processing<'e> {
     /// Who waits for the command in hand.
     pub(crate) fn request(&self) -> Option<RequestId> {
         self.request
-    }
-
-    /// Claims of the caller of the step.
-    pub(crate) fn authorization(&self) -> &Document {
-        &self.authorization
     }
 
     /// Hands a command to the partition `to`: as a follow-up if that is this one.

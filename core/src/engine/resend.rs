@@ -23,7 +23,7 @@ use crate::record::intent::of;
 use crate::state::{ProcessMessageSubscriptionState, State};
 
 /// Time between two looks.
-pub const SUBSCRIPTION_RESEND_MILLIS: i64 = 30_000;
+pub(crate) const SUBSCRIPTION_RESEND_MILLIS: i64 = 30_000;
 
 /// What waited at the last look.
 #[derive(Debug, Default)]

@@ -14,5 +14,6 @@ pub(crate) mod starts;
 pub(crate) mod subscriptions;
 pub(crate) mod timers;
 pub(crate) mod triggers;
+pub(crate) mod user_tasks;
 pub(crate) mod variable_mapping;
 pub(crate) mod variables;

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::engine::effect::StreamId;
 use crate::record::Text;
+use crate::record::value::default_tenant;
 
 /// What a stream asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct StreamSpec {
     pub timeout: i64,
     /// Names of the variables to hand out; empty = all visible.
     pub fetch_variables: Vec<Text>,
-    /// Tenants whose jobs may be handed out.
+    /// Tenants whose jobs may be handed out; empty = the default tenant.
     pub tenant_ids: Vec<Text>,
 }
 
@@ -73,10 +74,19 @@ impl JobStreams {
         for _ in 0..streams.len() {
             let stream = streams[*turn % streams.len()];
             *turn = (*turn + 1) % streams.len();
-            if self.specs[&stream].tenant_ids.contains(tenant) {
+            if serves(&self.specs[&stream].tenant_ids, tenant) {
                 return Some(stream);
             }
         }
         None
+    }
+}
+
+/// Whether jobs of `tenant` go to who asked for `asked`; nobody named means the default tenant.
+pub(crate) fn serves(asked: &[Text], tenant: &Text) -> bool {
+    if asked.is_empty() {
+        *tenant == default_tenant()
+    } else {
+        asked.contains(tenant)
     }
 }

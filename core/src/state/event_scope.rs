@@ -73,21 +73,15 @@ impl State {
         event: Key,
         trigger: TriggerRow,
     ) -> Result<(), StateError> {
-        if let Some(row) = self.event_scopes.get(&scope)? {
-            if row.interrupting.contains(&trigger.element_id) {
-                let boundary = row.boundary.contains(&trigger.element_id);
-                self.event_scopes.update(&scope, |row| {
-                    row.interrupted = true;
-                    row.accepting &= !boundary;
-                })?;
-            }
+        if let Some(row) = self.event_scopes.get(&scope)?
+            && row.interrupting.contains(&trigger.element_id)
+        {
+            let boundary = row.boundary.contains(&trigger.element_id);
+            self.event_scopes.update(&scope, |row| {
+                row.interrupted = true;
+                row.accepting &= !boundary;
+            })?;
         }
         self.event_triggers.put(scope, event, trigger)
-    }
-
-    /// Removes a scope with its triggers.
-    pub(crate) fn remove_event_scope(&mut self, scope: Key) -> Result<(), StateError> {
-        self.event_scopes.remove(&scope)?;
-        self.event_triggers.clear(&scope)
     }
 }

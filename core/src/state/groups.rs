@@ -77,7 +77,8 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Groups<P, C, V> {
         if let Some(resident) = self.groups.borrow().get(group) {
             return Ok(f(&resident.rows));
         }
-        let loaded = self.load(group)?;
+        let mut loaded = self.load(group)?;
+        loaded.queued = true;
         let result = f(&loaded.rows);
         self.groups.borrow_mut().insert(group.clone(), loaded);
         self.clean.borrow_mut().push_back(group.clone());
@@ -101,8 +102,25 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Groups<P, C, V> {
     }
 
     /// States that `group` is named by a key that was never used before: it is empty.
-    pub(crate) fn found(&mut self, group: &P) {
-        self.groups.get_mut().entry(group.clone()).or_default();
+    /// This is knowledge about rows and changes none.
+    pub(crate) fn found(&self, group: &P) {
+        let mut groups = self.groups.borrow_mut();
+        let resident = groups.entry(group.clone()).or_default();
+        if !resident.queued {
+            resident.queued = true;
+            self.clean.borrow_mut().push_back(group.clone());
+        }
+    }
+
+    /// Lets go of a group that is of no more use, if it is empty and nothing of it is under way.
+    pub(crate) fn release(&mut self, group: &P) {
+        let groups = self.groups.get_mut();
+        if groups
+            .get(group)
+            .is_some_and(|group| group.rows.is_empty() && group.dirty == 0 && group.pinned == 0)
+        {
+            groups.remove(group);
+        }
     }
 
     /// Writes a row.

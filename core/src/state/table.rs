@@ -21,6 +21,9 @@ use crate::state::store::{RowChange, StateRead};
 /// Persisted rows kept resident per table before the oldest unused ones go.
 pub const RESIDENT_ROWS_MAX: usize = 64 * 1024;
 
+/// Rows looked at for eviction in one call: a call never costs more, the rest waits for the next.
+pub const EVICTION_LOOKS_MAX: usize = 4096;
+
 #[derive(Debug)]
 struct Slot<V> {
     value: Option<Rc<V>>,
@@ -30,6 +33,8 @@ struct Slot<V> {
     born: bool,
     /// Looked at since the eviction hand passed.
     used: bool,
+    /// Stands in the eviction queue.
+    queued: bool,
     /// Number of the last write set that carried it, until that is persisted.
     pinned: u64,
     /// Step that last journaled it.
@@ -43,6 +48,7 @@ impl<V> Slot<V> {
             dirty: false,
             born: false,
             used: true,
+            queued: true,
             pinned: 0,
             step: 0,
         }
@@ -187,6 +193,7 @@ impl<K: RowKey, V: ValueStruct + Clone> Table<K, V> {
                     dirty: true,
                     born: known_absent,
                     used: true,
+                    queued: false,
                     pinned: 0,
                     step,
                 };
@@ -307,23 +314,24 @@ impl<K: RowKey, V: ValueStruct + Clone> Family for Table<K, V> {
             slot.pinned = 0;
             if slot.value.is_none() {
                 rows.remove(&key);
-            } else {
+            } else if !slot.queued {
+                slot.queued = true;
                 clean.push_back(key);
             }
         }
         // Second chance: what was used since the hand passed goes to the back once more.
-        let mut chances = clean.len();
-        while clean.len() > RESIDENT_ROWS_MAX {
+        let mut looks = EVICTION_LOOKS_MAX;
+        while clean.len() > RESIDENT_ROWS_MAX && looks > 0 {
+            looks -= 1;
             let Some(key) = clean.pop_front() else { break };
             let Some(slot) = rows.get_mut(&key) else {
                 continue;
             };
             if slot.dirty || slot.pinned != 0 {
-                continue;
-            }
-            if slot.used && chances > 0 {
+                // Comes back when its write set is persisted.
+                slot.queued = false;
+            } else if slot.used {
                 slot.used = false;
-                chances -= 1;
                 clean.push_back(key);
             } else {
                 rows.remove(&key);

@@ -80,7 +80,7 @@ impl State {
             })?;
             at = self.parent_scope(scope)?;
         }
-        Ok(document(found.iter().map(|(name, value)| (name, value))))
+        Ok(document(found.iter()))
     }
 
     /// The variables of `scope` itself, in name order.

@@ -1,11 +1,17 @@
 //! What each command does beyond elements: jobs, variables, incidents, deployments, distribution.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use ringflow_core::engine::effect::{Effect, StreamId};
-use ringflow_core::engine::{EngineConfig, StreamSpec};
+use ringflow_core::engine::input::Command;
+use ringflow_core::engine::{Engine, EngineConfig, Step, StreamSpec, begins_step};
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{ErrorType, JobRecord, default_tenant};
 use ringflow_core::record::{Intent, RecordType};
+use ringflow_core::state::memory::MemoryStore;
+use ringflow_core::state::store::{ReadError, StateRead, Visit};
 
 use super::element::{bpmn, flow, service_task};
 use super::harness::{Cluster, EngineHarness, document, json_of};
@@ -326,4 +332,114 @@ fn a_fault_is_contained_and_bans_the_instance() {
     assert!(dropped.is_empty());
     // Others go on.
     h.create("process", "");
+}
+
+#[test]
+fn a_finished_instance_holds_no_memory() {
+    let mut h = EngineHarness::new();
+    h.deploy(&one_task());
+    let mut run = |h: &mut EngineHarness| {
+        for _ in 0..20 {
+            h.create("process", r#"{"a":1}"#);
+            h.complete("work", "");
+        }
+        h.assert_clean();
+        format!("{:?}", h.engine.state())
+    };
+    // Table(7, 12 resident): the numbers of resident rows and groups do not grow.
+    let residents = |state: &str| -> Vec<String> {
+        let part = |text: &str| {
+            text.split(" resident")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        state
+            .split("Table(")
+            .chain(state.split("Groups("))
+            .map(part)
+            .collect()
+    };
+    let first = residents(&run(&mut h));
+    let second = residents(&run(&mut h));
+    assert_eq!(first[1..first.len() / 2], second[1..second.len() / 2]);
+}
+
+/// A store that counts how often it is asked.
+struct Counting {
+    store: MemoryStore,
+    asked: RefCell<Vec<Vec<u8>>>,
+}
+
+impl StateRead for Counting {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+        self.asked.borrow_mut().push(key.to_vec());
+        self.store.get(key)
+    }
+    fn scan(&self, from: &[u8], to: &[u8], visit: Visit<'_>) -> Result<(), ReadError> {
+        self.asked.borrow_mut().push(from.to_vec());
+        self.store.scan(from, to, visit)
+    }
+}
+
+#[test]
+fn a_running_instance_never_asks_the_store() {
+    let store = Rc::new(Counting {
+        store: MemoryStore::default(),
+        asked: RefCell::default(),
+    });
+    let mut h = EngineHarness::new();
+    h.engine = Engine::open(EngineConfig::default(), store.clone()).unwrap();
+    h.deploy(&one_task());
+    h.create("process", r#"{"a":1}"#);
+    h.complete("work", "");
+    store.asked.borrow_mut().clear();
+    let mut step = Step::default();
+    let commands = h.log.clone();
+    for record in commands.iter().filter(|record| begins_step(record)).skip(1) {
+        let key = match record.intent {
+            Intent::Job(_) => h.engine.state().job_deadlines.iter().last().unwrap().1,
+            _ => record.key,
+        };
+        let command = Command::internal(key, record.intent, record.value.clone());
+        h.engine.process(h.now, command, &mut step);
+    }
+    assert!(step.records.len() > 30);
+    assert_eq!(store.asked.borrow().as_slice(), &[] as &[Vec<u8>]);
+}
+
+#[test]
+fn a_deletion_never_overtakes_its_deployment() {
+    let mut cluster = Cluster::new(2);
+    cluster.at(1).deploy(&one_task());
+    let lost = std::mem::take(&mut cluster.at(1).outbox);
+    let definition = cluster
+        .at(1)
+        .engine
+        .state()
+        .latest_definition(&default_tenant(), &"process".into())
+        .unwrap()
+        .unwrap();
+    let deletion = ringflow_core::record::value::ResourceDeletionRecord {
+        resource_key: definition.record.process_definition_key,
+        ..Default::default()
+    };
+    cluster.at(1).process(Command::internal(
+        Key::NONE,
+        of::ResourceDeletion::Delete,
+        deletion,
+    ));
+    cluster.deliver();
+    assert_eq!(cluster.at(2).log.len(), 0, "waits for the deployment");
+    cluster.at(1).outbox = lost;
+    cluster.deliver();
+    for number in 1..=2 {
+        let known = cluster
+            .at(number)
+            .engine
+            .state()
+            .latest_definition(&default_tenant(), &"process".into());
+        assert!(known.unwrap().is_none(), "partition {number}");
+        cluster.at(number).assert_clean();
+    }
 }

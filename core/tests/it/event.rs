@@ -382,6 +382,19 @@ fn delete_definition_of_version(h: &mut EngineHarness, version: i32) {
 }
 
 #[test]
+fn a_start_event_that_cannot_be_evaluated_refuses_the_deployment() {
+    let mut h = EngineHarness::new();
+    let start = format!(
+        r#"<bpmn:startEvent id="start">{}</bpmn:startEvent>"#,
+        timer("timeDate", "=nowhere")
+    );
+    let file = bpmn("process", &[start, end("end"), flow("f1", "start", "end")].concat());
+    h.try_deploy("process.bpmn", &file).unwrap_err();
+    h.assert_clean();
+    assert!(h.log.iter().all(|record| record.record_type != RecordType::Event), "nothing is written");
+}
+
+#[test]
 fn a_message_reaches_the_instance_that_waits_for_it() {
     let mut h = EngineHarness::new();
     h.deploy(&waiting(

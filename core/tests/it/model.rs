@@ -3,6 +3,7 @@
 //! A fixture file holds cases: a line `== name`, the content of `definitions`, a line `--`, the
 //! expected text. An element is one line: place, type, id, event type, flow scope, flows and what
 //! else is not empty; expressions stand in backquotes.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -32,7 +33,9 @@ fn result(content: &str) -> String {
 
 /// Runs all cases of a file; tells all that differ.
 fn check(name: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture/model").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixture/model")
+        .join(name);
     let text = std::fs::read_to_string(&path).unwrap();
     let mut updated = String::new();
     let mut wrong = String::new();
@@ -96,25 +99,35 @@ fn loops() {
 #[test]
 fn what_is_not_xml_is_refused_with_its_position() {
     for (bytes, expected) in [
-        (&b""[..], "the document does not have a root node (line 1, column 1)"),
+        (
+            &b""[..],
+            "the document does not have a root node (line 1, column 1)",
+        ),
         (b"\xff", "The file is not UTF-8 (line 1, column 1)"),
         (
             b"<a/>",
             "Expected BPMN 'definitions' as the root element but found 'a' (line 1, column 1)",
         ),
-        (b"<!DOCTYPE a><a/>", "DOCTYPE is not allowed (line 1, column 1)"),
+        (
+            b"<!DOCTYPE a><a/>",
+            "DOCTYPE is not allowed (line 1, column 1)",
+        ),
     ] {
         let refused = compile(bytes).unwrap_err();
         assert_eq!(refused, Refused::Invalid(expected.to_owned()));
     }
     let twice = file("<bpmn:process id='a'/>\n <bpmn:process id='a'/>");
     let refused = compile(twice.as_bytes()).unwrap_err().to_string();
-    assert_eq!(refused, "There are multiple occurrences of ID value 'a' (line 3, column 2)");
+    assert_eq!(
+        refused,
+        "There are multiple occurrences of ID value 'a' (line 3, column 2)"
+    );
 }
 
 #[test]
 fn a_byte_order_mark_is_accepted() {
-    let process = "<bpmn:process id='p' isExecutable='true'><bpmn:startEvent id='s'/></bpmn:process>";
+    let process =
+        "<bpmn:process id='p' isExecutable='true'><bpmn:startEvent id='s'/></bpmn:process>";
     let text = format!("\u{feff}{}", file(process));
     assert_eq!(compile(text.as_bytes()).unwrap().len(), 1);
 }
@@ -122,7 +135,8 @@ fn a_byte_order_mark_is_accepted() {
 #[test]
 fn large_files_are_handled_in_reasonable_time() {
     let count = 20_000;
-    let mut content = String::from("<bpmn:process id='p' isExecutable='true'><bpmn:startEvent id='t0'/>");
+    let mut content =
+        String::from("<bpmn:process id='p' isExecutable='true'><bpmn:startEvent id='t0'/>");
     for n in 1..=count {
         let before = n - 1;
         write!(
@@ -155,7 +169,9 @@ fn every_truncation_and_every_cut_out_byte_is_an_answer() {
 
 #[test]
 fn long_reports_are_cut_and_counted() {
-    let tasks: String = (0..500).map(|n| format!("<bpmn:serviceTask id='task{n}'/>")).collect();
+    let tasks: String = (0..500)
+        .map(|n| format!("<bpmn:serviceTask id='task{n}'/>"))
+        .collect();
     let content = format!(
         "<bpmn:process id='p' isExecutable='true'><bpmn:startEvent id='s'/>{tasks}</bpmn:process>"
     );
@@ -208,7 +224,13 @@ fn summary(process: &Process) -> String {
 }
 
 fn line(process: &Process, index: usize, element: &Element, text: &mut String) {
-    write!(text, "{index} {} {}", element.element_type.name(), element.id).unwrap();
+    write!(
+        text,
+        "{index} {} {}",
+        element.element_type.name(),
+        element.id
+    )
+    .unwrap();
     if element.event_type != BpmnEventType::Unspecified {
         write!(text, " {}", element.event_type.name()).unwrap();
     }
@@ -220,7 +242,10 @@ fn line(process: &Process, index: usize, element: &Element, text: &mut String) {
     }
     for (name, flows) in [("from", &element.incoming), ("to", &element.outgoing)] {
         if !flows.is_empty() {
-            let ids: Vec<&str> = flows.iter().map(|flow| process[*flow].id.as_str()).collect();
+            let ids: Vec<&str> = flows
+                .iter()
+                .map(|flow| process[*flow].id.as_str())
+                .collect();
             write!(text, " {name} {}", ids.join(",")).unwrap();
         }
     }
@@ -236,10 +261,18 @@ fn line(process: &Process, index: usize, element: &Element, text: &mut String) {
     text.push('\n');
     let mut detail = |detail: String| writeln!(text, "    {detail}").unwrap();
     for input in &element.inputs {
-        detail(format!("input {} -> {}", shown(&input.source), input.target.join(".")));
+        detail(format!(
+            "input {} -> {}",
+            shown(&input.source),
+            input.target.join(".")
+        ));
     }
     for output in &element.outputs {
-        detail(format!("output {} -> {}", shown(&output.source), output.target.join(".")));
+        detail(format!(
+            "output {} -> {}",
+            shown(&output.source),
+            output.target.join(".")
+        ));
     }
     let listeners = &element.listeners;
     for (name, of) in [
@@ -248,13 +281,18 @@ fn line(process: &Process, index: usize, element: &Element, text: &mut String) {
         ("beforeAll", &listeners.before_all),
         ("cancel", &listeners.cancel),
     ] {
-        of.iter().for_each(|listener| detail(format!("listener {name} {}", listened(listener))));
+        of.iter()
+            .for_each(|listener| detail(format!("listener {name} {}", listened(listener))));
     }
     behavior(&element.behavior).into_iter().for_each(detail);
 }
 
 fn places(elements: &[ElementId]) -> String {
-    elements.iter().map(|id| id.0.to_string()).collect::<Vec<_>>().join(",")
+    elements
+        .iter()
+        .map(|id| id.0.to_string())
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn shown(expr: &Expr) -> String {
@@ -271,12 +309,24 @@ fn maybe(name: &str, expr: Option<&Expr>) -> String {
 }
 
 fn pairs(name: &str, pairs: &[(Text, Text)]) -> String {
-    let texts: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if texts.is_empty() { String::new() } else { format!(" {name} {}", texts.join(",")) }
+    let texts: Vec<String> = pairs
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if texts.is_empty() {
+        String::new()
+    } else {
+        format!(" {name} {}", texts.join(","))
+    }
 }
 
 fn listened(listener: &Listener) -> String {
-    format!("{} retries {}", shown(&listener.job_type), shown(&listener.retries))
+    format!(
+        "{} retries {}{}",
+        shown(&listener.job_type),
+        shown(&listener.retries),
+        pairs("headers", &listener.headers)
+    )
 }
 
 fn bound(binding: &Binding) -> String {
@@ -296,8 +346,16 @@ fn job(job: &Job) -> Vec<String> {
         pairs("headers", &job.headers)
     )];
     for resource in &job.linked_resources {
-        let (id, kind, name) = (&resource.resource_id, &resource.resource_type, &resource.link_name);
-        lines.push(format!("resource {} {kind} {name} {}", shown(id), bound(&resource.binding)));
+        let (id, kind, name) = (
+            &resource.resource_id,
+            &resource.resource_type,
+            &resource.link_name,
+        );
+        lines.push(format!(
+            "resource {} {kind} {name} {}",
+            shown(id),
+            bound(&resource.binding)
+        ));
     }
     lines.extend(job.user_task.iter().flat_map(|task| user_task(task)));
     lines
@@ -322,7 +380,11 @@ fn user_task(task: &UserTask) -> Vec<String> {
         pairs("headers", &task.headers)
     )];
     for listener in &task.listeners {
-        lines.push(format!("task listener {:?} {}", listener.event, listened(&listener.listener)));
+        lines.push(format!(
+            "task listener {:?} {}",
+            listener.event,
+            listened(&listener.listener)
+        ));
     }
     lines
 }
@@ -336,12 +398,17 @@ fn message(message: &Message) -> String {
 }
 
 fn catch(event: &CatchEvent) -> String {
-    let code = |code: &Option<Text>| code.clone().map_or("any".to_owned(), |code| code.to_string());
+    let code = |code: &Option<Text>| {
+        code.clone()
+            .map_or("any".to_owned(), |code| code.to_string())
+    };
     match event {
         CatchEvent::None => String::new(),
         CatchEvent::Message(of) => message(of),
         CatchEvent::Timer(Timer::Date(date)) => format!("timer date {}", shown(date)),
-        CatchEvent::Timer(Timer::Duration(duration)) => format!("timer duration {}", shown(duration)),
+        CatchEvent::Timer(Timer::Duration(duration)) => {
+            format!("timer duration {}", shown(duration))
+        }
         CatchEvent::Timer(Timer::Cycle(cycle)) => format!("timer cycle {}", shown(cycle)),
         CatchEvent::Signal(name) => format!("signal {}", shown(name)),
         CatchEvent::Error(of) => format!("error {}", code(of)),
@@ -353,7 +420,9 @@ fn catch(event: &CatchEvent) -> String {
             of.variable_events.join(",")
         ),
         CatchEvent::Link(name) => format!("link {name}"),
-        CatchEvent::Compensation { handler } => format!("compensation by {:?}", handler.map(|h| h.0)),
+        CatchEvent::Compensation { handler } => {
+            format!("compensation by {:?}", handler.map(|h| h.0))
+        }
     }
 }
 
@@ -378,10 +447,13 @@ fn throw(event: &ThrowEvent) -> Vec<String> {
 }
 
 fn behavior(behavior: &Behavior) -> Vec<String> {
-    let default =
-        |flow: &Option<ringflow_core::model::FlowId>| flow.map(|flow| format!("default flow {}", flow.0));
+    let default = |flow: &Option<ringflow_core::model::FlowId>| {
+        flow.map(|flow| format!("default flow {}", flow.0))
+    };
     match behavior {
-        Behavior::PassThrough | Behavior::ParallelGateway | Behavior::EventBasedGateway => Vec::new(),
+        Behavior::PassThrough | Behavior::ParallelGateway | Behavior::EventBasedGateway => {
+            Vec::new()
+        }
         Behavior::Process(of)
         | Behavior::SubProcess(of)
         | Behavior::EventSubProcess(of)
@@ -400,16 +472,25 @@ fn behavior(behavior: &Behavior) -> Vec<String> {
                 maybe("active", of.active_elements.as_ref()),
                 maybe("until", of.completion_condition.as_ref()),
                 of.cancel_remaining_instances,
-                output.map_or(String::new(), |(list, one)| format!(" {} into {list}", shown(one))),
+                output.map_or(String::new(), |(list, one)| format!(
+                    " {} into {list}",
+                    shown(one)
+                )),
             )];
             lines.extend(of.job.iter().flat_map(|of| job(of)));
             lines
         }
         Behavior::MultiInstance(of) => vec![format!(
             "{} over {}{}{}{}",
-            if of.sequential { "one by one" } else { "parallel" },
+            if of.sequential {
+                "one by one"
+            } else {
+                "parallel"
+            },
             shown(&of.input_collection),
-            of.input_element.as_ref().map_or(String::new(), |name| format!(" as {name}")),
+            of.input_element
+                .as_ref()
+                .map_or(String::new(), |name| format!(" as {name}")),
             of.output.as_ref().map_or(String::new(), |output| format!(
                 " {} into {} local {:?}",
                 shown(&output.element),
@@ -422,7 +503,11 @@ fn behavior(behavior: &Behavior) -> Vec<String> {
         Behavior::UserTask(of) => user_task(of),
         Behavior::Receive(of) => vec![message(of)],
         Behavior::Script(of) => {
-            vec![format!("script {} into {}", shown(&of.expression), of.result_variable)]
+            vec![format!(
+                "script {} into {}",
+                shown(&of.expression),
+                of.result_variable
+            )]
         }
         Behavior::Decision(of) => vec![format!(
             "decision {} {} into {}",
@@ -439,15 +524,29 @@ fn behavior(behavior: &Behavior) -> Vec<String> {
             of.propagate_all_child_variables,
             maybe("business id", of.business_id.as_ref())
         )],
-        Behavior::ExclusiveGateway { default: flow } | Behavior::InclusiveGateway { default: flow } => {
-            default(flow).into_iter().collect()
-        }
-        Behavior::Start { event, interrupting } => {
-            let text = format!("{}{}", catch(event), if *interrupting { " interrupting" } else { "" });
-            if text.is_empty() { Vec::new() } else { vec![text] }
+        Behavior::ExclusiveGateway { default: flow }
+        | Behavior::InclusiveGateway { default: flow } => default(flow).into_iter().collect(),
+        Behavior::Start {
+            event,
+            interrupting,
+        } => {
+            let text = format!(
+                "{}{}",
+                catch(event),
+                if *interrupting { " interrupting" } else { "" }
+            );
+            if text.is_empty() {
+                Vec::new()
+            } else {
+                vec![text]
+            }
         }
         Behavior::Catch(event) => vec![catch(event)],
-        Behavior::Boundary { attached_to, interrupting, event } => vec![format!(
+        Behavior::Boundary {
+            attached_to,
+            interrupting,
+            event,
+        } => vec![format!(
             "{} on {}{}",
             catch(event),
             attached_to.0,

@@ -13,10 +13,10 @@ use ringflow_core::record::value::JobRecord;
 use super::element::{bpmn, conditional, flow, service_task};
 use super::harness::{EngineHarness, document};
 
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -188,6 +188,15 @@ fn open_event_scope(
             row.interrupting.push(event.id.clone());
         }
     }
+    if has_event_scope(element) {
+        a.state.event_scopes.insert_new(key, row);
+    }
+    a.state.event_triggers.found(&key);
+    Ok(())
+}
+
+/// Whether instances of an element catch events or take a result.
+fn has_event_scope(element: &Element) -> bool {
     let takes_results = match &element.behavior {
         Behavior::Job(_)
         | Behavior::UserTask(_)
@@ -211,11 +220,7 @@ fn open_event_scope(
         | Behavior::Catch(_)
         | Behavior::Boundary { .. } => false,
     };
-    if takes_results || !element.waits_for.is_empty() {
-        a.state.event_scopes.insert_new(key, row);
-        a.state.event_triggers.found(&key);
-    }
-    Ok(())
+    takes_results || !element.waits_for.is_empty()
 }
 
 /// Takes one token off every flow that leads into a join; surplus tokens stay for its next round.
@@ -388,8 +393,14 @@ pub(super) fn terminated(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
 fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     let process = process(a, value)?;
     let element = element_of(&process, value)?;
-    a.state.remove_event_scope(key)?;
+    if has_event_scope(element) {
+        a.state.event_scopes.remove(&key)?;
+    }
+    a.state.event_triggers.clear(&key)?;
+    a.state.event_triggers.release(&key);
     a.state.variables.clear(&key)?;
+    a.state.variables.release(&key);
+    a.state.children.release(&key);
     a.state.elements.remove(&key)?;
     if let Some(container) = element.container() {
         for child in &container.children {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
@@ -22,6 +23,7 @@ pub(crate) fn acknowledge(
         )));
     }
     p.event(key, of::CommandDistribution::Acknowledged, value.clone())?;
+    distribute::send_next(p, key, partition)?;
     if p.state().has_pending_distribution(key) {
         return Ok(());
     }

@@ -51,6 +51,7 @@ pub(crate) fn create(p: &mut Processing<'_>, command: &Command, value: &Value) -
         ..ProcessInstanceRecord::default()
     });
     let owner = Owner::of(&record);
+    p.state().variables.found(&instance);
     variables::merge_local(p, instance, &owner, &value.variables)?;
     if value.start_instructions.is_empty() {
         p.command(

@@ -49,6 +49,9 @@ pub(crate) fn deploy(
     let mut deployed = parse(value)?;
     let deployment_key = p.next_key();
     number(p, &mut deployed, deployment_key)?;
+    for one in deployed.iter().filter(|one| !one.metadata.is_duplicate) {
+        starts::check(p, &one.process)?;
+    }
     let record = DeploymentRecord {
         resources: value.resources.clone(),
         processes_metadata: deployed.iter().map(|one| one.metadata.clone()).collect(),

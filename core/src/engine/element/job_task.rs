@@ -8,7 +8,7 @@ use crate::engine::element::Element;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{jobs, subscriptions};
+use crate::engine::rule::{jobs, subscriptions, user_tasks};
 use crate::model::{Behavior, Job, ThrowEvent};
 
 /// A task with a job.
@@ -16,20 +16,26 @@ pub(super) struct JobTask;
 
 /// What the model says about the job.
 fn job(at: &At) -> Outcome<&Job> {
-    match &at.element().behavior {
-        Behavior::Job(job)
-        | Behavior::Throw(ThrowEvent::Job(job))
-        | Behavior::End(ThrowEvent::Job(job)) => Ok(job),
-        _ => Err(Stop::fault(format!(
-            "'{}' has no job",
-            at.record.element_id
-        ))),
+    if let Behavior::Job(job)
+    | Behavior::Throw(ThrowEvent::Job(job))
+    | Behavior::End(ThrowEvent::Job(job)) = &at.element().behavior
+    {
+        return Ok(job);
     }
+    Err(Stop::fault(format!(
+        "'{}' has no job",
+        at.record.element_id
+    )))
 }
 
 impl Element for JobTask {
     fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
-        let properties = jobs::evaluate(p, at, job(at)?)?;
+        let job = job(at)?;
+        let mut properties = jobs::evaluate(p, at, job)?;
+        if let Some(task) = &job.user_task {
+            let headers = user_tasks::job_headers(p, at, task, &job.headers)?;
+            properties.headers = jobs::headers(&headers);
+        }
         subscriptions::open(p, at)?;
         jobs::create(p, at, properties)?;
         lifecycle::activated(p, at)

@@ -23,13 +23,13 @@ pub(super) struct MultiInstance;
 const LOOP_COUNTER: &str = "loopCounter";
 
 fn model(at: &At) -> Outcome<&model::MultiInstance> {
-    match &at.element().behavior {
-        Behavior::MultiInstance(body) => Ok(body),
-        _ => Err(Stop::fault(format!(
-            "'{}' is no multi-instance body",
-            at.record.element_id
-        ))),
+    if let Behavior::MultiInstance(body) = &at.element().behavior {
+        return Ok(body);
     }
+    Err(Stop::fault(format!(
+        "'{}' is no multi-instance body",
+        at.record.element_id
+    )))
 }
 
 /// The items of the input collection, as the body sees it now.

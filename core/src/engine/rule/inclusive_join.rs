@@ -15,9 +15,6 @@ use crate::record::Text;
 /// Whether the gateway `at` may be activated.
 pub(crate) fn check(p: &Processing<'_>, at: &At) -> Outcome {
     let element = at.element();
-    if p.state().elements.contains(&at.key)? {
-        return Ok(());
-    }
     let scope = at.record.flow_scope_key;
     let group = (scope, element.id.clone());
     let taken: Vec<Text> = p.state().taken_flows.members(&group)?;

@@ -62,6 +62,37 @@ fn start_events(process: &Process) -> impl Iterator<Item = (&Element, &CatchEven
     })
 }
 
+/// Refuses a process whose start events cannot be evaluated without variables. Asked before anything
+/// is written: what follows from it evaluates the same again.
+pub(crate) fn check(p: &Processing<'_>, process: &Process) -> Outcome {
+    for (element, event) in start_events(process) {
+        let result = match event {
+            CatchEvent::Timer(timer) => timers::first(p, timer, Key::NONE).map(|_| ()),
+            CatchEvent::Message(message) => {
+                expressions::text(p, &message.name, Key::NONE).map(|_| ())
+            }
+            CatchEvent::Signal(name) => expressions::text(p, name, Key::NONE).map(|_| ()),
+            CatchEvent::None
+            | CatchEvent::Error(_)
+            | CatchEvent::Escalation(_)
+            | CatchEvent::Conditional(_)
+            | CatchEvent::Link(_)
+            | CatchEvent::Compensation { .. } => Ok(()),
+        };
+        result.map_err(|stop| match stop {
+            Stop::Incident(failure) => {
+                let reason = format!(
+                    "Expected to create the subscription of the start event '{}', but an error occurred: {}",
+                    element.id, failure.message
+                );
+                Stop::reject(RejectionType::ProcessingError, reason)
+            }
+            Stop::Reject(_) | Stop::TooLarge | Stop::Fault(_) => stop,
+        })?;
+    }
+    Ok(())
+}
+
 /// Opens the timers of the start events of a definition that became the latest of its id. Belongs
 /// in front of DEPLOYMENT CREATED, on the deployment partition only.
 pub(crate) fn open_timers(
@@ -76,12 +107,7 @@ pub(crate) fn open_timers(
         let CatchEvent::Timer(timer) = event else {
             continue;
         };
-        let occurrence = timers::first(p, timer, Key::NONE).map_err(|stop| match stop {
-            Stop::Incident(failure) => {
-                Stop::reject(RejectionType::ProcessingError, failure.message)
-            }
-            Stop::Reject(_) | Stop::TooLarge | Stop::Fault(_) => stop,
-        })?;
+        let occurrence = timers::first(p, timer, Key::NONE)?;
         let waiting =
             timers::Waiting::start(definition.process_definition_key, &definition.tenant_id);
         timers::create(p, &waiting, &element.id, occurrence)?;

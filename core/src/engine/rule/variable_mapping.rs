@@ -68,14 +68,12 @@ pub(crate) fn outputs(p: &mut Processing<'_>, at: &At) -> Outcome {
 /// Events that were given their payload as local variables pass these on.
 fn passes_local_variables(at: &At) -> bool {
     let element = at.element();
-    match element.element_type {
-        BpmnElementType::StartEvent => true,
-        BpmnElementType::BoundaryEvent => !matches!(
-            element.catch_event(),
-            Some(CatchEventRef::Event(CatchEvent::Error(_)))
-        ),
-        _ => after_event_based_gateway(at.process(), element),
+    if element.element_type == BpmnElementType::BoundaryEvent {
+        let caught = element.catch_event();
+        return !matches!(caught, Some(CatchEventRef::Event(CatchEvent::Error(_))));
     }
+    element.element_type == BpmnElementType::StartEvent
+        || after_event_based_gateway(at.process(), element)
 }
 
 /// Where results of output mappings go: an inner instance of a multi-instance body keeps its own.

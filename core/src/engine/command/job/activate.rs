@@ -9,6 +9,7 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::engine::rule::{incidents, jobs};
+use crate::engine::streams::serves;
 use crate::ids::Key;
 use crate::record::field::ValueStruct as _;
 use crate::record::intent::of;
@@ -93,7 +94,7 @@ fn candidates(p: &Processing<'_>, value: &JobBatchRecord) -> Vec<Key> {
         .activatable_jobs
         .from(from)
         .take_while(|(job_type, _, _)| *job_type == value.job_type)
-        .filter(|(_, _, tenant)| value.tenant_ids.contains(tenant))
+        .filter(|(_, _, tenant)| serves(&value.tenant_ids, tenant))
         .take(usize::try_from(value.max_jobs).unwrap_or_default())
         .map(|(_, key, _)| *key)
         .collect()

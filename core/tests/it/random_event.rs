@@ -1,0 +1,468 @@
+//! Random processes full of events under random treatment, on one partition and on two with lost
+//! commands: process equals replay after every step, nothing faults, and when everything is
+//! cancelled and expired no row is left anywhere.
+//!
+//! A failure prints its seed and process.
+
+use std::collections::BTreeSet;
+
+use ringflow_core::engine::EngineConfig;
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::{Key, PartitionId};
+use ringflow_core::record::{RecordType, Value};
+use ringflow_core::record::intent::of;
+use ringflow_core::record::value::{JobRecord, MessageRecord, SignalRecord, UserTaskRecord};
+
+use super::element::{bpmn, flow, service_task};
+use super::harness::{Cluster, EngineHarness, document, text};
+use super::random::Dice;
+
+const ROOTS: &str = r#"<bpmn:message id="m1" name="m1"><bpmn:extensionElements><zeebe:subscription correlationKey="=key"/></bpmn:extensionElements></bpmn:message>
+<bpmn:message id="m2" name="m2"><bpmn:extensionElements><zeebe:subscription correlationKey="=key"/></bpmn:extensionElements></bpmn:message>
+<bpmn:signal id="s" name="s"/><bpmn:error id="error" errorCode="broken"/><bpmn:escalation id="esc" escalationCode="up"/>"#;
+
+struct Builder {
+    dice: Dice,
+    next: u32,
+    content: String,
+    /// Calls of the other process may stand here.
+    calls: bool,
+    /// Inside what a signal may start: no signal is thrown there, or it would go on for ever.
+    quiet: bool,
+}
+
+impl Builder {
+    fn name(&mut self, prefix: &str) -> String {
+        self.next += 1;
+        format!("{prefix}{}", self.next)
+    }
+
+    fn flow(&mut self, from: &str, to: &str) {
+        let id = self.name("f");
+        self.content += &flow(&id, from, to);
+    }
+
+    fn end(&mut self, after: &str) {
+        let id = self.name("end");
+        self.content += &format!(r#"<bpmn:endEvent id="{id}"/>"#);
+        self.flow(after, &id);
+    }
+
+    /// A definition that can interrupt or not; `which` keeps the names of one host apart.
+    fn definition(&mut self, interrupting: bool, which: u64) -> String {
+        match which % 4 {
+            0 if !interrupting => timer("timeCycle", "R2/PT20S"),
+            0 => timer("timeDuration", "PT20S"),
+            1 => message("m1"),
+            2 => message("m2"),
+            _ => r#"<bpmn:signalEventDefinition signalRef="s"/>"#.to_owned(),
+        }
+    }
+
+    fn catch_definition(&mut self) -> String {
+        match self.dice.roll(3) {
+            0 => timer("timeDuration", "PT10S"),
+            1 => message("m1"),
+            _ => r#"<bpmn:signalEventDefinition signalRef="s"/>"#.to_owned(),
+        }
+    }
+
+    fn boundaries(&mut self, host: &str) {
+        let first = self.dice.roll(4);
+        for n in 0..self.dice.roll(3) {
+            let interrupting = self.dice.roll(2) == 0;
+            let definition = self.definition(interrupting, first + n);
+            let id = self.name("boundary");
+            self.content += &format!(
+                r#"<bpmn:boundaryEvent id="{id}" attachedToRef="{host}" cancelActivity="{interrupting}">{definition}</bpmn:boundaryEvent>"#
+            );
+            self.end(&id);
+        }
+    }
+
+    fn block(&mut self, depth: u32) -> (String, String) {
+        let sides = if depth == 0 { 5 } else { 10 };
+        let id = match self.dice.roll(sides) {
+            0 => {
+                let id = self.name("job");
+                self.content += &service_task(&id, "work");
+                self.boundaries(&id);
+                id
+            }
+            1 => {
+                let id = self.name("user");
+                self.content += &format!(
+                    r#"<bpmn:userTask id="{id}"><bpmn:extensionElements><zeebe:userTask/></bpmn:extensionElements></bpmn:userTask>"#
+                );
+                self.boundaries(&id);
+                id
+            }
+            2 => {
+                let id = self.name("catch");
+                let definition = self.catch_definition();
+                self.content += &format!(
+                    r#"<bpmn:intermediateCatchEvent id="{id}">{definition}</bpmn:intermediateCatchEvent>"#
+                );
+                id
+            }
+            3 => {
+                let id = self.name("receive");
+                self.content += &format!(r#"<bpmn:receiveTask id="{id}" messageRef="m2"/>"#);
+                id
+            }
+            4 => {
+                let id = self.name("throw");
+                let what = if self.dice.roll(2) == 0 && !self.quiet {
+                    r#"<bpmn:signalEventDefinition signalRef="s"/>"#
+                } else {
+                    r#"<bpmn:escalationEventDefinition escalationRef="esc"/>"#
+                };
+                self.content += &format!(
+                    r#"<bpmn:intermediateThrowEvent id="{id}">{what}</bpmn:intermediateThrowEvent>"#
+                );
+                id
+            }
+            5 | 6 => {
+                let (first, a) = self.block(depth - 1);
+                let (b, last) = self.block(depth - 1);
+                self.flow(&a, &b);
+                return (first, last);
+            }
+            7 => return self.gateway(),
+            8 if self.calls => {
+                let id = self.name("call");
+                self.content += &format!(
+                    r#"<bpmn:callActivity id="{id}"><bpmn:extensionElements><zeebe:calledElement processId="child"/></bpmn:extensionElements></bpmn:callActivity>"#
+                );
+                self.boundaries(&id);
+                id
+            }
+            8 => return self.fork(depth),
+            _ => self.sub_process(depth),
+        };
+        (id.clone(), id)
+    }
+
+    fn fork(&mut self, depth: u32) -> (String, String) {
+        let (fork, join) = (self.name("fork"), self.name("join"));
+        for id in [&fork, &join] {
+            self.content += &format!(r#"<bpmn:parallelGateway id="{id}"/>"#);
+        }
+        for _ in 0..2 {
+            let (first, last) = self.block(depth - 1);
+            self.flow(&fork, &first);
+            self.flow(&last, &join);
+        }
+        (fork, join)
+    }
+
+    fn gateway(&mut self) -> (String, String) {
+        let (gateway, join) = (self.name("gateway"), self.name("join"));
+        self.content += &format!(
+            r#"<bpmn:eventBasedGateway id="{gateway}"/><bpmn:exclusiveGateway id="{join}"/>"#
+        );
+        for which in 0..2 + self.dice.roll(3) {
+            let definition = self.definition(true, which);
+            let id = self.name("event");
+            self.content += &format!(
+                r#"<bpmn:intermediateCatchEvent id="{id}">{definition}</bpmn:intermediateCatchEvent>"#
+            );
+            self.flow(&gateway, &id);
+            self.flow(&id, &join);
+        }
+        (gateway, join)
+    }
+
+    fn sub_process(&mut self, depth: u32) -> String {
+        let id = self.name("sub");
+        let outer = std::mem::take(&mut self.content);
+        let start = self.name("start");
+        self.content += &format!(r#"<bpmn:startEvent id="{start}"/>"#);
+        let (first, last) = self.block(depth - 1);
+        self.flow(&start, &first);
+        match self.dice.roll(4) {
+            0 => {
+                let end = self.name("end");
+                self.content += &format!(
+                    r#"<bpmn:endEvent id="{end}"><bpmn:escalationEventDefinition escalationRef="esc"/></bpmn:endEvent>"#
+                );
+                self.flow(&last, &end);
+            }
+            1 => {
+                let end = self.name("end");
+                self.content += &format!(
+                    r#"<bpmn:endEvent id="{end}"><bpmn:terminateEventDefinition/></bpmn:endEvent>"#
+                );
+                self.flow(&last, &end);
+            }
+            _ => {}
+        }
+        self.event_sub_processes();
+        let inner = std::mem::replace(&mut self.content, outer);
+        self.content += &format!(r#"<bpmn:subProcess id="{id}">{inner}</bpmn:subProcess>"#);
+        let (caught, interrupting) = (self.name("escalated"), self.dice.roll(2) == 0);
+        self.content += &format!(
+            r#"<bpmn:boundaryEvent id="{caught}" attachedToRef="{id}" cancelActivity="{interrupting}"><bpmn:escalationEventDefinition escalationRef="esc"/></bpmn:boundaryEvent>"#
+        );
+        self.end(&caught);
+        if self.dice.roll(2) == 0 {
+            // Names of the event sub-processes and of the boundary events must differ.
+            let caught = self.name("timeout");
+            let duration = timer("timeDuration", "PT40S");
+            self.content += &format!(
+                r#"<bpmn:boundaryEvent id="{caught}" attachedToRef="{id}">{duration}</bpmn:boundaryEvent>"#
+            );
+            self.end(&caught);
+        }
+        id
+    }
+
+    fn event_sub_processes(&mut self) {
+        let first = self.dice.roll(4);
+        for n in 0..self.dice.roll(3) {
+            let interrupting = self.dice.roll(2) == 0;
+            let definition = self.definition(interrupting, first + n);
+            let (id, start) = (self.name("handler"), self.name("start"));
+            let outer = std::mem::take(&mut self.content);
+            self.content += &format!(
+                r#"<bpmn:startEvent id="{start}" isInterrupting="{interrupting}">{definition}</bpmn:startEvent>"#
+            );
+            self.quiet = true;
+            let (first, last) = self.block(0);
+            self.quiet = false;
+            self.flow(&start, &first);
+            self.end(&last);
+            let inner = std::mem::replace(&mut self.content, outer);
+            self.content += &format!(
+                r#"<bpmn:subProcess id="{id}" triggeredByEvent="true">{inner}</bpmn:subProcess>"#
+            );
+        }
+    }
+}
+
+fn timer(kind: &str, text: &str) -> String {
+    format!(
+        r#"<bpmn:timerEventDefinition><bpmn:{kind}>{text}</bpmn:{kind}></bpmn:timerEventDefinition>"#
+    )
+}
+
+fn message(name: &str) -> String {
+    format!(r#"<bpmn:messageEventDefinition messageRef="{name}"/>"#)
+}
+
+fn process(seed: u64, id: &str) -> String {
+    let salt = if id == "child" { 3 } else { 1 };
+    let mut builder = Builder {
+        dice: Dice(seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(salt) | 1),
+        next: 0,
+        content: String::new(),
+        calls: id != "child",
+        quiet: false,
+    };
+    let start = builder.name("start");
+    builder.content += &format!(r#"<bpmn:startEvent id="{start}"/>"#);
+    let (first, last) = builder.block(if id == "child" { 1 } else { 3 });
+    builder.flow(&start, &first);
+    builder.end(&last);
+    builder.event_sub_processes();
+    bpmn(id, &builder.content).replace("<bpmn:process", &format!("{ROOTS}<bpmn:process"))
+}
+
+/// Something happens on a partition.
+fn treat(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
+    match dice.roll(9) {
+        0 => h.advance(11_000),
+        1 => h.advance(31_000),
+        2 | 3 => {
+            let jobs = h.activate("work");
+            for (job, _) in jobs {
+                let record = JobRecord {
+                    error_code: "broken".into(),
+                    variables: document(r#"{"x":1}"#),
+                    retries: 1,
+                    ..JobRecord::default()
+                };
+                let intent = match dice.roll(4) {
+                    0 => of::Job::Fail,
+                    _ => of::Job::Complete,
+                };
+                let _ = h.job(job, intent, record);
+            }
+        }
+        4 | 5 => {
+            let tasks: Vec<Key> = h
+                .log
+                .iter()
+                .filter(|record| record.intent == of::UserTask::Created.into())
+                .map(|record| record.key)
+                .collect();
+            for task in tasks {
+                let command =
+                    Command::internal(task, of::UserTask::Complete, UserTaskRecord::default());
+                let _ = h.request(command);
+            }
+        }
+        6 => {
+            let record = SignalRecord {
+                signal_name: "s".into(),
+                variables: document(r#"{"s":1}"#),
+                ..SignalRecord::default()
+            };
+            let _ = h.request(Command::internal(Key::NONE, of::Signal::Broadcast, record));
+        }
+        _ => publish(h, dice, key),
+    }
+}
+
+fn publish(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
+    let record = MessageRecord {
+        name: if dice.roll(2) == 0 { "m1" } else { "m2" }.into(),
+        correlation_key: key.into(),
+        time_to_live: dice.roll(2) as i64 * 15_000,
+        variables: document(r#"{"m":1}"#),
+        ..MessageRecord::default()
+    };
+    let _ = h.request(Command::internal(Key::NONE, of::Message::Publish, record));
+}
+
+fn no_faults(h: &EngineHarness) {
+    for (at, record) in h.log.iter().enumerate() {
+        if let Value::Error(fault) = &record.value {
+            let from = at.saturating_sub(40);
+            panic!("fault: {}\n{}", fault.exception_message, text(&h.log[from..=at]));
+        }
+    }
+}
+
+/// What was written, as value type and intent.
+type Seen = BTreeSet<String>;
+
+fn seen(h: &EngineHarness) -> impl Iterator<Item = String> {
+    let events = h.log.iter().filter(|record| record.record_type == RecordType::Event);
+    events.map(|record| format!("{:?}", record.intent))
+}
+
+fn one_partition(seed: u64) -> Seen {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut h = EngineHarness::with_config(EngineConfig {
+        max_commands_in_batch: 1 + dice.roll(40) as usize,
+        ..EngineConfig::default()
+    });
+    h.deploy(&process(seed, "child"));
+    h.deploy(&process(seed, "process"));
+    let instances: Vec<Key> = (0..2)
+        .map(|_| h.create("process", r#"{"key":"k"}"#))
+        .collect();
+    h.run_due();
+    for _ in 0..40 {
+        treat(&mut h, &mut dice, "k");
+        h.run_due();
+    }
+    no_faults(&h);
+    for instance in instances {
+        let _ = h.cancel(instance);
+        h.run_due();
+    }
+    h.advance(100_000);
+    no_faults(&h);
+    h.assert_clean();
+    seen(&h).collect()
+}
+
+fn two_partitions(seed: u64) -> Seen {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut c = Cluster::new(2);
+    c.at(1).deploy(&process(seed, "child"));
+    c.deliver();
+    c.at(1).deploy(&process(seed, "process"));
+    c.deliver();
+    let keys: Vec<String> = (1..=2)
+        .map(|partition| {
+            (0..)
+                .map(|n| format!("k{n}"))
+                .find(|key| PartitionId::of_correlation_key(key, 2) == PartitionId(partition))
+                .unwrap()
+        })
+        .collect();
+    let mut instances = Vec::new();
+    for number in 1..=2 {
+        for key in &keys {
+            let variables = format!(r#"{{"key":"{key}"}}"#);
+            instances.push((number, c.at(number).create("process", &variables)));
+        }
+    }
+    for _ in 0..60 {
+        let number = 1 + dice.roll(2) as u16;
+        let key = keys[usize::from(number) - 1].clone();
+        treat(c.at(number), &mut dice, &key);
+        if dice.roll(5) == 0 {
+            // Sends are best effort.
+            let lost = 1 + dice.roll(2) as u16;
+            c.at(lost).outbox.clear();
+        }
+        if dice.roll(3) == 0 {
+            c.deliver();
+        }
+    }
+    for (number, instance) in instances {
+        let _ = c.at(number).cancel(instance);
+        c.at(number).run_due();
+    }
+    for _ in 0..8 {
+        for number in 1..=2 {
+            c.at(number).advance(31_000);
+        }
+        c.deliver();
+    }
+    for number in 1..=2 {
+        no_faults(c.at(number));
+        c.at(number).assert_clean();
+    }
+    c.partitions.iter().flat_map(seen).collect()
+}
+
+/// Runs seeds; all of them together must have written `wanted`.
+fn all(test: fn(u64) -> Seen, count: u64, wanted: &[&str]) {
+    let asked = std::env::var("RANDOM_SEEDS").ok();
+    let count = asked.and_then(|count| count.parse().ok()).unwrap_or(count);
+    let mut written = Seen::new();
+    for seed in 1..=count {
+        match std::panic::catch_unwind(|| test(seed)) {
+            Ok(seen) => written.extend(seen),
+            Err(panic) => {
+                let (process, child) = (process(seed, "process"), process(seed, "child"));
+                println!("seed {seed}:\n{process}\n{child}");
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+    for intent in wanted {
+        assert!(written.contains(*intent), "no {intent} among {written:?}");
+    }
+}
+
+const EVENTS: &[&str] = &[
+    "TIMER TRIGGERED",
+    "TIMER CANCELED",
+    "MESSAGE EXPIRED",
+    "MESSAGE_SUBSCRIPTION CORRELATED",
+    "MESSAGE_SUBSCRIPTION DELETED",
+    "PROCESS_MESSAGE_SUBSCRIPTION CORRELATED",
+    "SIGNAL BROADCASTED",
+    "SIGNAL_SUBSCRIPTION DELETED",
+    "USER_TASK COMPLETED",
+    "USER_TASK CANCELED",
+    "PROCESS_EVENT TRIGGERED",
+    "JOB CANCELED",
+];
+
+#[test]
+fn events_in_any_order_leave_nothing() {
+    all(one_partition, 60, EVENTS);
+}
+
+#[test]
+fn lost_commands_between_partitions_leave_nothing() {
+    let crossing = ["MESSAGE_SUBSCRIPTION REJECTED", "PROCESS_MESSAGE_SUBSCRIPTION DELETED"];
+    all(two_partitions, 30, &[EVENTS, &crossing].concat());
+}
