@@ -1,3 +1,40 @@
+//! The ringflow binary: arguments, then configuration, then boot, then wait, then an orderly end.
+//!
+//! Everything that serves is in the library crates; here is only what a process needs around them.
+//! Exit codes: 0 = ended as asked; 1 = could not start or ended with damage, the reason is on
+//! standard error; 2 = the command line is wrong.
+
+mod arguments;
+mod boot;
 mod config;
+mod demo;
+mod feed;
+mod inspect;
+mod placement;
 mod settings;
-fn main() {}
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::arguments::{Arguments, Task};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Start(options) => boot::start(&options),
+        Task::Demo(options) => demo::run(&options),
+        Task::Inspect(what) => inspect::run(&what),
+        Task::Version => arguments::print_version(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("ringflow: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

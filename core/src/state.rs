@@ -164,6 +164,30 @@ macro_rules! families {
         pub const FAMILIES: &[(u8, &str)] = &[
             (0, "position"), (1, "key_counter"), $(($number, stringify!($name)),)+
         ];
+
+        /// A stored row as people read it: appends the JSON form of its value to `out` and gives the
+        /// name of its family; `None` if no family has this number.
+        ///
+        /// # Errors
+        /// If the value is no row of its family.
+        pub fn describe_row(
+            family: u8,
+            value: &[u8],
+            out: &mut String,
+        ) -> Result<Option<&'static str>, StateError> {
+            match family {
+                0 | 1 => {
+                    let number = value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+                    out.push_str(&number.to_string());
+                    Ok(Some(if family == 0 { "position" } else { "key_counter" }))
+                }
+                $($number => {
+                    <$type as Family>::describe(family, value, out)?;
+                    Ok(Some(stringify!($name)))
+                })+
+                _ => Ok(None),
+            }
+        }
     };
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Each area has its file in `it/` and its data in `fixture/`; the data is read, never generated,
 //! so that a change of behaviour shows as a change of a fixture. `harness` is a partition in memory.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "it/command.rs"]
 mod command;
@@ -13,6 +14,10 @@ mod element;
 mod event;
 #[path = "it/feel.rs"]
 mod feel;
+#[path = "it/feel_api.rs"]
+mod feel_api;
+#[path = "it/feel_limits.rs"]
+mod feel_limits;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/model.rs"]

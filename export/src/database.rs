@@ -24,8 +24,9 @@ use crate::error::ConfigError;
 /// How long a connection attempt may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the server lets a transaction of ours idle, in milliseconds: bounds how long a
-/// connection that the network swallowed can hold the lock on a cursor row.
-pub const IDLE_IN_TRANSACTION_MS: u32 = 30_000;
+/// connection that the network swallowed can hold the lock on a cursor row. The statements of a
+/// window follow each other within milliseconds.
+pub const IDLE_IN_TRANSACTION_MS: u32 = 5_000;
 /// How long a SQLite connection waits for another writer.
 pub const SQLITE_BUSY: Duration = Duration::from_secs(5);
 /// Statements a connection keeps prepared: every table, and the column sets of its updates.

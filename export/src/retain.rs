@@ -183,12 +183,8 @@ pub(crate) async fn run(
         let led: Vec<u16> = partitions.borrow().iter().copied().collect();
         let mut busy = false;
         for partition in led {
-            match clean(&database, &options, partition, &writers).await {
-                Ok(0) => {}
-                Ok(roots) => {
-                    busy = true;
-                    metrics.cleaned(roots);
-                }
+            match clean(&database, &options, partition, &writers, &metrics).await {
+                Ok(found) => busy |= found,
                 Err(error) => {
                     tracing::warn!(partition, %error, "history clean-up failed; it goes on later");
                 }
@@ -200,74 +196,77 @@ pub(crate) async fn run(
     }
 }
 
-/// Removes one group of roots of a partition; how many.
+/// Removes one group of roots of a partition; false if none is due.
 async fn clean(
     database: &Database,
     options: &RetainOptions,
     partition: u16,
     writers: &Semaphore,
-) -> Result<u64, sqlx::Error> {
+    metrics: &ExporterMetrics,
+) -> Result<bool, sqlx::Error> {
     let mut cleaner = Cleaner::open(database).await?;
     let roots = cleaner
         .roots(partition, wall_clock(), options.roots)
         .await?;
     if roots.is_empty() {
-        return Ok(0);
+        return Ok(false);
     }
+    let mut group = Group {
+        cleaner,
+        roots,
+        rows: options.rows,
+        writers,
+    };
     for (table, owner, owners) in LISTS {
         let condition = format!(
             "{owner} IN (SELECT {owner} FROM {owners} WHERE root_process_instance_key {{roots}})"
         );
-        all(&mut cleaner, table, &condition, &roots, options, writers).await?;
+        group.delete(table, &condition, |_| ()).await?;
     }
     for table in CHILDREN {
         let condition = "root_process_instance_key {roots}";
-        all(&mut cleaner, table, condition, &roots, options, writers).await?;
+        group.delete(table, condition, |_| ()).await?;
     }
     let called = "root_process_instance_key {roots} AND history_cleanup_date IS NULL";
-    all(
-        &mut cleaner,
-        "process_instance",
-        called,
-        &roots,
-        options,
-        writers,
-    )
-    .await?;
+    group.delete("process_instance", called, |_| ()).await?;
     let own = "process_instance_key {roots}";
-    all(
-        &mut cleaner,
-        "process_instance",
-        own,
-        &roots,
-        options,
-        writers,
-    )
-    .await?;
-    Ok(roots.len() as u64)
+    group
+        .delete("process_instance", own, |gone| metrics.cleaned(gone))
+        .await?;
+    Ok(true)
 }
 
-/// Deletes step by step until nothing fits any more.
-async fn all(
-    cleaner: &mut Cleaner,
-    table: &str,
-    condition: &str,
-    roots: &[i64],
-    options: &RetainOptions,
-    writers: &Semaphore,
-) -> Result<(), sqlx::Error> {
-    loop {
-        // The semaphore is never closed.
-        let permit = writers.acquire().await;
-        let began = Instant::now();
-        let gone = cleaner
-            .delete(table, condition, roots, options.rows)
-            .await?;
-        let worked = began.elapsed();
-        drop(permit);
-        sleep(worked * 3).await;
-        if gone < u64::from(options.rows) {
-            return Ok(());
+/// Roots that are removed together.
+struct Group<'g> {
+    cleaner: Cleaner,
+    roots: Vec<i64>,
+    rows: u32,
+    writers: &'g Semaphore,
+}
+
+impl Group<'_> {
+    /// Deletes step by step until nothing fits any more; `count` hears of each step.
+    async fn delete(
+        &mut self,
+        table: &str,
+        condition: &str,
+        count: impl Fn(u64),
+    ) -> Result<(), sqlx::Error> {
+        loop {
+            // The semaphore is never closed.
+            let permit = self.writers.acquire().await;
+            let began = Instant::now();
+            let gone = self
+                .cleaner
+                .delete(table, condition, &self.roots, self.rows)
+                .await?;
+            count(gone);
+            let worked = began.elapsed();
+            drop(permit);
+            sleep(worked * 3).await;
+            if gone < u64::from(self.rows) {
+                return Ok(());
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
 use ringflow_core::record::value::JobRecord;
-use ringflow_export::Queries;
+use ringflow_export::{ExporterMetrics, Queries};
 use ringflow_io::{JobStream, MetricsSnapshot, Submitter, Topology};
 use tokio::sync::broadcast;
 
@@ -87,6 +87,8 @@ pub struct Backend {
     pub commands: Arc<dyn Commands>,
     /// The secondary storage; `None` if the cluster has none.
     pub reads: Option<Arc<dyn Reads>>,
+    /// Numbers of the exporter, if one runs here; only shown.
+    pub exporter: Option<Arc<ExporterMetrics>>,
 }
 
 impl Commands for Submitter {

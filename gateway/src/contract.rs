@@ -149,6 +149,7 @@ impl Contract {
                 operations.push(operation_of(operation, &mut library)?);
             }
         }
+        library.forget_sources();
         Ok(Self {
             operations,
             library,

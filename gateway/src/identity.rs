@@ -1,10 +1,10 @@
 //! Who asks: nobody in particular, or a user who proved a password.
 //!
 //! Two modes: *unprotected* (credentials are ignored, everybody is anonymous) and *basic* (HTTP
-//! Basic with configured users, on REST and on gRPC). Passwords are kept as hashes only: those given
-//! in the configuration as text are hashed at start. A hash is verified on the blocking pool, a few
-//! at a time, and the outcome is remembered for a short while, because it costs milliseconds by
-//! design and clients send it with every call.
+//! Basic with configured users, on REST and on gRPC). Passwords are kept as hashes only: those
+//! given in the configuration as text are hashed at start. A hash is verified on the blocking pool,
+//! a few at a time, and the outcome is remembered for a short while, because it costs milliseconds
+//! by design and clients send it with every call.
 //!
 //! Not here: authorizations (what a user may do), tokens, users kept in the engine.
 

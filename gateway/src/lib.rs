@@ -9,7 +9,7 @@
 //! | decode, check | `grpc/<resource>.rs` | `rest/extract.rs` against `contract/*.json` |
 //! | operation | `op/<resource>.rs` | the same |
 //! | route, submit | `route.rs`, `submit.rs` | the same |
-//! | what went wrong | `problem.rs` through `grpc/status.rs` | `problem.rs` through `rest/answer.rs` |
+//! | what went wrong | `problem.rs`, `grpc/status.rs` | `problem.rs`, `rest/answer.rs` |
 //!
 //! What is not served answers UNIMPLEMENTED or 501 with a sentence.
 #![forbid(unsafe_code)]

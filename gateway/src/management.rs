@@ -2,7 +2,7 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `/actuator/health`, `/actuator/health/status` | UP while every partition has a healthy leader |
+//! | `/actuator/health` and `.../status` | UP while every partition has a healthy leader |
 //! | `/actuator/health/readiness` | the same, and the gateway does not stop |
 //! | `/actuator/health/startup` | UP from the first moment of readiness on |
 //! | `/actuator/health/liveness` | UP while this process answers at all |

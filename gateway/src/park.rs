@@ -1,8 +1,8 @@
 //! Activations that wait: parked by job type, woken in the order in which they came.
 //!
 //! One wake, by a broker's notification or by a probe, lets one request of the type ask the brokers
-//! again. If it finds jobs it wakes the next one, so a thousand workers that wait for one job do not
-//! all ask for it. Nothing is lost between a request's empty round and its parking: each
+//! again. If it finds jobs it wakes the next one, so a thousand workers that wait for one job do
+//! not all ask for it. Nothing is lost between a request's empty round and its parking: each
 //! notification moves the generation of its type, and a request that finds it moved asks again
 //! instead of parking.
 //!

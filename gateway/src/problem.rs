@@ -3,10 +3,11 @@
 //! | problem | gRPC | HTTP | title |
 //! |---|---|---|---|
 //! | `Rejected` | by rejection type | by rejection type | the status name |
-//! | `Invalid`, `Tenant`, `Document` | INVALID_ARGUMENT | 400 | INVALID_ARGUMENT |
+//! | `Invalid`, `Tenant`, `Document`, `BadCursor` | INVALID_ARGUMENT | 400 | the same |
 //! | `Malformed` | INVALID_ARGUMENT | 400 | Bad Request |
-//! | `Overloaded`, `AllRefused`, `NoJobsUnderPressure` | RESOURCE_EXHAUSTED | 503 | RESOURCE_EXHAUSTED |
-//! | `NoSuchPartition`, `Inactive`, `NoTopology`, `ShuttingDown` | UNAVAILABLE | 503 | UNAVAILABLE |
+//! | `Overloaded`, `AllRefused`, `NoJobsUnderPressure` | RESOURCE_EXHAUSTED | 503 | the same |
+//! | `NoSuchPartition`, `Inactive`, `NoTopology`, `ShuttingDown` | UNAVAILABLE | 503 | the same |
+//! | `StorageUnavailable` | UNAVAILABLE | 503 | UNAVAILABLE |
 //! | `UnknownOutcome` | ABORTED | 502 | ABORTED |
 //! | `Timeout` | DEADLINE_EXCEEDED | 504 | DEADLINE_EXCEEDED |
 //! | `Unauthenticated` | UNAUTHENTICATED | 401 | Unauthorized |
@@ -130,6 +131,8 @@ pub enum Problem {
     Unauthenticated(CredentialFault),
     /// The entity is not in the secondary storage.
     Missing(String),
+    /// A cursor that was not handed out for this search.
+    BadCursor(String),
     /// The operation reads from the secondary storage and there is none.
     NoSecondaryStorage,
     /// The secondary storage does not answer.
@@ -196,7 +199,7 @@ impl Problem {
     pub fn row(&self) -> Row {
         match self {
             Self::Rejected { rejection, .. } => rejection_row(rejection.kind),
-            Self::Invalid(_) | Self::Tenant { .. } | Self::Document { .. } => {
+            Self::Invalid(_) | Self::Tenant { .. } | Self::Document { .. } | Self::BadCursor(_) => {
                 row(Code::InvalidArgument, 400, "INVALID_ARGUMENT")
             }
             Self::Malformed(_) => row(Code::InvalidArgument, 400, "Bad Request"),
@@ -272,6 +275,7 @@ impl Problem {
             | Self::UnknownOutcome
             | Self::Unauthenticated(_)
             | Self::Missing(_)
+            | Self::BadCursor(_)
             | Self::NoSecondaryStorage
             | Self::StorageUnavailable(_)
             | Self::Unimplemented(_)
@@ -343,6 +347,7 @@ impl Problem {
                 CredentialFault::Wrong => "Bad credentials",
             }
             .into(),
+            Self::BadCursor(cursor) => format!("Cannot decode pagination cursor '{cursor}'"),
             Self::NoSecondaryStorage => "This endpoint requires a secondary storage, but none is \
                  configured"
                 .into(),

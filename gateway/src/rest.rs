@@ -332,8 +332,8 @@ impl Rest {
     }
 }
 
-/// The path with its parameters named by position: the router wants one name per place, the contract
-/// has several.
+/// The path with its parameters named by position: the router wants one name per place, the
+/// contract has several.
 fn by_position(path: &str) -> String {
     let segments = path.split('/').enumerate().map(|(at, segment)| {
         if segment.starts_with('{') {

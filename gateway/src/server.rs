@@ -20,13 +20,17 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Response};
+use axum::middleware::map_response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tonic::Code;
 use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 
@@ -167,7 +171,8 @@ impl Gateway {
         let rpcs = Routes::new(service)
             .add_service(health_service)
             .prepare()
-            .into_axum_router();
+            .into_axum_router()
+            .layer(map_response(too_large_is_exhausted));
         let management = management::router(Arc::new(Management {
             front: Arc::clone(&front),
             started: AtomicBool::new(false),
@@ -221,6 +226,18 @@ impl RunningGateway {
     }
 }
 
+/// A message over the limit is RESOURCE_EXHAUSTED in the reference's library and OUT_OF_RANGE in
+/// ours; no operation answers OUT_OF_RANGE.
+async fn too_large_is_exhausted(mut response: Response<Body>) -> Response<Body> {
+    const STATUS: &str = "grpc-status";
+    let out_of_range = HeaderValue::from(Code::OutOfRange as i32);
+    if response.headers().get(STATUS) == Some(&out_of_range) {
+        let exhausted = HeaderValue::from(Code::ResourceExhausted as i32);
+        response.headers_mut().insert(STATUS, exhausted);
+    }
+    response
+}
+
 async fn bind(
     what: &'static str,
     address: SocketAddr,
@@ -262,6 +279,8 @@ async fn serve(
         .keep_alive_timeout(KEEP_ALIVE);
     let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    // Owned here, so that cutting this task cuts them all.
+    let mut connections = JoinSet::new();
     let ended = end(stopped);
     tokio::pin!(ended);
     loop {
@@ -271,6 +290,7 @@ async fn serve(
         };
         let (accepted, place) = tokio::select! {
             () = &mut ended => break,
+            Some(_) = connections.join_next() => continue,
             accepted = accepted => accepted,
         };
         let socket = match accepted {
@@ -290,7 +310,7 @@ async fn serve(
             .serve_connection(TokioIo::new(socket), service)
             .into_owned();
         let connection = graceful.watch(connection);
-        tokio::spawn(async move {
+        connections.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error, "a connection ended with an error");
             }

@@ -4,9 +4,9 @@
 //! partitions, parked activations, limits. It is shared by all gateway threads and holds nothing
 //! that outlives the process.
 //!
-//! A command is sent to another partition only if the first one said that nothing happened (pressure,
-//! no leader). An answer that did not come in time is never tried again here: it may have taken
-//! effect.
+//! A command is sent to another partition only if the first one said that nothing happened
+//! (pressure, no leader). An answer that did not come in time is never tried again here: it may
+//! have taken effect.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -5,6 +5,8 @@
 
 #[path = "it/auth.rs"]
 mod auth;
+#[path = "it/contract.rs"]
+mod contract;
 #[path = "it/fake.rs"]
 mod fake;
 #[path = "it/grpc.rs"]

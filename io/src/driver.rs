@@ -63,7 +63,8 @@ pub(crate) fn choose(choice: DriverChoice) -> Result<(Driver, String), String> {
             return Ok((Driver::Plain, "plain was asked for".to_owned()));
         }
         DriverChoice::Auto | DriverChoice::Uring => {
-            probe::io_uring().and_then(|()| probe::raise_memlock())
+            let allowed = probe::io_uring().and_then(|()| probe::raise_memlock());
+            allowed.and_then(|()| probe::executor())
         }
     };
     match (probed, choice) {

@@ -16,6 +16,7 @@
 
 pub mod broker;
 pub mod feed;
+pub mod inspect;
 pub mod metrics;
 pub mod options;
 pub mod submit;

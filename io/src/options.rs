@@ -194,9 +194,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            reserved_lane: 16 * 1024,
-            partition_lane: 16 * 1024,
-            control_lane: 4 * 1024,
+            reserved_lane: 8 * 1024,
+            partition_lane: 4 * 1024,
+            control_lane: 1024,
             pipeline_depth: 3,
             commands_in_batch: 100,
             step_bytes: 4 << 20,

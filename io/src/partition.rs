@@ -161,7 +161,9 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
     }
     mailbox.feed.close();
     mailbox.end();
-    mailbox.outstanding.store(false, Ordering::Relaxed);
+    // Until the shard has ended it has something to do, unless only this partition is gone.
+    let ending = mailbox.stop_mode() != StopMode::Run;
+    mailbox.outstanding.store(ending, Ordering::Relaxed);
 }
 
 /// Leaves a state from which the next start has nothing to replay.
@@ -375,9 +377,9 @@ impl Turn<'_> {
     }
 }
 
-/// Wakes the loop whenever the group's metrics change.
+/// Wakes the loop when the group's leader, state or members change; commits wake it by themselves.
 fn watch_role(partition: Rc<Partition>, raft: Handle) {
-    let mut metrics = raft.metrics();
+    let mut metrics = raft.server_metrics();
     drop(raft);
     driver::spawn(async move {
         while metrics.changed().await.is_ok() {

@@ -32,7 +32,7 @@ pub(crate) mod state_machine;
 /// Election time-out: at least ten times the worst stall of a shard that is still healthy.
 const ELECTION_TIMEOUT_MS: (u64, u64) = (1_500, 2_500);
 /// Time between heartbeats.
-const HEARTBEAT_MS: u64 = 250;
+const HEARTBEAT_MS: u64 = 500;
 /// Entries of one replication message.
 const REPLICATED_ENTRIES: u64 = 64;
 

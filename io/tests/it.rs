@@ -12,6 +12,8 @@
 mod crash;
 #[path = "it/feed.rs"]
 mod feed;
+#[path = "it/messages.rs"]
+mod messages;
 #[path = "it/pressure.rs"]
 mod pressure;
 #[path = "it/process.rs"]

@@ -39,6 +39,11 @@ pub trait Family: Sized {
     /// # Errors
     /// When the store cannot answer or holds bytes that are no such row.
     fn open(family: FamilyNumber, store: &Rc<dyn StateRead>) -> Result<Self, StateError>;
+    /// Appends the JSON form of a stored value.
+    ///
+    /// # Errors
+    /// If the bytes are no such row.
+    fn describe(family: FamilyNumber, value: &[u8], out: &mut String) -> Result<(), StateError>;
     /// Keeps the changes since the last call.
     fn commit_step(&mut self);
     /// Undoes the changes since the last `commit_step`.

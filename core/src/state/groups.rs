@@ -211,6 +211,11 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Groups<P, C, V> {
 }
 
 impl<P: RowKey, C: RowKey, V: ValueStruct> Family for Groups<P, C, V> {
+    fn describe(family: FamilyNumber, value: &[u8], out: &mut String) -> Result<(), StateError> {
+        super::table::decode::<V>(family, value)?.json_fields(out);
+        Ok(())
+    }
+
     fn open(family: FamilyNumber, store: &Rc<dyn StateRead>) -> Result<Self, StateError> {
         Ok(Self {
             family,

@@ -89,6 +89,11 @@ impl<K: RowKey> Index<K> {
 }
 
 impl<K: RowKey> Family for Index<K> {
+    fn describe(_family: FamilyNumber, _value: &[u8], out: &mut String) -> Result<(), StateError> {
+        out.push_str("{}");
+        Ok(())
+    }
+
     fn open(family: FamilyNumber, store: &Rc<dyn StateRead>) -> Result<Self, StateError> {
         let mut keys = BTreeSet::new();
         let mut failure = None;

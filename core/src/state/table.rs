@@ -233,6 +233,11 @@ pub(super) fn encode<V: ValueStruct>(row: &V, writer: &mut ValueWriter) -> Box<[
 }
 
 impl<K: RowKey, V: ValueStruct + Clone> Family for Table<K, V> {
+    fn describe(family: FamilyNumber, value: &[u8], out: &mut String) -> Result<(), StateError> {
+        decode::<V>(family, value)?.json_fields(out);
+        Ok(())
+    }
+
     fn open(family: FamilyNumber, store: &Rc<dyn StateRead>) -> Result<Self, StateError> {
         Ok(Self {
             family,

@@ -151,7 +151,7 @@ fn a_half_open_connection_is_given_up_and_replaced() {
     let mut options = options(&db);
     options.database = Database::parse(&url, None, None).unwrap().unwrap();
     options.window_rows = 100;
-    options.flush_timeout = Duration::from_millis(400);
+    options.flush_timeout = Duration::from_secs(1);
     options.retain = None;
     let exporter = Exporter::start(options, vec![feed]).unwrap();
     let quarter = scenario.last() / 4;

@@ -171,6 +171,12 @@ impl Library {
         id
     }
 
+    /// Gives the memory of the uncompiled schemas back; nothing more can be compiled.
+    pub(crate) fn forget_sources(&mut self) {
+        self.raw = HashMap::new();
+        self.nodes.shrink_to_fit();
+    }
+
     fn reserve(&mut self) -> SchemaId {
         self.nodes.push(Shape::Any);
         SchemaId(self.nodes.len() - 1)

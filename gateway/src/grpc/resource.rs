@@ -1,4 +1,6 @@
 //! Messages of deployments and their operations.
+//!
+//! gRPC has no entry for resources that are not of a known kind; every entry is a process.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::value;

@@ -1,4 +1,6 @@
 //! What the cluster is and who asks: answered from memory, never by a partition.
+//!
+//! Versions shown to clients are Camunda's: clients decide by them what they may ask for.
 
 use ringflow_io::{BrokerInfo, Health, PartitionInfo, Role, Topology};
 

@@ -1,8 +1,8 @@
 //! Creating and cancelling process instances.
 //!
 //! Creation goes to any partition in turn; one that waits for the end is answered by the event that
-//! completes the instance, with the variables of its root scope, and its time-out does not touch the
-//! instance. The order in which id and key select the definition is the engine's rule.
+//! completes the instance, with the variables of its root scope, and its time-out does not touch
+//! the instance. The order in which id and key select the definition is the engine's rule.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;

@@ -32,8 +32,7 @@ pub(crate) async fn search_within(
     search_where(call, entity, vec![condition]).await
 }
 
-/// `searchUserTaskVariables`, `searchUserTaskEffectiveVariables`: of the task itself and of its
-/// instance.
+/// `searchUserTaskVariables`: of the task itself and of its instance, not of scopes in between.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("userTaskKey");
     let task = call
@@ -170,7 +169,11 @@ async fn search_where(
         page: page_of(body),
         full_values: call.query_flag("truncateValues") == Some(false),
     };
-    let page = reads.search(query).await.map_err(refused)?;
+    let cursor = cursor_of(&query.page.start).to_owned();
+    let page = match reads.search(query).await {
+        Err(QueryError::BadCursor) => return Err(Problem::BadCursor(cursor)),
+        answer => answer.map_err(refused)?,
+    };
     let mut out = ObjectWriter::new();
     put_items(&call, &page, &mut out)?;
     let mut about = ObjectWriter::new();
@@ -209,11 +212,17 @@ fn refused(error: QueryError) -> Problem {
             "Filtering or sorting by '{field}' is not implemented yet: {reason}."
         )),
         QueryError::InvalidValue { .. } | QueryError::TooLarge { .. } => Problem::invalid(text),
-        QueryError::BadCursor => {
-            Problem::invalid("Cannot decode pagination cursor: it does not fit this search")
-        }
+        // Only searches with a cursor come here, and they say which one.
+        QueryError::BadCursor => Problem::BadCursor(String::new()),
         QueryError::Unavailable { .. } => Problem::StorageUnavailable(text),
         QueryError::Failed { .. } => Problem::Internal(text),
+    }
+}
+
+fn cursor_of(start: &PageStart) -> &str {
+    match start {
+        PageStart::After(cursor) | PageStart::Before(cursor) => cursor,
+        PageStart::From(_) => "",
     }
 }
 

@@ -1,4 +1,6 @@
 //! Answers and problem documents as HTTP responses.
+//!
+//! A problem document always has its five members; a 401 also says how to prove who one is.
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};

@@ -1,4 +1,6 @@
 //! Credentials on both protocols, and the paths that need none.
+//!
+//! A password is given as text here, so each gateway hashes it at its start.
 
 use ringflow_gateway::{Auth, Limits, User};
 use tonic::metadata::MetadataValue;

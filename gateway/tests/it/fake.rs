@@ -141,13 +141,15 @@ pub(crate) struct FakeReads {
     pub(crate) row: Mutex<Option<Row>>,
     pub(crate) xml: Mutex<Option<String>>,
     pub(crate) queries: Mutex<Vec<Query>>,
+    pub(crate) failure: Mutex<Option<QueryError>>,
 }
 
 impl Reads for FakeReads {
     fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>> {
         self.queries.lock().unwrap().push(query);
         let page = self.page.lock().unwrap().clone();
-        Box::pin(async move { Ok(page) })
+        let failure = self.failure.lock().unwrap().clone();
+        Box::pin(async move { failure.map_or(Ok(page), Err) })
     }
 
     fn get(
@@ -220,6 +222,7 @@ pub(crate) async fn start_with(fake: Arc<Fake>, auth: Auth, limits: Limits) -> R
     let backend = Backend {
         commands: fake.clone(),
         reads: Some(reads.clone()),
+        exporter: None,
     };
     Running {
         gateway: Gateway::start(options, backend).await.unwrap(),

@@ -1,4 +1,6 @@
 //! What only gRPC has: documents as text, unimplemented RPCs, topology, health, message size.
+//!
+//! Statuses are compared with code and text, because clients match some of the texts.
 
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::intent::of;
@@ -147,7 +149,7 @@ async fn messages_over_the_limit_are_refused() {
         })
         .await
         .unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(status.code(), Code::ResourceExhausted);
     assert!(running.fake.intents().is_empty());
 }
 

@@ -1,4 +1,6 @@
 //! Taking jobs: rounds, long polls, streams, and what happens to jobs nobody took.
+//!
+//! The backend hands out what a test wants; time that a test waits for is bounded by its own limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -91,9 +93,11 @@ async fn a_round_asks_each_partition_for_what_is_left() {
         .lock()
         .unwrap()
         .iter()
-        .map(|(_, command)| match &command.value {
-            Value::JobBatch(batch) => batch.max_jobs,
-            other => panic!("{other:?}"),
+        .map(|(_, command)| {
+            let Value::JobBatch(batch) = &command.value else {
+                panic!("{command:?}");
+            };
+            batch.max_jobs
         })
         .collect();
     assert_eq!(asked, [5, 3, 1]);

@@ -1,4 +1,6 @@
 //! Probes, redirects, metrics.
+//!
+//! The partitions of the backend change their role while the gateway runs; probes have to follow.
 
 use ringflow_io::Role;
 

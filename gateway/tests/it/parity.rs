@@ -1,4 +1,6 @@
 //! Operations that both protocols have: same command, same rejection.
+//!
+//! A new operation of both protocols is a new twin; the compiler lists what it needs.
 
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::{Intent, RejectionType, Value};

@@ -1,4 +1,6 @@
 //! What only HTTP has: routes, media types, bodies, files, limits, answers of operations.
+//!
+//! Refusals are rows: request, status, title, detail. No refused request may reach the backend.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
@@ -375,9 +377,12 @@ async fn user_task_operations_are_the_engines_commands() {
 
     let running = start(Fake::new(1, fake::echo)).await;
     let key = 2_251_799_813_685_249_i64;
-    let task = || match running.fake.last().value {
-        Value::UserTask(task) => task,
-        other => panic!("{other:?}"),
+    let task = || {
+        let command = running.fake.last();
+        let Value::UserTask(task) = command.value else {
+            panic!("{command:?}");
+        };
+        task
     };
     let path = format!("/user-tasks/{key}/assignment");
     running.post(&path, json!({"assignee": "a"})).await;
@@ -452,4 +457,40 @@ async fn more_requests_than_allowed_are_refused_at_once() {
     let answer = running.rest("GET", "/topology", "").await;
     let (status, title, _) = answer.problem();
     assert_eq!((status, title.as_str()), (503, "RESOURCE_EXHAUSTED"));
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_is_in_work_and_cuts_what_does_not_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let limits = Limits {
+        drain: std::time::Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let running = start_with(Fake::new(1, fake::echo), Auth::Unprotected, limits).await;
+    let mut finishes = tokio::net::TcpStream::connect(running.gateway.rest)
+        .await
+        .unwrap();
+    let mut hangs = tokio::net::TcpStream::connect(running.gateway.rest)
+        .await
+        .unwrap();
+    let body = "{\"processDefinitionId\":\"p\"}";
+    let head = format!(
+        "POST /v2/process-instances HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    finishes.write_all(head.as_bytes()).await.unwrap();
+    hangs.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let stopping = tokio::spawn(running.gateway.stop());
+    finishes.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    finishes.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    stopping.await.unwrap();
+    let mut rest = Vec::new();
+    // Closed or reset: either way nothing more comes.
+    let _ = hangs.read_to_end(&mut rest).await;
+    assert!(rest.is_empty(), "{rest:?}");
 }

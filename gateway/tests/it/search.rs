@@ -1,6 +1,10 @@
 //! Reads: what is asked of the secondary storage and how its rows are answered.
+//!
+//! Queries are compared as a whole, answers by the members that a mapping could lose.
 
-use ringflow_gateway::backend::{Cell, Entity, Filter, Literal, Op, Page, PageStart, Row, Sort};
+use ringflow_gateway::backend::{
+    Cell, Entity, Filter, Literal, Op, Page, PageStart, QueryError, Row, Sort,
+};
 use ringflow_gateway::{Backend, Gateway, GatewayOptions};
 use serde_json::json;
 
@@ -159,6 +163,7 @@ async fn without_secondary_storage_reads_are_forbidden_and_commands_are_not() {
     let backend = Backend {
         commands: Fake::new(1, fake::echo),
         reads: None,
+        exporter: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();
     let url = format!("http://{}/v2/incidents/search", gateway.rest);
@@ -168,4 +173,46 @@ async fn without_secondary_storage_reads_are_forbidden_and_commands_are_not() {
     let headers = [("content-type", "application/json")];
     let body = br#"{"processDefinitionId":"p"}"#.to_vec();
     assert_eq!(fake::http("POST", &url, &headers, body).await.status, 200);
+}
+
+#[tokio::test]
+async fn failures_of_the_storage_have_their_own_answers() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    let text = |text: &str| text.to_owned();
+    let cases = [
+        (
+            QueryError::BadCursor,
+            400,
+            "Cannot decode pagination cursor 'YWJj'",
+        ),
+        (
+            QueryError::InvalidField {
+                field: text("a"),
+                reason: text("no"),
+            },
+            501,
+            "Filtering or sorting by 'a' is not implemented yet: no.",
+        ),
+        (
+            QueryError::Unavailable {
+                reason: text("down"),
+            },
+            503,
+            "the secondary storage is not available: down",
+        ),
+        (
+            QueryError::Failed {
+                reason: text("odd"),
+            },
+            500,
+            "Unexpected error occurred during the request processing: the secondary storage \
+             refused the search: odd",
+        ),
+    ];
+    for (failure, status, detail) in cases {
+        *running.reads.failure.lock().unwrap() = Some(failure);
+        let body = json!({"page": {"after": "YWJj"}});
+        let problem = running.post("/jobs/search", body).await.problem();
+        assert_eq!((problem.0, problem.2.as_str()), (status, detail));
+    }
 }

@@ -2,11 +2,16 @@
 //!
 //! glommio panics with a misleading text where io_uring is forbidden (container profiles, the
 //! `kernel.io_uring_disabled` switch), so the system call is tried first. Its rings are locked
-//! memory; the soft limit is raised to the hard one, and too low a hard limit is a reason too.
+//! memory; the soft limit is raised to the hard one, and too low a hard limit is a reason too. Last, an
+//! executor is built and thrown away.
 
 use std::io;
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::driver::{ExecutorOptions, uring};
 
 /// Locked memory below which glommio refuses to start.
 const MEMLOCK_MIN_BYTES: u64 = 512 * 1024;
@@ -36,6 +41,25 @@ pub(crate) fn io_uring() -> Result<(), String> {
     })
 }
 
+/// Builds an executor once and takes it down, because glommio needs more than one system call and
+/// panics where it does not get it.
+///
+/// # Errors
+/// Why there is none, as the end of a sentence.
+pub(crate) fn executor() -> Result<(), String> {
+    let options = ExecutorOptions {
+        name: "probe".to_owned(),
+        core: None,
+        spin: Duration::ZERO,
+    };
+    thread::Builder::new()
+        .name(options.name.clone())
+        .spawn(move || uring::executor(&options).map(drop))
+        .map_err(|error| format!("no thread can be started: {error}"))?
+        .join()
+        .unwrap_or_else(|_panic| Err("the io_uring executor does not come up here".to_owned()))
+}
+
 /// Raises the soft limit of locked memory to the hard one.
 ///
 /// # Errors
@@ -56,5 +80,21 @@ pub(crate) fn raise_memlock() -> Result<(), String> {
              (ulimit -l)"
         )),
         Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_allows_a_ring_gets_an_executor_quickly() {
+        if let Err(why) = io_uring().and_then(|()| raise_memlock()) {
+            println!("skipped: {why}");
+            return;
+        }
+        let started = std::time::Instant::now();
+        executor().unwrap();
+        println!("probed in {:?}", started.elapsed());
     }
 }

@@ -1,8 +1,8 @@
 //! The io_uring driver: a glommio executor per shard, set up so that it answers in time.
 //!
 //! glommio looks at completions, timers and foreign wakes only when all its queues are empty or its
-//! preempt timer fires (default: 100 ms). Hence the short timer, and one queue with a latency goal
-//! in which everything of a shard runs.
+//! preempt timer fires (default: 100 ms). Hence one queue with a short latency goal, which sets that
+//! timer, and in which everything of a shard runs.
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,10 +11,12 @@ use glommio::{Latency, LocalExecutor, LocalExecutorBuilder, Placement, Shares};
 
 use crate::driver::ExecutorOptions;
 
-/// How often the executor looks at its rings while tasks run.
-const PREEMPT_TIMER: Duration = Duration::from_micros(250);
-/// Latency goal of the queue in which shard tasks run.
-const LATENCY_GOAL: Duration = Duration::from_millis(1);
+/// How often the executor looks at its rings until the shard's queue exists. Long, because nobody
+/// holds a waker yet: a first turn that finds this timer expired would park for ever.
+const FIRST_PREEMPT_TIMER: Duration = Duration::from_secs(10);
+/// Latency goal of the queue in which shard tasks run, and thereby how often the executor looks at
+/// its rings while they do.
+const LATENCY_GOAL: Duration = Duration::from_micros(250);
 /// Memory registered with the ring; the log writes from its own buffers.
 const IO_MEMORY_BYTES: usize = 1 << 20;
 /// Entries of each ring.
@@ -24,7 +26,7 @@ pub(crate) fn executor(options: &ExecutorOptions) -> Result<LocalExecutor, Strin
     let placement = options.core.map_or(Placement::Unbound, Placement::Fixed);
     let mut builder = LocalExecutorBuilder::new(placement)
         .name(&options.name)
-        .preempt_timer(PREEMPT_TIMER)
+        .preempt_timer(FIRST_PREEMPT_TIMER)
         .io_memory(IO_MEMORY_BYTES)
         .ring_depth(RING_DEPTH);
     if options.core.is_some() && !options.spin.is_zero() {

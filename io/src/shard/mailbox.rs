@@ -97,7 +97,7 @@ pub(crate) struct Mailbox {
     pub(crate) feed: FeedLane,
     /// Counts turns of the partition's loop; the pacemaker compares it.
     pub(crate) turns: AtomicU64,
-    /// True while the loop has work it has not finished.
+    /// True unless the loop is idle: also while the partition starts and ends.
     pub(crate) outstanding: AtomicBool,
 }
 
@@ -118,7 +118,7 @@ impl Mailbox {
             metrics: PartitionMetrics::default(),
             feed: FeedLane::new(limits),
             turns: AtomicU64::new(0),
-            outstanding: AtomicBool::new(false),
+            outstanding: AtomicBool::new(true),
         }
     }
 

@@ -115,7 +115,7 @@ fn watch(
 
 impl Watched {
     fn tick(&mut self, busy: bool, metrics: &crate::metrics::ShardMetrics) {
-        let turns = self
+        let turns: u64 = self
             .mailboxes
             .iter()
             .map(|mailbox| mailbox.turns.load(Ordering::Relaxed))
@@ -131,7 +131,9 @@ impl Watched {
             self.stalled_since = None;
             return;
         }
-        if self.unnoticed > 0 {
+        // Opening a partition blocks its shard, which is not a stall yet.
+        let has_started = turns > 0;
+        if has_started && self.unnoticed > 0 {
             let since = *self.stalled_since.get_or_insert_with(|| {
                 metrics.stalls.add(1);
                 Instant::now() - TICK

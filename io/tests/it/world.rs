@@ -92,9 +92,13 @@ pub(crate) async fn ask(
 }
 
 pub(crate) async fn deploy(to: &Submitter) -> Response {
+    deploy_model(to, "one-task.bpmn", ONE_TASK).await
+}
+
+pub(crate) async fn deploy_model(to: &Submitter, name: &str, model: &str) -> Response {
     let resource = DeploymentResource {
-        resource: Blob::from(ONE_TASK.as_bytes().to_vec()),
-        resource_name: Text::from("one-task.bpmn"),
+        resource: Blob::from(model.as_bytes().to_vec()),
+        resource_name: Text::from(name),
     };
     let deployment = DeploymentRecord {
         resources: vec![resource],

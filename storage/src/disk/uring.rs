@@ -207,3 +207,17 @@ fn outcome(len: usize, written: i32, synced: i32) -> Result<(), CommitError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_name_the_stage() {
+        let stage = |written, synced| outcome(4096, written, synced).map_err(|error| error.stage);
+        assert_eq!(stage(4096, 0), Ok(()));
+        assert_eq!(stage(-libc::EIO, -libc::ECANCELED), Err(Stage::Write));
+        assert_eq!(stage(512, -libc::ECANCELED), Err(Stage::Write));
+        assert_eq!(stage(4096, -libc::EIO), Err(Stage::Sync));
+    }
+}

@@ -133,6 +133,7 @@ impl Flusher {
             })
             .map_err(fail)?;
         wait.recv().map_err(|_| Error::Closed)?.map_err(fail)?;
+        tracing::info!(thread = name, way = disk.name(), "log thread started");
         Ok(Self {
             shared: Arc::new(Handle {
                 sender,

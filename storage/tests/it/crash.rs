@@ -227,12 +227,12 @@ fn a_failed_operation_poisons_the_log_and_reopening_heals_it() {
         disk.plan(Fault::Error(number));
         let mut history = History::default();
         if let Err(error) = work(&disk, &mut history) {
-            match error {
-                Error::Poisoned { .. } => poisoned += 1,
-                // Before or beside the commits: opening, preparing.
-                Error::Io { .. } => {}
-                other => panic!("operation {number}: {other}"),
-            }
+            // `Io`: before or beside the commits, when opening or preparing.
+            assert!(
+                matches!(error, Error::Poisoned { .. } | Error::Io { .. }),
+                "operation {number}: {error}"
+            );
+            poisoned += usize::from(matches!(error, Error::Poisoned { .. }));
         }
         let acknowledged: Vec<bool> = history
             .points

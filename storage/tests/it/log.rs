@@ -347,3 +347,38 @@ fn a_cut_that_reaches_behind_the_oldest_segment_is_understood() {
     assert_eq!(recovered.purged, EntryId { index: 10, term: 1 });
     assert_eq!(read_all(&mut log, 11), entries(11, 20, 2));
 }
+
+/// More files than one submission of the ring holds, committed by one thread.
+#[test]
+fn many_logs_share_a_flusher() {
+    const LOGS: usize = 40;
+    for choice in [IoChoice::Plain, IoChoice::Auto] {
+        let root = tempfile::tempdir().unwrap();
+        let flusher = Flusher::start("log", choice).unwrap();
+        let mut logs = Vec::new();
+        for number in 0..LOGS {
+            let directory = root.path().join(number.to_string());
+            std::fs::create_dir(&directory).unwrap();
+            let (log, _) = Log::open(&directory, options(), flusher.clone()).unwrap();
+            logs.push(log);
+        }
+        let mut told = Vec::new();
+        for first in [1, 11, 21] {
+            for (number, log) in logs.iter_mut().enumerate() {
+                let (call, wait) = waiting();
+                log.append(entries(first, first + 9, number as u64 + 1), call)
+                    .unwrap();
+                told.push(wait);
+            }
+        }
+        for wait in told {
+            wait.recv().unwrap().unwrap();
+        }
+        for (number, log) in logs.into_iter().enumerate() {
+            log.close().unwrap();
+            let directory = root.path().join(number.to_string());
+            let (mut log, _) = Log::open(&directory, options(), flusher.clone()).unwrap();
+            assert_eq!(read_all(&mut log, 1), entries(1, 30, number as u64 + 1));
+        }
+    }
+}

@@ -5,8 +5,8 @@
 //! jobs or its time is over, which is no error.
 //!
 //! Jobs that were taken belong to a client from then on. [`Taken`] therefore gives back what could
-//! not be delivered: dropped with jobs in it, it fails them with unchanged retries, so that they are
-//! available at once and not after their time-out.
+//! not be delivered: dropped with jobs in it, it fails them with unchanged retries, so that they
+//! are available at once and not after their time-out.
 
 use std::sync::Arc;
 use std::time::Duration;

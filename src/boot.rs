@@ -1,0 +1,292 @@
+//! The composition root: which parts a process has, in which order they start and end.
+//!
+//! Start: configuration, log lines, limits of the process, broker (its shards recover first), then
+//! exporter and queries, then the gateway; only then the one line that says the process is ready.
+//! What fails before that line ends the process with a sentence and leaves nothing running. The
+//! order of the end is in [`shutdown`](crate::shutdown).
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ringflow_core::ids::PartitionId;
+use ringflow_export::{
+    Database, Exporter, ExporterOptions, Queries, QueriesOptions, RecordFeed, RetainOptions,
+};
+use ringflow_gateway::{Auth, Backend, Gateway, GatewayOptions, Reads, RunningGateway};
+use ringflow_io::{Broker, BrokerOptions, DriverChoice};
+
+use crate::arguments::{Failure, StartOptions};
+use crate::config::{Access, Config, IoDriver, SecondaryStorage};
+use crate::feed::BrokerFeed;
+use crate::placement::{Placement, has_cpu_quota};
+use crate::shutdown::EndSignals;
+
+/// A process that serves.
+pub struct Running {
+    broker: Arc<Broker>,
+    exporter: Option<Exporter>,
+    gateway: RunningGateway,
+}
+
+/// Where a running process listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Addresses {
+    /// gRPC API.
+    pub grpc: SocketAddr,
+    /// REST API.
+    pub rest: SocketAddr,
+    /// Health and metrics.
+    pub management: SocketAddr,
+}
+
+/// Runs a broker until it is told to end.
+///
+/// # Errors
+/// If the configuration is wrong or a part cannot start.
+pub fn start(options: &StartOptions) -> Result<(), Failure> {
+    let config = Config::from_settings(&options.settings()?)?;
+    log_lines(&config)?;
+    let placement = place(&config)?;
+    runtime(placement.gateway_threads)?.block_on(async {
+        let mut signals = EndSignals::register()?;
+        let running = Running::start(&config, &placement).await?;
+        announce(running.addresses())?;
+        let signal = signals.next().await;
+        tracing::info!(signal, "ending");
+        let anyway = tokio::spawn(signals.end_anyway());
+        running.stop().await;
+        anyway.abort();
+        tracing::info!("ended");
+        Ok(())
+    })
+}
+
+impl Running {
+    /// Starts all parts.
+    ///
+    /// # Errors
+    /// If a part cannot start; those that did are stopped.
+    pub async fn start(config: &Config, placement: &Placement) -> Result<Self, Failure> {
+        raise_file_limit();
+        let options = broker_options(config, placement);
+        let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
+        let broker = Arc::new(broker);
+        match serve(config, placement, &broker).await {
+            Ok((exporter, gateway)) => Ok(Self {
+                broker,
+                exporter,
+                gateway,
+            }),
+            Err(failure) => {
+                stop_broker(broker).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        Addresses {
+            grpc: self.gateway.grpc,
+            rest: self.gateway.rest,
+            management: self.gateway.management,
+        }
+    }
+
+    /// Stops all parts in order.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+        stop_broker(self.broker).await;
+        if let Some(exporter) = self.exporter {
+            let stopped = tokio::task::spawn_blocking(move || exporter.stop()).await;
+            if stopped.is_err() {
+                tracing::error!("the exporter did not stop in order");
+            }
+        }
+    }
+}
+
+/// A tokio runtime for gateway and composition.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn runtime(threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("gateway")
+        .enable_all()
+        .build()
+}
+
+/// Where everything goes on this host.
+///
+/// # Errors
+/// If a core is named that is not there.
+pub fn place(config: &Config) -> Result<Placement, Failure> {
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    let quota = has_cpu_quota();
+    let placement = Placement::new(config, available, quota).map_err(Failure)?;
+    if placement.cores.is_empty() {
+        let why = if quota {
+            "a CPU quota"
+        } else {
+            "few cores, or by configuration"
+        };
+        tracing::warn!(available, why, "shards run unpinned");
+    }
+    Ok(placement)
+}
+
+async fn serve(
+    config: &Config,
+    placement: &Placement,
+    broker: &Arc<Broker>,
+) -> Result<(Option<Exporter>, RunningGateway), Failure> {
+    let database = match &config.secondary_storage {
+        SecondaryStorage::None => None,
+        SecondaryStorage::Database(url) => Database::parse(url, None, None)?,
+    };
+    let mut exporter = None;
+    let mut reads: Option<Arc<dyn Reads>> = None;
+    if let Some(database) = database {
+        tracing::info!(database = %database.place(), "secondary storage");
+        let queries = Queries::open(&QueriesOptions::new(database.clone()))?;
+        reads = Some(Arc::new(queries));
+        let feeds = (1..=placement.partitions)
+            .map(|number| {
+                let broker = Arc::downgrade(broker);
+                Box::new(BrokerFeed::new(broker, PartitionId(number))) as Box<dyn RecordFeed>
+            })
+            .collect();
+        let options = ExporterOptions {
+            window_age: config.flush_interval,
+            retain: Some(RetainOptions {
+                ttl: config.history_ttl,
+                ..RetainOptions::default()
+            }),
+            ..ExporterOptions::new(database)
+        };
+        exporter = Some(Exporter::start(options, feeds)?);
+    }
+    let backend = Backend {
+        commands: Arc::new(broker.submitter()),
+        reads,
+        exporter: exporter.as_ref().map(Exporter::metrics),
+    };
+    let gateway = Gateway::start(gateway_options(config), backend).await?;
+    Ok((exporter, gateway))
+}
+
+async fn stop_broker(broker: Arc<Broker>) {
+    let stopped = tokio::task::spawn_blocking(move || {
+        let mut shared = broker;
+        loop {
+            // A feed may hold the broker for the moment in which it opens its reader.
+            match Arc::try_unwrap(shared) {
+                Ok(broker) => return broker.stop(),
+                Err(still) => shared = still,
+            }
+            std::thread::yield_now();
+        }
+    });
+    if stopped.await.is_err() {
+        tracing::error!("the broker did not stop in order");
+    }
+}
+
+fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
+    BrokerOptions {
+        partitions: placement.partitions,
+        shards: placement.shards,
+        cores: placement.cores.clone(),
+        driver: match config.io {
+            IoDriver::Auto => DriverChoice::Auto,
+            IoDriver::Uring => DriverChoice::Uring,
+            IoDriver::Plain => DriverChoice::Plain,
+        },
+        exporting: config.secondary_storage != SecondaryStorage::None,
+        snapshot_interval: config.snapshot_period,
+        disk_reserve_bytes: config.free_space_bytes,
+        state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
+        log_segment_bytes: config.segment_bytes,
+        ..BrokerOptions::new(config.data_dir.clone())
+    }
+}
+
+fn gateway_options(config: &Config) -> GatewayOptions {
+    let auth = match &config.access {
+        Access::Unprotected => {
+            tracing::warn!(
+                "the APIs are unprotected: everybody who reaches them may do everything; set \
+                 security.users to ask for credentials"
+            );
+            Auth::Unprotected
+        }
+        Access::Basic(users) => Auth::Basic(
+            users
+                .iter()
+                .map(|user| ringflow_gateway::User {
+                    name: user.name.clone(),
+                    display_name: user.name.clone(),
+                    email: String::new(),
+                    password: user.password.clone(),
+                })
+                .collect(),
+        ),
+    };
+    let mut options = GatewayOptions {
+        grpc: config.grpc_address,
+        rest: config.rest_address,
+        management: config.management_address,
+        auth,
+        ..GatewayOptions::default()
+    };
+    options.limits.request_timeout = config.request_timeout;
+    options
+}
+
+/// Log lines go to standard error; standard output has only what a task prints.
+///
+/// # Errors
+/// If the filter does not parse.
+pub fn log_lines(config: &Config) -> Result<(), Failure> {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_new(&config.log_filter)
+        .map_err(|error| Failure(format!("setting 'log.level': {error}")))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if config.log_json {
+        lines.json().init()
+    } else {
+        lines.with_ansi(false).init()
+    }
+    Ok(())
+}
+
+/// The one line that tells scripts and people that clients may come, and where.
+fn announce(at: Addresses) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "ringflow is ready: grpc={} rest={} management={}",
+        at.grpc, at.rest, at.management
+    )?;
+    out.flush()?;
+    Ok(())
+}
+
+/// RocksDB keeps its table files open: the soft limit of open files is raised to the hard one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_err() {
+        tracing::warn!(soft = ?limit.current, "the limit of open files could not be raised");
+    }
+}
