@@ -222,7 +222,7 @@ impl Expression {
         &'e self,
         environment: &'e Environment<'_>,
     ) -> Result<Evaluation<'e>, EvalError> {
-        self.evaluate_with(environment, &[])
+        eval::run(&self.root, &self.source, environment, Vec::new())
     }
 
     /// Evaluates the expression with values, functions among them, under names that hide variables.
@@ -238,7 +238,6 @@ impl Expression {
             .iter()
             .map(|(name, value)| Binding::Named(name, value.clone()))
             .collect();
-        let (value, warnings) = eval::run(&self.root, &self.source, environment, scope)?;
-        Ok(Evaluation { value, warnings })
+        eval::run(&self.root, &self.source, environment, scope)
     }
 }

@@ -27,8 +27,9 @@ use std::rc::Rc;
 
 use super::ast::{Expr, Name, RangeExpr};
 use super::builtin::Patterns;
-use super::value::{Bound, Context, Range, Raw, Text, Value};
-use super::{Environment, EvalError, Warning, WarningKind};
+use super::value::{Bound, Context, Range, Text, Value};
+use super::{Environment, EvalError, Evaluation, Warning, WarningKind};
+use crate::msgpack;
 
 pub use call::Function;
 pub(super) use call::{Outcome, Refusal};
@@ -99,16 +100,13 @@ pub(super) struct Interpreter<'e> {
     pub(super) patterns: Patterns,
 }
 
-/// A value and the warnings that came up on the way.
-pub(super) type Evaluated<'e> = (Value<'e>, Vec<Warning>);
-
 /// Evaluates a tree from the outside.
 pub(super) fn run<'e>(
     expr: &'e Expr,
     source: &str,
     environment: &'e Environment<'e>,
     scope: Vec<Binding<'e>>,
-) -> Result<Evaluated<'e>, EvalError> {
+) -> Result<Evaluation<'e>, EvalError> {
     let mut interpreter = Interpreter {
         environment,
         scope,
@@ -118,21 +116,32 @@ pub(super) fn run<'e>(
         random: environment.random_seed,
         patterns: Patterns::default(),
     };
+    match interpreter.eval(expr) {
+        Ok(value) => Ok(Evaluation {
+            value,
+            warnings: interpreter.warnings,
+        }),
+        Err(trouble) => Err(ended(trouble, source)),
+    }
+}
+
+/// Why an evaluation has no value, as an incident says it.
+#[cold]
+fn ended(trouble: Trouble, source: &str) -> EvalError {
     let failed =
         |why: &str| EvalError::Failed(format!("failed to evaluate expression '{source}': {why}"));
-    match interpreter.eval(expr) {
-        Ok(value) => Ok((value, interpreter.warnings)),
-        Err(Trouble::Error(why)) => Err(failed(&why)),
-        Err(Trouble::Fatal(Fatal::NoInput)) => Err(failed(&format!(
+    match trouble {
+        Trouble::Error(why) => failed(&why),
+        Trouble::Fatal(Fatal::NoInput) => failed(&format!(
             "No input value available. '{INPUT_SYMBOL}' can only be used inside an unary-test \
              expression."
-        ))),
-        Err(Trouble::Fatal(Fatal::Assertion(why))) => Err(EvalError::AssertFailed(format!(
+        )),
+        Trouble::Fatal(Fatal::Assertion(why)) => EvalError::AssertFailed(format!(
             "Assertion failure on evaluate the expression '{source}': {why}"
-        ))),
-        Err(Trouble::Fatal(Fatal::Steps)) => Err(EvalError::StepBudgetExceeded),
-        Err(Trouble::Fatal(Fatal::Depth)) => Err(EvalError::DepthExceeded),
-        Err(Trouble::Fatal(Fatal::Size)) => Err(EvalError::ValueTooLarge),
+        )),
+        Trouble::Fatal(Fatal::Steps) => EvalError::StepBudgetExceeded,
+        Trouble::Fatal(Fatal::Depth) => EvalError::DepthExceeded,
+        Trouble::Fatal(Fatal::Size) => EvalError::ValueTooLarge,
     }
 }
 
@@ -153,6 +162,16 @@ impl<'e> Interpreter<'e> {
     #[inline]
     pub(super) fn eval(&mut self, expr: &'e Expr) -> Eval<'e> {
         self.charge(1)?;
+        // Leaves go no deeper and are most of all nodes.
+        if let Expr::Variable(name, path) = expr {
+            return self.variable(name, path);
+        }
+        if let Expr::Number(number) = expr {
+            return Ok(Value::Number(*number));
+        }
+        if let Expr::String(text) = expr {
+            return Ok(Value::String(Text::Borrowed(text)));
+        }
         if self.depth == MAX_DEPTH {
             return Err(Fatal::Depth.into());
         }
@@ -226,13 +245,33 @@ impl<'e> Interpreter<'e> {
                 }
             }
         }
-        match self.environment.variables.get(name)? {
-            Cow::Borrowed(bytes) => Some(Value::from_msgpack(bytes)),
-            Cow::Owned(bytes) => Some(Raw::shared(bytes).decode()),
-        }
+        self.environment
+            .variables
+            .get(name)
+            .map(Value::from_variable)
     }
 
+    #[inline]
     fn variable(&mut self, name: &str, path: &'e [Name]) -> Eval<'e> {
+        if self.scope.is_empty()
+            && let Some(bytes) = self.environment.variables.get(name)
+        {
+            if path.is_empty() {
+                return Ok(Value::from_variable(bytes));
+            }
+            if let Some(range) = walk(&bytes, path) {
+                self.charge(bytes.len() / 512)?;
+                return Ok(Value::from_variable(match bytes {
+                    Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[range]),
+                    Cow::Owned(bytes) => Cow::Owned(bytes[range].to_vec()),
+                }));
+            }
+        }
+        self.variable_in_scope(name, path)
+    }
+
+    #[inline(never)]
+    fn variable_in_scope(&mut self, name: &str, path: &'e [Name]) -> Eval<'e> {
         let Some(mut value) = self.lookup(name) else {
             self.warn(WarningKind::NoVariableFound, || {
                 format!("No variable found with name '{name}'")
@@ -245,6 +284,7 @@ impl<'e> Interpreter<'e> {
         Ok(value)
     }
 
+    #[inline(never)]
     fn list(&mut self, items: &'e [Expr]) -> Eval<'e> {
         let mut values = Vec::with_capacity(items.len());
         for item in items {
@@ -253,6 +293,7 @@ impl<'e> Interpreter<'e> {
         self.measured(Value::list(values))
     }
 
+    #[inline(never)]
     fn context(&mut self, entries: &'e [(Name, Expr)]) -> Eval<'e> {
         let level = self.scope.len();
         let mut values = Vec::with_capacity(entries.len());
@@ -285,6 +326,7 @@ impl<'e> Interpreter<'e> {
         Ok(value)
     }
 
+    #[inline(never)]
     fn range(&mut self, range: &'e RangeExpr) -> Eval<'e> {
         let start = self.eval(&range.start)?;
         let end = self.eval(&range.end)?;
@@ -348,6 +390,16 @@ impl<'e> Interpreter<'e> {
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
     }
+}
+
+/// Where the value at the end of a path of entries stands; `None` if one is missing or no map.
+fn walk(bytes: &[u8], path: &[Name]) -> Option<std::ops::Range<usize>> {
+    let mut at = 0..bytes.len();
+    for key in path {
+        let found = msgpack::find(&bytes[at.clone()], key)?;
+        at = at.start + found.start..at.start + found.end;
+    }
+    Some(at)
 }
 
 /// Null in place of an error; what is fatal stays so.

@@ -18,6 +18,7 @@ mod container;
 mod output;
 mod property;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -35,7 +36,11 @@ pub use container::{Context, ContextIter, List, ListIter, Raw, Size};
 pub use output::ResultType;
 
 /// A value; `'e` is the life of the expression and its variables.
+///
+/// The tag is a whole word: so the parts of a value are moved as they were written, which the
+/// processor can do without waiting for its own stores.
 #[derive(Clone, Debug)]
+#[repr(u64)]
 pub enum Value<'e> {
     Null,
     Bool(bool),
@@ -102,8 +107,21 @@ pub struct Range<'e> {
 
 impl<'e> Value<'e> {
     /// The value whose MessagePack bytes these are. Bytes that are no value give null.
+    #[inline]
     pub fn from_msgpack(bytes: &'e [u8]) -> Value<'e> {
-        Raw::Borrowed(bytes).decode()
+        scalar(bytes).unwrap_or_else(|| Raw::Borrowed(bytes).decode())
+    }
+
+    /// The value of a variable.
+    #[inline]
+    pub(super) fn from_variable(bytes: Cow<'e, [u8]>) -> Value<'e> {
+        match scalar(&bytes) {
+            Some(value) => value,
+            None => match bytes {
+                Cow::Borrowed(bytes) => Raw::Borrowed(bytes).decode(),
+                Cow::Owned(bytes) => Raw::shared(bytes).decode(),
+            },
+        }
     }
 
     pub(crate) fn text(text: impl Into<Rc<str>>) -> Value<'e> {
@@ -229,6 +247,26 @@ impl<'e> Value<'e> {
             Value::Function(_) => "function",
         }
     }
+}
+
+/// The value, if it is a truth value or an integer of at most 32 bits: most variables that decide
+/// something are, and need nothing kept.
+#[inline]
+fn scalar<'e>(bytes: &[u8]) -> Option<Value<'e>> {
+    let number = match *bytes {
+        [0xc2] => return Some(Value::Bool(false)),
+        [0xc3] => return Some(Value::Bool(true)),
+        [byte @ 0x00..=0x7f] => i64::from(byte),
+        [byte @ 0xe0..=0xff] => i64::from(byte as i8),
+        [0xcc, byte] => i64::from(byte),
+        [0xcd, a, b] => i64::from(u16::from_be_bytes([a, b])),
+        [0xce, a, b, c, d] => i64::from(u32::from_be_bytes([a, b, c, d])),
+        [0xd0, byte] => i64::from(byte as i8),
+        [0xd1, a, b] => i64::from(i16::from_be_bytes([a, b])),
+        [0xd2, a, b, c, d] => i64::from(i32::from_be_bytes([a, b, c, d])),
+        _ => return None,
+    };
+    Some(Value::int(number))
 }
 
 impl From<Temporal> for Value<'_> {

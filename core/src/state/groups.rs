@@ -17,10 +17,13 @@ use crate::record::field::{DecodeError, ValueStruct, ValueWriter};
 use crate::state::family::{Family, FamilyNumber, Overlay, StateError};
 use crate::state::key::{RowKey, after_prefix};
 use crate::state::store::{RowChange, StateRead};
-use crate::state::table::{decode, encode};
+use crate::state::table::{EVICTION_LOOKS_MAX, decode, encode};
 
 /// Persisted groups kept resident per family before the oldest go.
 pub const RESIDENT_GROUPS_MAX: usize = 32 * 1024;
+
+/// Places in the eviction queue, those of groups that are gone included.
+const QUEUE_MAX: usize = 4 * RESIDENT_GROUPS_MAX;
 
 #[derive(Debug)]
 struct Group<C, V> {
@@ -290,15 +293,23 @@ impl<P: RowKey, C: RowKey, V: ValueStruct> Family for Groups<P, C, V> {
                 clean.push_back(group);
             }
         }
-        while clean.len() > RESIDENT_GROUPS_MAX {
+        // Counted are groups, not places in the queue: most groups are released early and leave
+        // their place behind.
+        let room = RESIDENT_GROUPS_MAX + self.pinned.len() + self.dirty.len();
+        let mut looks = EVICTION_LOOKS_MAX;
+        while (groups.len() > room || clean.len() > QUEUE_MAX) && looks > 0 {
+            looks -= 1;
             let Some(group) = clean.pop_front() else {
                 break;
             };
+            let groups_fit = groups.len() <= room;
             if let Some(resident) = groups.get_mut(&group) {
-                if resident.dirty == 0 && resident.pinned == 0 {
-                    groups.remove(&group);
-                } else {
+                if resident.dirty > 0 || resident.pinned != 0 {
                     resident.queued = false;
+                } else if groups_fit {
+                    clean.push_back(group);
+                } else {
+                    groups.remove(&group);
                 }
             }
         }

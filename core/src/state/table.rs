@@ -21,6 +21,9 @@ use crate::state::store::{RowChange, StateRead};
 /// Persisted rows kept resident per table before the oldest unused ones go.
 pub const RESIDENT_ROWS_MAX: usize = 64 * 1024;
 
+/// Places in the eviction queue, those of rows that are gone included.
+const QUEUE_MAX: usize = 4 * RESIDENT_ROWS_MAX;
+
 /// Rows looked at for eviction in one call: a call never costs more, the rest waits for the next.
 pub const EVICTION_LOOKS_MAX: usize = 4096;
 
@@ -324,19 +327,23 @@ impl<K: RowKey, V: ValueStruct + Clone> Family for Table<K, V> {
                 clean.push_back(key);
             }
         }
-        // Second chance: what was used since the hand passed goes to the back once more.
+        // Second chance: what was used since the hand passed goes to the back once more. Counted are
+        // rows, not places in the queue: most rows die early and leave their place behind.
+        let busy = self.pinned.len() + self.dirty.len();
+        let room = RESIDENT_ROWS_MAX + busy;
         let mut looks = EVICTION_LOOKS_MAX;
-        while clean.len() > RESIDENT_ROWS_MAX && looks > 0 {
+        while (rows.len() > room || clean.len() > QUEUE_MAX) && looks > 0 {
             looks -= 1;
             let Some(key) = clean.pop_front() else { break };
+            let rows_fit = rows.len() <= room;
             let Some(slot) = rows.get_mut(&key) else {
                 continue;
             };
             if slot.dirty || slot.pinned != 0 {
                 // Comes back when its write set is persisted.
                 slot.queued = false;
-            } else if slot.used {
-                slot.used = false;
+            } else if slot.used || rows_fit {
+                slot.used &= rows_fit;
                 clean.push_back(key);
             } else {
                 rows.remove(&key);

@@ -41,11 +41,14 @@ impl State {
     pub fn visible_variable(
         &self,
         scope: Key,
-        name: &Text,
+        name: &str,
     ) -> Result<Option<Rc<VariableRow>>, StateError> {
         let mut at = Some(scope);
         while let Some(scope) = at {
-            if let Some(row) = self.variables.get(&scope, name)? {
+            let row = self
+                .variables
+                .with(&scope, |rows| rows.get(name).cloned())?;
+            if let Some(row) = row {
                 return Ok(Some(row));
             }
             at = self.parent_scope(scope)?;

@@ -151,11 +151,7 @@ impl Variables for Scope<'_, '_> {
         if let Some(value) = self.before.get(name) {
             return Some(value);
         }
-        match self
-            .p
-            .state()
-            .visible_variable(self.scope, &Text::from(name))
-        {
+        match self.p.state().visible_variable(self.scope, name) {
             Ok(row) => row.map(|row| Cow::Owned(row.value.as_bytes().to_vec())),
             Err(error) => {
                 self.unreadable.set(Some(error));

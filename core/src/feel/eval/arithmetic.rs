@@ -12,6 +12,7 @@ use crate::feel::value::Value;
 use super::{Eval, Fatal, Interpreter, Shown, Trouble, or_null};
 
 impl<'e> Interpreter<'e> {
+    #[inline(never)]
     pub(super) fn arithmetic(&mut self, first: &'e Expr, rest: &'e [(Operator, Expr)]) -> Eval<'e> {
         let mut left = self.eval(first);
         for (operator, expr) in rest {
@@ -63,6 +64,7 @@ impl<'e> Interpreter<'e> {
         Err(self.error(WarningKind::InvalidType, message))
     }
 
+    #[inline(never)]
     pub(super) fn negate(&mut self, operand: &'e Expr) -> Eval<'e> {
         let value = self.eval(operand).and_then(|value| match value {
             Value::Number(number) => Ok(Value::Number(number.negate())),

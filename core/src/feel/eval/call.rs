@@ -128,6 +128,7 @@ impl fmt::Debug for Function<'_> {
 }
 
 impl<'e> Interpreter<'e> {
+    #[inline(never)]
     pub(super) fn closure(&mut self, parameters: &'e [Name], body: &'e Expr) -> Eval<'e> {
         let scope = self.scope.clone();
         self.charge(scope.len() / 16)?;
@@ -146,6 +147,7 @@ impl<'e> Interpreter<'e> {
         })))
     }
 
+    #[inline(never)]
     pub(super) fn call(&mut self, call: &'e Call) -> Eval<'e> {
         if let Some(path) = &call.path {
             return self.call_in_context(path, call);

@@ -31,8 +31,16 @@ impl<'e> Interpreter<'e> {
         comparison: Comparison,
         sides: &'e (Expr, Expr),
     ) -> Eval<'e> {
-        let x = self.eval(&sides.0)?;
-        let y = self.eval(&sides.1)?;
+        // Numbers are compared where they were put: moving values is most of the cost.
+        let x = self.eval(&sides.0);
+        if x.is_err() {
+            return x;
+        }
+        let y = self.eval(&sides.1);
+        if let (Ok(Value::Number(x)), Ok(Value::Number(y))) = (&x, &y) {
+            return Ok(Value::Bool(comparison.accepts(x.cmp(y))));
+        }
+        let (x, y) = (x?, y?);
         if let (Value::List(_) | Value::Context(_), _) = (&x, &y) {
             self.charge(x.size().weight as usize / 16)?;
         }
@@ -64,6 +72,7 @@ impl<'e> Interpreter<'e> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn between(&mut self, parts: &'e (Expr, Expr, Expr)) -> Eval<'e> {
         let value = self.eval(&parts.0)?;
         let low = self.eval(&parts.1)?;
@@ -115,13 +124,18 @@ impl<'e> Interpreter<'e> {
                 self.unexpected("boolean", &Value::Null);
             }
             let value = self.eval(part);
-            if logic.take(self, value)? {
+            if let (Ok(Value::Bool(truth)), false) = (&value, logic.unknown) {
+                if *truth == decisive {
+                    return Ok(Value::Bool(decisive));
+                }
+            } else if logic.take(self, value)? {
                 break;
             }
         }
         Ok(logic.result())
     }
 
+    #[inline(never)]
     pub(super) fn conditional(
         &mut self,
         branches: &'e [(Expr, Expr)],
@@ -136,6 +150,7 @@ impl<'e> Interpreter<'e> {
         self.eval(otherwise)
     }
 
+    #[inline(never)]
     pub(super) fn instance_of(&mut self, operand: &'e Expr, name: &str) -> Eval<'e> {
         let value = self.eval(operand)?;
         let actual = value.type_name();

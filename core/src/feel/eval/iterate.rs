@@ -72,6 +72,7 @@ impl<'e> Iterator for ItemsIter<'e> {
 }
 
 impl<'e> Interpreter<'e> {
+    #[inline(never)]
     pub(super) fn iteration(&mut self, iteration: &'e For) -> Eval<'e> {
         let mut results = List::new(Vec::new());
         let rounds = self.rounds(&iteration.iterations, |this| {
@@ -97,6 +98,7 @@ impl<'e> Interpreter<'e> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn quantified(&mut self, quantified: &'e Quantified) -> Eval<'e> {
         let mut logic = Logic::new(!quantified.every);
         let rounds = self.rounds(&quantified.iterations, |this| {

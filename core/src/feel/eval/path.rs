@@ -11,6 +11,7 @@ use crate::feel::value::{List, Value};
 use super::{Binding, Eval, Interpreter, Shown, Trouble, or_null};
 
 impl<'e> Interpreter<'e> {
+    #[inline(never)]
     pub(super) fn steps(&mut self, base: &'e Expr, steps: &'e [Step]) -> Eval<'e> {
         let mut value = self.eval(base);
         for step in steps {
@@ -28,7 +29,19 @@ impl<'e> Interpreter<'e> {
         value
     }
 
+    #[inline]
     pub(super) fn property(&mut self, value: &Value<'e>, key: &str) -> Eval<'e> {
+        if let Value::Context(context) = value
+            && let Some(entry) = context.get(key)
+        {
+            self.charge(context.walked() / 512)?;
+            return Ok(entry);
+        }
+        self.property_of_any(value, key)
+    }
+
+    #[inline(never)]
+    fn property_of_any(&mut self, value: &Value<'e>, key: &str) -> Eval<'e> {
         match value {
             Value::Context(context) => {
                 self.charge(context.walked() / 512)?;

@@ -10,11 +10,13 @@ use crate::feel::value::Value;
 use super::{Binding, Eval, Fatal, INPUT, INPUT_SYMBOL, Interpreter, Shown, Trouble};
 
 impl<'e> Interpreter<'e> {
+    #[inline(never)]
     pub(super) fn membership(&mut self, sides: &'e (Expr, Expr)) -> Eval<'e> {
         let value = self.eval(&sides.0)?;
         self.scoped(Binding::Named(INPUT, value), |this| this.eval(&sides.1))
     }
 
+    #[inline(never)]
     pub(super) fn test(&mut self, test: &'e Test) -> Eval<'e> {
         match test {
             Test::Equal(expr) => {
