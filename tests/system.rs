@@ -8,6 +8,7 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `SYSTEM_TEST_ROUNDS` | rounds of the kill test | 12 |
+//! | `SYSTEM_TEST_BINARY` | the binary to test, e.g. a release build | the one built with the tests |
 //! | `SYSTEM_TEST_SEED` | its seed | from the clock, printed |
 #![expect(
     clippy::unwrap_used,

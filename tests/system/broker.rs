@@ -75,7 +75,8 @@ pub(crate) struct Broker {
 
 /// The binary with an empty environment.
 pub(crate) fn ringflow() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ringflow"));
+    let other = std::env::var_os("SYSTEM_TEST_BINARY");
+    let mut command = Command::new(other.unwrap_or(env!("CARGO_BIN_EXE_ringflow").into()));
     command.env_clear().stdin(Stdio::null());
     command
 }

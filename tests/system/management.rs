@@ -80,6 +80,21 @@ fn numbers_have_the_names_that_dashboards_know_and_move() {
     );
     let text = answer.body;
     assert!(text.ends_with("# EOF\n"));
+    let histograms: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" histogram"))
+        .collect();
+    assert!(histograms.len() > 5, "{histograms:?}");
+    for name in histograms {
+        let lines = |start: String| text.lines().filter(move |line| line.starts_with(&start));
+        // Without the last bucket a histogram has no quantiles.
+        let last = lines(format!("{name}_bucket")).filter(|line| line.contains("le=\"+Inf\""));
+        assert_eq!(
+            last.count(),
+            lines(format!("{name}_count")).count(),
+            "{name}"
+        );
+    }
     for name in [
         "zeebe_received_request_count_total",
         "zeebe_dropped_request_count_total",
