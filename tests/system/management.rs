@@ -123,8 +123,14 @@ fn numbers_have_the_names_that_dashboards_know_and_move() {
             );
         }
     }
-    for name in ["zeebe_gateway_total_requests_total", "ringflow_rest_requests_total"] {
-        assert!(sample(&text, name).is_some_and(|value| value > 0.0), "{name}\n{text}");
+    for name in [
+        "zeebe_gateway_total_requests_total",
+        "ringflow_rest_requests_total",
+    ] {
+        assert!(
+            sample(&text, name).is_some_and(|value| value > 0.0),
+            "{name}\n{text}"
+        );
     }
     for partition in ["1", "2"] {
         let health = format!("zeebe_health{{partition=\"{partition}\"}}");
