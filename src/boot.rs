@@ -8,10 +8,12 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use ringflow_core::ids::PartitionId;
+use ringflow_core::ids::{PartitionId, Timestamp};
 use ringflow_export::{
-    Database, Exporter, ExporterOptions, Queries, QueriesOptions, RecordFeed, RetainOptions,
+    Database, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions, RecordFeed,
+    RetainOptions,
 };
 use ringflow_gateway::{Auth, Backend, Gateway, GatewayOptions, Reads, RunningGateway};
 use ringflow_io::{Broker, BrokerOptions, DriverChoice};
@@ -21,6 +23,9 @@ use crate::config::{Access, Config, IoDriver, SecondaryStorage};
 use crate::feed::BrokerFeed;
 use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
+
+/// Longest time a start waits for its secondary storage.
+const STORAGE_READY_WITHIN: Duration = Duration::from_secs(5);
 
 /// A process that serves.
 pub(crate) struct Running {
@@ -168,7 +173,9 @@ async fn serve(
             }),
             ..ExporterOptions::new(database)
         };
-        exporter = Some(Exporter::start(options, feeds)?);
+        let started = Exporter::start(options, feeds)?;
+        storage_ready(&started).await;
+        exporter = Some(started);
     }
     let backend = Backend {
         commands: Arc::new(broker.submitter()),
@@ -177,6 +184,23 @@ async fn serve(
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok((exporter, gateway))
+}
+
+/// Waits until the schema is prepared, so that the first client can search; not for ever, because a
+/// database that is down must not keep commands out.
+async fn storage_ready(exporter: &Exporter) {
+    let begun = Instant::now();
+    let metrics = exporter.metrics();
+    while matches!(
+        metrics.snapshot(Timestamp(0)).state,
+        ExporterState::Starting
+    ) {
+        if begun.elapsed() > STORAGE_READY_WITHIN {
+            tracing::warn!("the secondary storage does not answer; searches fail until it does");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn stop_broker(broker: Arc<Broker>) {

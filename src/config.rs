@@ -110,7 +110,8 @@ impl Config {
         let data_dir = PathBuf::from(settings.get(Id::DataDirectory).0);
         Ok(Self {
             snapshot_period: read.duration(Id::SnapshotPeriod, 10 * SECOND, DAY)?,
-            segment_bytes: read.size(Id::SegmentSize, 8 * MB, 1024 * MB)?,
+            // One segment holds the largest batch (8 MB) and its frame; whole blocks.
+            segment_bytes: read.size(Id::SegmentSize, 16 * MB, 1024 * MB)? / BLOCK * BLOCK,
             state_memory_bytes: read.size(Id::StateMemory, 32 * MB, MB * MB)?,
             free_space_bytes: read.size(Id::MinimumFreeSpace, 16 * MB, MB * MB)?,
             partitions: read
@@ -145,6 +146,8 @@ const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const DAY: u64 = 24 * 60 * MINUTE;
 const MB: u64 = 1 << 20;
+/// Unit of direct file access, which the log's files are multiples of.
+const BLOCK: u64 = 4096;
 
 struct Reader<'s> {
     settings: &'s Settings,

@@ -77,7 +77,7 @@ settings! {
     SegmentSize = "data.log-segment-size", default "64MB",
         aliases ["camunda.data.primary-storage.logstream.log-segment-size",
                  "zeebe.broker.data.log-segment-size"],
-        "Size of one log file, 8MB to 1GB. Files are written in full once and recycled.";
+        "Size of one log file, 16MB to 1GB. Files are written in full once and recycled.";
     StateMemory = "data.state-memory", default "512MB",
         aliases ["camunda.data.primary-storage.rocksdb.memory-limit",
                  "zeebe.broker.experimental.rocksdb.memory-limit"],

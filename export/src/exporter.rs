@@ -34,8 +34,9 @@ use crate::migrate::{MigrateFailure, migrate};
 use crate::names::Names;
 use crate::retain::{self, RetainOptions};
 
-/// Feeds that may wait to be taken over.
-const FEEDS_WAITING: usize = 64;
+/// Feeds that may wait to be taken over: as many as a cluster may have partitions, because all of
+/// them wait until the schema is prepared.
+const FEEDS_WAITING: usize = 1024;
 /// First and longest pause between attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Transactions that run at the same time on a server.
@@ -109,7 +110,7 @@ impl Exporter {
     /// then are the feeds read.
     ///
     /// # Errors
-    /// If the system gives no thread or runtime, or if there are more than 64 feeds.
+    /// If the system gives no thread or runtime, or if there are more than 1024 feeds.
     pub fn start(
         mut options: ExporterOptions,
         feeds: Vec<Box<dyn RecordFeed>>,
@@ -153,7 +154,7 @@ impl Exporter {
     /// Exports one more partition (this broker became its leader). It ends with its feed.
     ///
     /// # Errors
-    /// If the exporter has ended, or 64 feeds wait for a database that is down.
+    /// If the exporter has ended, or 1024 feeds wait for a database that is down.
     pub fn add(&self, feed: Box<dyn RecordFeed>) -> Result<(), ExportError> {
         let partition = feed.partition().0;
         self.feeds

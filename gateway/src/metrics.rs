@@ -151,7 +151,7 @@ impl GatewayMetrics {
             self.failures.clone(),
         );
         registry.register(
-            "zeebe_gateway_request_latency",
+            "zeebe_gateway_request_latency_seconds",
             "Time from sending a command to its answer, seconds",
             self.latency.clone(),
         );

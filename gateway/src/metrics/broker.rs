@@ -130,22 +130,22 @@ type ReadHistogram = fn(&PartitionSnapshot) -> HistogramSnapshot;
 /// Durations of a partition.
 const HISTOGRAMS: &[(&str, &str, ReadHistogram)] = &[
     (
-        "zeebe_stream_processor_processing_duration",
+        "zeebe_stream_processor_processing_duration_seconds",
         "Time one command takes, seconds",
         |s| s.command_process,
     ),
     (
-        "zeebe_log_appender_append_latency",
+        "zeebe_log_appender_append_latency_seconds",
         "Time until an entry is durable here, seconds",
         |s| s.append,
     ),
     (
-        "zeebe_log_appender_commit_latency",
+        "zeebe_log_appender_commit_latency_seconds",
         "Time until an entry is committed, seconds",
         |s| s.commit,
     ),
     (
-        "ringflow_queue_wait",
+        "ringflow_queue_wait_seconds",
         "Time a command waits for its partition, seconds",
         |s| s.queue_wait,
     ),
@@ -261,7 +261,7 @@ impl EncodeMetric for Buckets {
             .enumerate()
             .map(|(at, count)| match bounds.get(at) {
                 Some(bound) => (*bound as f64 / NANOS, *count),
-                None => (f64::MAX, *count),
+                None => (f64::INFINITY, *count),
             })
             .collect();
         let sum = self.0.sum_nanos as f64 / NANOS;

@@ -155,7 +155,7 @@ impl EncodeMetric for Flushes {
             .enumerate()
             .map(|(at, count)| match FLUSH_BUCKETS_MS.get(at) {
                 Some(bound) => (*bound as f64 / 1e3, *count),
-                None => (f64::MAX, *count),
+                None => (f64::INFINITY, *count),
             })
             .collect();
         let sum = self.0.flush_seconds_sum;

@@ -1,0 +1,30 @@
+//! The product as its users meet it: the real binary, real files, real sockets, real signals.
+//!
+//! Nothing is linked from the product; a test knows what a script would know. Every process listens
+//! on free loopback ports, keeps its data in a temporary directory and is ended by its own id; every
+//! wait has a bound. The children get an empty environment, so that what is set outside changes
+//! nothing.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `SYSTEM_TEST_ROUNDS` | rounds of the kill test | 12 |
+//! | `SYSTEM_TEST_BINARY` | the binary to test, e.g. a release build | the one built with the tests |
+//! | `SYSTEM_TEST_SEED` | its seed | from the clock, printed |
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests: a panic is the failure, and numbers should be seen"
+)]
+
+#[path = "system/broker.rs"]
+mod broker;
+#[path = "system/client.rs"]
+mod client;
+#[path = "system/kill.rs"]
+mod kill;
+#[path = "system/management.rs"]
+mod management;
+#[path = "system/models.rs"]
+mod models;
+#[path = "system/smoke.rs"]
+mod smoke;
