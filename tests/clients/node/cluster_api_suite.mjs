@@ -35,10 +35,10 @@ async function deploy() {
 async function complete_and_search() {
   const created = await camunda.createProcessInstance({
     processDefinitionId: "order",
-    variables: { orderId: "ts-1" },
+    variables: { orderId: "ts-1", jobType: "charge-ts-1" },
   });
   const worker = camunda.createJobWorker({
-    jobType: "charge",
+    jobType: "charge-ts-1",
     maxParallelJobs: 8,
     jobTimeoutMs: 5_000,
     workerName: "ts",
@@ -57,7 +57,7 @@ async function complete_and_search() {
   const elements = await camunda.searchElementInstances({ filter }, now);
   assert.ok(elements.items.some((e) => e.elementId === "done" && e.state === "COMPLETED"));
   const variables = await camunda.searchVariables({ filter, sort: [{ field: "name", order: "ASC" }] }, now);
-  assert.deepEqual(variables.items.map((v) => v.name), ["charged", "orderId"]);
+  assert.deepEqual(variables.items.map((v) => v.name), ["charged", "jobType", "orderId"]);
   const jobs = await camunda.searchJobs({ filter }, now);
   assert.equal(jobs.items[0].state, "COMPLETED");
 }
@@ -65,11 +65,11 @@ async function complete_and_search() {
 async function fail_and_resolve() {
   const created = await camunda.createProcessInstance({
     processDefinitionId: "order",
-    variables: { orderId: "ts-2" },
+    variables: { orderId: "ts-2", jobType: "charge-ts-2" },
   });
   const job = await eventually(async () => {
-    const answer = await camunda.activateJobs({ type: "charge", timeout: 2000, maxJobsToActivate: 32, worker: "ts", requestTimeout: 1000 });
-    return answer.jobs.find((candidate) => candidate.variables.orderId === "ts-2");
+    const answer = await camunda.activateJobs({ type: "charge-ts-2", timeout: 2000, maxJobsToActivate: 1, worker: "ts", requestTimeout: 1000 });
+    return answer.jobs[0];
   }, "job of ts-2");
   await camunda.failJob({ jobKey: job.jobKey, retries: 0, errorMessage: "out of paper" });
   const incidents = await camunda.searchIncidents(

@@ -26,7 +26,7 @@ async function deploy() {
 async function stream_work() {
   const seen = [];
   const stream = await grpc.streamJobs({
-    type: "charge",
+    type: "charge-sdk-1",
     worker: "sdk-stream",
     timeout: 10_000,
     taskHandler: async (job) => {
@@ -36,7 +36,7 @@ async function stream_work() {
   });
   try {
     await new Promise((done) => setTimeout(done, 1000)); // only later jobs are pushed
-    await grpc.createProcessInstance({ bpmnProcessId: "order", variables: { orderId: "sdk-1" } });
+    await grpc.createProcessInstance({ bpmnProcessId: "order", variables: { orderId: "sdk-1", jobType: "charge-sdk-1" } });
     await eventually(() => seen.includes("sdk-1"), "pushed job");
   } finally {
     stream.close();
@@ -44,10 +44,10 @@ async function stream_work() {
 }
 
 async function rest_work() {
-  const created = await rest.createProcessInstance({ processDefinitionId: "order", variables: { orderId: "sdk-2" } });
+  const created = await rest.createProcessInstance({ processDefinitionId: "order", variables: { orderId: "sdk-2", jobType: "charge-sdk-2" } });
   const job = await eventually(async () => {
-    const jobs = await rest.activateJobs({ type: "charge", worker: "sdk", timeout: 2000, maxJobsToActivate: 32, requestTimeout: 1000 });
-    return jobs.find((candidate) => candidate.variables.orderId === "sdk-2");
+    const jobs = await rest.activateJobs({ type: "charge-sdk-2", worker: "sdk", timeout: 2000, maxJobsToActivate: 1, requestTimeout: 1000 });
+    return jobs[0];
   }, "job of sdk-2");
   await job.complete({ charged: 1 });
   await rest.publishMessage({ name: "shipped", correlationKey: "sdk-2", timeToLive: 60_000, variables: {} });
@@ -56,7 +56,7 @@ async function rest_work() {
     return found.items[0]?.state === "COMPLETED";
   }, "completed instance");
   const variables = await rest.searchVariables({ filter: { processInstanceKey: created.processInstanceKey } });
-  assert.deepEqual(variables.items.map((v) => v.name).sort(), ["charged", "orderId"]);
+  assert.deepEqual(variables.items.map((v) => v.name).sort(), ["charged", "jobType", "orderId"]);
 }
 
 async function user_task() {

@@ -1,11 +1,11 @@
 // Runs the steps of a suite in order and counts; shared by the Node suites.
 const path = require("node:path");
 
-const GRPC = process.env.RINGFLOW_TEST_GRPC;
-const REST = process.env.RINGFLOW_TEST_REST;
+const GRPC = process.env.CLIENT_SUITE_GRPC;
+const REST = process.env.CLIENT_SUITE_REST;
 const STEP_MILLIS_MAX = 60_000;
 
-const model = (name) => path.join(process.env.RINGFLOW_TEST_MODELS, name);
+const model = (name) => path.join(process.env.CLIENT_SUITE_MODELS, name);
 const sleep = (millis) => new Promise((done) => setTimeout(done, millis));
 
 // Asks until the answer is truthy: searches lag behind commands.

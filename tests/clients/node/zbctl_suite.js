@@ -16,16 +16,17 @@ function zbctl(...words) {
 
 const json = async (...words) => JSON.parse(await zbctl(...words));
 
+// Each order has a job type of its own.
+const type = (order) => `charge-${order}`;
+
 async function activate(order) {
-  for (let attempt = 0; attempt < 50; attempt += 1) {
-    const answer = await json("activate", "jobs", "charge", "--maxJobsToActivate", "32", "--timeout", "2s", "--requestTimeout", "2s");
-    const found = (answer.jobs ?? []).find((job) => JSON.parse(job.variables).orderId === order);
-    if (found) return found;
-  }
-  throw new Error(`no job for ${order}`);
+  const answer = await json("activate", "jobs", type(order), "--maxJobsToActivate", "1", "--requestTimeout", "10s");
+  assert.equal((answer.jobs ?? []).length, 1, `no job for ${order}`);
+  return answer.jobs[0];
 }
 
-const start = (order) => json("create", "instance", "order", "--variables", JSON.stringify({ orderId: order }));
+const start = (order) =>
+  json("create", "instance", "order", "--variables", JSON.stringify({ orderId: order, jobType: type(order) }));
 
 async function status() {
   const text = await zbctl("status");
@@ -53,7 +54,7 @@ async function fail_update_resolve() {
   assert.equal(again.key, job.key);
   assert.equal(again.retries, 1);
   await zbctl("update", "retries", job.key, "--retries", "5");
-  await zbctl("throwError", "job", job.key, "DECLINED");
+  await zbctl("throwError", "job", job.key, "--errorCode", "DECLINED");
 }
 
 async function set_and_cancel() {

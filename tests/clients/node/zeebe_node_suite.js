@@ -5,8 +5,12 @@ const { GRPC, model, run, eventually } = require("./steps");
 
 const client = new ZBClient(GRPC, { loglevel: "NONE", retry: true, longPoll: 1000 });
 
-async function with_worker(handler, body) {
-  const worker = client.createWorker({ taskType: "charge", taskHandler: handler, timeout: 10_000, loglevel: "NONE" });
+// Each order has a job type of its own.
+const type = (order) => `charge-${order}`;
+const order = (id) => ({ orderId: id, jobType: type(id) });
+
+async function with_worker(id, handler, body) {
+  const worker = client.createWorker({ taskType: type(id), taskHandler: handler, timeout: 10_000, loglevel: "NONE" });
   try {
     await body();
   } finally {
@@ -26,11 +30,12 @@ async function deploy() {
 
 async function work() {
   await with_worker(
+    "node-1",
     (job) => job.complete({ charged: job.variables.orderId }),
     async () => {
       const result = client.createProcessInstanceWithResult({
         bpmnProcessId: "order",
-        variables: { orderId: "node-1" },
+        variables: order("node-1"),
         requestTimeout: 20_000,
       });
       await client.publishMessage({
@@ -39,7 +44,7 @@ async function work() {
         timeToLive: 60_000,
         variables: { carrier: "x" },
       });
-      assert.deepEqual((await result).variables, { orderId: "node-1", charged: "node-1", carrier: "x" });
+      assert.deepEqual((await result).variables, { ...order("node-1"), charged: "node-1", carrier: "x" });
     },
   );
 }
@@ -47,13 +52,13 @@ async function work() {
 async function fail_then_complete() {
   const retries = [];
   await with_worker(
+    "node-2",
     (job) => {
-      if (job.variables.orderId !== "node-2") return job.complete();
       retries.push(job.retries);
       return retries.length === 1 ? job.fail("first attempt fails") : job.complete();
     },
     async () => {
-      await client.createProcessInstance({ bpmnProcessId: "order", variables: { orderId: "node-2" } });
+      await client.createProcessInstance({ bpmnProcessId: "order", variables: order("node-2") });
       await eventually(() => retries.length === 2, "second attempt");
     },
   );
@@ -62,11 +67,12 @@ async function fail_then_complete() {
 
 async function throw_error() {
   await with_worker(
+    "node-3",
     (job) => job.error("DECLINED", "no money"),
     async () => {
       const answer = await client.createProcessInstanceWithResult({
         bpmnProcessId: "order",
-        variables: { orderId: "node-3" },
+        variables: order("node-3"),
         requestTimeout: 20_000,
       });
       assert.equal(answer.variables.orderId, "node-3");
@@ -75,7 +81,7 @@ async function throw_error() {
 }
 
 async function cancel() {
-  const instance = await client.createProcessInstance({ bpmnProcessId: "order", variables: { orderId: "node-4" } });
+  const instance = await client.createProcessInstance({ bpmnProcessId: "order", variables: order("node-4") });
   await client.cancelProcessInstance(instance.processInstanceKey);
   await assert.rejects(client.cancelProcessInstance(instance.processInstanceKey), /no such process was found/);
 }

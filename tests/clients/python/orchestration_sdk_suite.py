@@ -12,8 +12,8 @@ client = CamundaClient(
 )
 
 
-def make(name, **fields):
-    return getattr(m, name).from_dict(fields)
+def make(model, **fields):
+    return getattr(m, model).from_dict(fields)
 
 
 def start(process, **variables):
@@ -24,19 +24,26 @@ def start(process, **variables):
 
 
 def take(order):
-    """The `charge` job of this order; other orders' jobs run into their time-out."""
+    """The job of this order; each order has a job type of its own."""
 
     def ask():
         answer = client.activate_jobs(
-            data=make("JobActivationRequest", type="charge", timeout=2000, maxJobsToActivate=32,
-                      worker="python", requestTimeout=1000)
+            data=make(
+                "JobActivationRequest",
+                type=f"charge-{order}",
+                timeout=2000,
+                maxJobsToActivate=1,
+                worker="python",
+                requestTimeout=1000,
+            )
         )
-        for job in answer.jobs:
-            if job.variables.to_dict().get("orderId") == order:
-                return job
-        return None
+        return next(iter(answer.jobs), None)
 
     return steps.eventually(ask, f"job of {order}")
+
+
+def start_order(order):
+    return start("order", orderId=order, jobType=f"charge-{order}")
 
 
 def state_of(key):
@@ -76,7 +83,7 @@ def definition_is_found():
 
 def complete_and_search():
     order = str(uuid.uuid4())
-    key = start("order", orderId=order)
+    key = start_order(order)
     client.complete_job(take(order).job_key, data=make("JobCompletionRequest", variables={"charged": 7}))
     client.publish_message(
         data=make("MessagePublicationRequest", name="shipped", correlationKey=order, timeToLive=60000)
@@ -87,6 +94,7 @@ def complete_and_search():
     )
     assert {(v.name, v.value) for v in variables.items} == {
         ("orderId", f'"{order}"'),
+        ("jobType", f'"charge-{order}"'),
         ("charged", "7"),
     }, variables
     elements = client.search_element_instances(
@@ -100,7 +108,7 @@ def complete_and_search():
 
 def fail_resolve_complete():
     order = str(uuid.uuid4())
-    key = start("order", orderId=order)
+    key = start_order(order)
     job = take(order)
     client.fail_job(job.job_key, data=make("JobFailRequest", retries=0, errorMessage="reader away"))
     incident = steps.eventually(
@@ -113,13 +121,13 @@ def fail_resolve_complete():
     client.update_job(job.job_key, data=make("JobUpdateRequest", changeset={"retries": 1}))
     client.resolve_incident(incident.incident_key)
     client.complete_job(take(order).job_key)
-    client.cancel_process_instance(key)
+    client.cancel_process_instance(key, data=None)
     reaches(key, "TERMINATED")
 
 
 def throw_error():
     order = str(uuid.uuid4())
-    key = start("order", orderId=order)
+    key = start_order(order)
     client.throw_job_error(take(order).job_key, data=make("JobErrorRequest", errorCode="DECLINED"))
     reaches(key, "COMPLETED")
 

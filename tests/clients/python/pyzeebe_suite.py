@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import uuid
 
-from pyzeebe import Job, JobController, ZeebeClient, ZeebeWorker, create_insecure_channel
+from pyzeebe import Job, ZeebeClient, ZeebeWorker, create_insecure_channel
 from pyzeebe.errors import (
+    BusinessError,
     MessageAlreadyExistsError,
     ProcessDefinitionNotFoundError,
     ProcessInstanceNotFoundError,
@@ -20,14 +21,14 @@ def client():
 
 
 @contextlib.asynccontextmanager
-async def worker(stream, handler):
-    """A worker for `charge` jobs that runs while the block runs."""
+async def worker(job_type, stream, handler):
+    """A worker that runs while the block runs."""
     worker = ZeebeWorker(
         create_insecure_channel(grpc_address=steps.GRPC),
         stream_enabled=stream,
         request_timeout=1000,
     )
-    worker.task(task_type="charge", timeout_ms=10_000, max_jobs_to_activate=8)(handler)
+    worker.task(task_type=job_type, timeout_ms=10_000, max_jobs_to_activate=8)(handler)
     task = asyncio.create_task(worker.work())
     try:
         yield
@@ -68,24 +69,31 @@ async def invalid_models_are_refused():
 
 async def run_to_the_end(stream):
     order = f"py-{uuid.uuid4()}"
+    job_type = steps.job_type()
     charged = asyncio.Event()
 
     async def charge(job: Job):
         assert job.custom_headers == {"currency": "EUR"}, job
-        if job.variables.get("orderId") == order:
-            charged.set()
+        charged.set()
         return {"charged": True}
 
-    async with worker(stream, charge):
+    async with worker(job_type, stream, charge):
         if stream:
             await asyncio.sleep(1.0)  # only jobs created later are pushed
         result = asyncio.create_task(
-            client().run_process_with_result("order", {"orderId": order}, timeout=30_000)
+            client().run_process_with_result(
+                "order", {"orderId": order, "jobType": job_type}, timeout=30_000
+            )
         )
         await asyncio.wait_for(charged.wait(), 20)
         await client().publish_message("shipped", order, {"carrier": "x"}, time_to_live_in_milliseconds=60_000)
         answer = await asyncio.wait_for(result, 30)
-    assert answer.variables == {"orderId": order, "charged": True, "carrier": "x"}, answer
+    assert answer.variables == {
+        "orderId": order,
+        "jobType": job_type,
+        "charged": True,
+        "carrier": "x",
+    }, answer
 
 
 async def work_by_polling():
@@ -97,19 +105,17 @@ async def work_by_stream():
 
 
 async def fail_and_retry():
-    order = f"py-{uuid.uuid4()}"
+    job_type = steps.job_type()
     attempts = []
 
-    async def charge(job: Job, job_controller: JobController):
-        if job.variables.get("orderId") != order:
-            return {}
+    async def charge(job: Job):
         attempts.append(job.retries)
         if len(attempts) == 1:
-            await job_controller.set_failure_status("card reader away", retry_back_off_ms=100)
+            raise RuntimeError("card reader away")
         return {}
 
-    async with worker(False, charge):
-        await client().run_process("order", {"orderId": order})
+    async with worker(job_type, False, charge):
+        await client().run_process("order", {"orderId": "py-fail", "jobType": job_type})
         for _ in range(300):
             if len(attempts) >= 2:
                 break
@@ -118,19 +124,23 @@ async def fail_and_retry():
 
 
 async def throw_error():
-    async def charge(job: Job, job_controller: JobController):
-        await job_controller.set_error_status("no money", error_code="DECLINED")
-        return {}
+    job_type = steps.job_type()
 
-    async with worker(False, charge):
+    async def charge(job: Job):
+        raise BusinessError("DECLINED", "no money")
+
+    async with worker(job_type, False, charge):
         answer = await asyncio.wait_for(
-            client().run_process_with_result("order", {"orderId": "py-declined"}, timeout=20_000), 30
+            client().run_process_with_result(
+                "order", {"orderId": "py-declined", "jobType": job_type}, timeout=20_000
+            ),
+            30,
         )
     assert answer.variables["orderId"] == "py-declined", answer
 
 
 async def cancel():
-    started = await client().run_process("order", {"orderId": "py-cancel"})
+    started = await client().run_process("order", {"orderId": "py-cancel", "jobType": "charge"})
     await client().cancel_process_instance(started.process_instance_key)
     try:
         await client().cancel_process_instance(started.process_instance_key)

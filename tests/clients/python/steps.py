@@ -6,10 +6,16 @@ import os
 import sys
 import time
 import traceback
+import uuid
 
-GRPC = os.environ["RINGFLOW_TEST_GRPC"]
-REST = os.environ["RINGFLOW_TEST_REST"]
-MODELS = os.environ["RINGFLOW_TEST_MODELS"]
+GRPC = os.environ["CLIENT_SUITE_GRPC"]
+REST = os.environ["CLIENT_SUITE_REST"]
+MODELS = os.environ["CLIENT_SUITE_MODELS"]
+
+
+def job_type():
+    """A type of this step alone: no worker of an earlier step can take its jobs."""
+    return f"charge-{uuid.uuid4()}"
 
 
 def model(name):

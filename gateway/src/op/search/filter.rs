@@ -130,7 +130,8 @@ impl Translation<'_> {
         };
         let mut comparisons = Vec::with_capacity(operators.len());
         for (name, operand) in operators {
-            if operand.is_null() {
+            // The official Java client sends every list operator, empty where the caller named none.
+            if operand.is_null() || operand.as_array().is_some_and(Vec::is_empty) {
                 continue;
             }
             let schema = property(self.library, *object, name)
@@ -244,6 +245,18 @@ mod tests {
             op,
             values,
         }
+    }
+
+    #[test]
+    fn empty_lists_are_operators_nobody_named() {
+        let contract = Contract::load().unwrap();
+        let body = serde_json::json!({"filter": {
+            "processInstanceKey": {"$eq": "5", "$in": [], "$notIn": []},
+        }});
+        assert_eq!(
+            translated(&contract, "searchVariables", body),
+            Filter::All(vec![field("processInstanceKey", Op::Eq, vec![Literal::Text("5".into())])])
+        );
     }
 
     #[test]

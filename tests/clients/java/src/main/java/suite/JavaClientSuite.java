@@ -24,13 +24,13 @@ public final class JavaClientSuite {
   }
 
   public static void main(final String[] arguments) {
-    final String models = System.getenv("RINGFLOW_TEST_MODELS");
+    final String models = System.getenv("CLIENT_SUITE_MODELS");
     for (final boolean rest : new boolean[] {false, true}) {
       final String name = "camunda-client-java " + (rest ? "REST" : "gRPC");
       try (final CamundaClient client =
           CamundaClient.newClientBuilder()
-              .grpcAddress(URI.create("http://" + System.getenv("RINGFLOW_TEST_GRPC")))
-              .restAddress(URI.create(System.getenv("RINGFLOW_TEST_REST")))
+              .grpcAddress(URI.create("http://" + System.getenv("CLIENT_SUITE_GRPC")))
+              .restAddress(URI.create(System.getenv("CLIENT_SUITE_REST")))
               .preferRestOverGrpc(rest)
               .build()) {
         new Steps(client, models, rest ? "rest" : "grpc").all(name);
@@ -118,6 +118,15 @@ public final class JavaClientSuite {
           .getProcessInstanceKey();
     }
 
+    /** Each order has a job type of its own: no earlier worker can take its job. */
+    private static String type(final String order) {
+      return "charge-" + order;
+    }
+
+    private long startOrder(final String order) {
+      return start("order", Map.of("orderId", order, "jobType", type(order)));
+    }
+
     private void reaches(final long key, final ProcessInstanceState state)
         throws InterruptedException {
       eventually(
@@ -132,14 +141,12 @@ public final class JavaClientSuite {
       try (final var worker =
           client
               .newWorker()
-              .jobType("charge")
+              .jobType(type(order))
               .handler(
                   (jobs, job) -> {
                     seen.add(job.getCustomHeaders().get("currency"));
                     jobs.newCompleteCommand(job).variables(Map.of("charged", true)).send().join();
-                    if (order.equals(job.getVariablesAsMap().get("orderId"))) {
-                      charged.complete(null);
-                    }
+                    charged.complete(null);
                   })
               .streamEnabled(stream)
               .pollInterval(Duration.ofMillis(100))
@@ -147,7 +154,7 @@ public final class JavaClientSuite {
         if (stream) {
           Thread.sleep(1000); // only later jobs are pushed
         }
-        final long key = start("order", Map.of("orderId", order));
+        final long key = startOrder(order);
         charged.get(20, TimeUnit.SECONDS);
         client
             .newPublishMessageCommand()
@@ -159,7 +166,7 @@ public final class JavaClientSuite {
         reaches(key, ProcessInstanceState.COMPLETED);
         final var variables =
             client.newVariableSearchRequest().filter(f -> f.processInstanceKey(key)).send().join();
-        check(variables.items().size() == 2, "variables: " + variables.items());
+        check(variables.items().size() == 3, "variables: " + variables.items());
       }
       check(seen.contains("EUR"), "headers: " + seen);
     }
@@ -172,26 +179,24 @@ public final class JavaClientSuite {
             final var answer =
                 client
                     .newActivateJobsCommand()
-                    .jobType("charge")
-                    .maxJobsToActivate(32)
+                    .jobType(type(order))
+                    .maxJobsToActivate(1)
                     .timeout(Duration.ofSeconds(2))
                     .requestTimeout(Duration.ofSeconds(1))
                     .send()
                     .join();
-            for (final var job : answer.getJobs()) {
-              if (order.equals(job.getVariablesAsMap().get("orderId"))) {
-                found[0] = job.getKey();
-                return true;
-              }
+            if (answer.getJobs().isEmpty()) {
+              return false;
             }
-            return false;
+            found[0] = answer.getJobs().get(0).getKey();
+            return true;
           });
       return found[0];
     }
 
     private void failResolveCancel() throws Exception {
       final String order = "java-fail-" + tag;
-      final long key = start("order", Map.of("orderId", order));
+      final long key = startOrder(order);
       final long job = take(order);
       client.newFailCommand(job).retries(0).errorMessage("reader away").send().join();
       final long[] incident = new long[1];
@@ -223,7 +228,7 @@ public final class JavaClientSuite {
 
     private void throwError() throws Exception {
       final String order = "java-error-" + tag;
-      final long key = start("order", Map.of("orderId", order));
+      final long key = startOrder(order);
       client.newThrowErrorCommand(take(order)).errorCode("DECLINED").send().join();
       reaches(key, ProcessInstanceState.COMPLETED);
     }
