@@ -128,8 +128,12 @@ impl Engine {
     /// The engine over what `store` shows.
     ///
     /// # Errors
-    /// When the store cannot answer or holds what is no state.
+    /// When the store cannot answer or holds what is no state, or the time zone is not known.
     pub fn open(config: EngineConfig, store: Rc<dyn StateRead>) -> Result<Self, Fault> {
+        if jiff::tz::TimeZone::get(&config.time_zone).is_err() {
+            let message = format!("the time zone '{}' is not known", config.time_zone);
+            return Err(Fault::Processing(message));
+        }
         Ok(Self {
             config,
             state: State::open(store)?,

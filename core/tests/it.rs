@@ -24,11 +24,11 @@ mod harness;
 mod model;
 #[path = "it/random.rs"]
 mod random;
+#[path = "it/random_event.rs"]
+mod random_event;
 #[path = "it/schedule.rs"]
 mod schedule;
 #[path = "it/scope.rs"]
 mod scope;
 #[path = "it/task.rs"]
 mod task;
-#[path = "it/random_event.rs"]
-mod random_event;

@@ -160,8 +160,8 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
             appliers!(a, record; SignalSubscription => signal::deleted)
         }
         Intent::SignalSubscription(of::SignalSubscription::Migrated) => unsupported(record),
-        // Signals are not kept.
-        Intent::Signal(of::Signal::Broadcasted) => Ok(()),
+        // Signals and escalations are not kept.
+        Intent::Signal(of::Signal::Broadcasted) | Intent::Escalation(_) => Ok(()),
         Intent::Signal(of::Signal::Broadcast) => unsupported(record),
         Intent::UserTask(intent) => apply_user_task(a, record, intent),
         Intent::JobBatch(of::JobBatch::Activate)

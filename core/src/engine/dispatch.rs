@@ -93,6 +93,7 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         )
         | Intent::Signal(of::Signal::Broadcasted) => not_a_command(command),
         Intent::MessageStartEventSubscription(_)
+        | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
         | Intent::Process(_)
         | Intent::ProcessEvent(_)
@@ -265,6 +266,7 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::SignalSubscription(value) => value.process_instance_key,
         Value::ProcessInstanceBatch(value) => value.process_instance_key,
         Value::UserTask(value) => value.process_instance_key,
+        Value::Escalation(value) => value.process_instance_key,
         Value::Deployment(_)
         | Value::Message(_)
         | Value::JobBatch(_)
@@ -317,6 +319,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ProcessEvent(_)
         | Intent::ProcessInstanceResult(_)
         | Intent::ProcessInstanceBatch(_)
+        | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)

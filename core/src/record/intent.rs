@@ -213,6 +213,10 @@ intents! {
         Triggering = 0 "TRIGGERING" event,
         Triggered = 1 "TRIGGERED" event,
     }
+    Escalation {
+        Escalated = 0 "ESCALATED" event,
+        NotEscalated = 1 "NOT_ESCALATED" event,
+    }
     SignalSubscription {
         Created = 0 "CREATED" event,
         Deleted = 1 "DELETED" event,

@@ -10,6 +10,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 
 mod deployment;
 mod distribution;
+mod escalation;
 mod incident;
 mod job;
 mod message;
@@ -21,6 +22,7 @@ mod variable;
 
 pub use deployment::*;
 pub use distribution::*;
+pub use escalation::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
@@ -133,6 +135,7 @@ Error(ErrorRecord) = 20 "ERROR",
 ProcessInstanceResult(ProcessInstanceResultRecord) = 21 "PROCESS_INSTANCE_RESULT",
 Process(ProcessRecord) = 22 "PROCESS",
 ProcessEvent(ProcessEventRecord) = 24 "PROCESS_EVENT",
+Escalation(EscalationRecord) = 29 "ESCALATION",
 SignalSubscription(SignalSubscriptionRecord) = 30 "SIGNAL_SUBSCRIPTION",
 Signal(SignalRecord) = 31 "SIGNAL",
 ResourceDeletion(ResourceDeletionRecord) = 32 "RESOURCE_DELETION",

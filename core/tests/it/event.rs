@@ -1,12 +1,14 @@
 //! Catch events of all kinds and positions: what they wait for, what triggers them, what is left.
 
-use ringflow_core::engine::input::Command;
+use ringflow_core::engine::input::{Command, RequestId};
+use ringflow_core::engine::{Engine, EngineConfig};
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
     ErrorType, MessageCorrelationRecord, MessageRecord, ResourceDeletionRecord, SignalRecord,
 };
 use ringflow_core::record::{Intent, Record, RecordType, RejectionType, Value};
+use ringflow_core::state::memory::MemoryStore;
 
 use super::element::{bpmn, flow, service_task};
 use super::harness::{Answer, Cluster, EngineHarness, document, text};
@@ -388,10 +390,18 @@ fn a_start_event_that_cannot_be_evaluated_refuses_the_deployment() {
         r#"<bpmn:startEvent id="start">{}</bpmn:startEvent>"#,
         timer("timeDate", "=nowhere")
     );
-    let file = bpmn("process", &[start, end("end"), flow("f1", "start", "end")].concat());
+    let file = bpmn(
+        "process",
+        &[start, end("end"), flow("f1", "start", "end")].concat(),
+    );
     h.try_deploy("process.bpmn", &file).unwrap_err();
     h.assert_clean();
-    assert!(h.log.iter().all(|record| record.record_type != RecordType::Event), "nothing is written");
+    assert!(
+        h.log
+            .iter()
+            .all(|record| record.record_type != RecordType::Event),
+        "nothing is written"
+    );
 }
 
 #[test]
@@ -874,4 +884,92 @@ fn a_signal_reaches_instances_on_all_partitions() {
         assert_eq!(completed(c.at(number), "process"), 1);
         c.at(number).assert_clean();
     }
+}
+
+/// The answer to any request that is still open.
+fn late_answer(h: &mut EngineHarness) -> Option<Answer> {
+    (1..100).find_map(|request| h.answer(RequestId(request)))
+}
+
+#[test]
+fn who_correlates_across_partitions_is_answered_when_it_is_decided() {
+    let mut c = Cluster::new(2);
+    let file = waiting(
+        &message_ref("paid"),
+        &catch("wait", &message("paid")),
+        "wait",
+    );
+    c.at(1).deploy(&file);
+    c.deliver();
+    let key = key_for(2, 2);
+    let variables = format!(r#"{{"key":"{key}"}}"#);
+    let instance = c.at(1).create("process", &variables);
+    c.deliver();
+    assert!(
+        correlate(c.at(2), "paid", &key).is_none(),
+        "not decided yet"
+    );
+    c.deliver();
+    let response = late_answer(c.at(2)).expect("answered").expect("taken");
+    let Value::MessageCorrelation(value) = response.value else {
+        panic!("another answer");
+    };
+    assert_eq!(value.process_instance_key, instance);
+
+    let instance = c.at(1).create("process", &variables);
+    c.deliver();
+    assert!(correlate(c.at(2), "paid", &key).is_none());
+    c.at(1).cancel(instance).unwrap();
+    c.deliver();
+    let refused = late_answer(c.at(2)).expect("answered").unwrap_err();
+    assert_eq!(refused.kind, RejectionType::NotFound);
+    assert!(text(&c.at(2).log).contains("E MESSAGE_CORRELATION NOT_CORRELATED paid"));
+    for number in 1..=2 {
+        c.at(number).assert_clean();
+    }
+}
+
+#[test]
+fn a_message_for_another_partition_is_refused() {
+    let mut c = Cluster::new(2);
+    let key = key_for(1, 2);
+    let refused = publish(c.at(2), "paid", &key, 0, "").unwrap_err();
+    assert_eq!(refused.kind, RejectionType::InvalidState);
+    assert!(
+        refused
+            .reason
+            .contains("has not been routed to the right partition")
+    );
+}
+
+#[test]
+fn a_new_leader_knows_what_is_due_and_who_waits() {
+    let mut h = EngineHarness::new();
+    h.deploy(&guarded(&message_ref("paid"), false, &message("paid")));
+    h.create("process", r#"{"key":"k"}"#);
+    h.deploy(&waiting(
+        "",
+        &catch("wait", &timer("timeDuration", "PT10S")),
+        "wait",
+    ));
+    h.create("process", "");
+    publish(&mut h, "kept", "k", 5_000, "").unwrap();
+    h.restart(EngineConfig::default());
+    assert_eq!(h.engine.next_due(), Some(h.now.plus_millis(5_000)));
+    publish(&mut h, "paid", "k", 0, "").unwrap();
+    h.advance(10_000);
+    assert_eq!((completed(&h, "caught"), completed(&h, "wait")), (1, 1));
+    h.complete("work", "");
+    h.assert_clean();
+}
+
+#[test]
+fn an_engine_without_a_known_time_zone_does_not_open() {
+    let config = EngineConfig {
+        time_zone: "Nowhere/Town".to_owned(),
+        ..EngineConfig::default()
+    };
+    let store = std::rc::Rc::new(MemoryStore::default());
+    let refused = Engine::open(config, store).unwrap_err();
+    assert!(refused.to_string().contains("Nowhere/Town"));
 }

@@ -516,6 +516,10 @@ fn detail(value: &Value) -> String {
             format!("{} {}", value.message_name, value.start_event_id)
         }
         Value::Signal(value) => value.signal_name.to_string(),
+        Value::Escalation(value) => format!(
+            "{} {} {}",
+            value.escalation_code, value.throw_element_id, value.catch_element_id
+        ),
         Value::SignalSubscription(value) => {
             format!("{} {}", value.signal_name, value.catch_event_id)
         }

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use ringflow_core::engine::EngineConfig;
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
-use ringflow_core::record::{RecordType, Value};
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{JobRecord, MessageRecord, SignalRecord, UserTaskRecord};
+use ringflow_core::record::{RecordType, Value};
 
 use super::element::{bpmn, flow, service_task};
 use super::harness::{Cluster, EngineHarness, document, text};
@@ -80,12 +80,32 @@ impl Builder {
         }
     }
 
+    /// The activity, sometimes with a multi-instance marker.
+    fn repeated(&mut self, activity: &str, tag: &str) -> String {
+        let sequential = match self.dice.roll(6) {
+            0 => true,
+            1 => false,
+            _ => return activity.to_owned(),
+        };
+        let end = format!("</bpmn:{tag}>");
+        activity.replace(
+            &end,
+            &format!(
+                r#"<bpmn:multiInstanceLoopCharacteristics isSequential="{sequential}"><bpmn:extensionElements>
+<zeebe:loopCharacteristics inputCollection="=[1,2,3]" inputElement="item"/></bpmn:extensionElements>
+</bpmn:multiInstanceLoopCharacteristics>{end}"#
+            ),
+        )
+    }
+
     fn block(&mut self, depth: u32) -> (String, String) {
         let sides = if depth == 0 { 5 } else { 10 };
         let id = match self.dice.roll(sides) {
             0 => {
                 let id = self.name("job");
-                self.content += &service_task(&id, "work");
+                let task = service_task(&id, "work");
+                let task = self.repeated(&task, "serviceTask");
+                self.content += &task;
                 self.boundaries(&id);
                 id
             }
@@ -131,9 +151,11 @@ impl Builder {
             7 => return self.gateway(),
             8 if self.calls => {
                 let id = self.name("call");
-                self.content += &format!(
+                let call = format!(
                     r#"<bpmn:callActivity id="{id}"><bpmn:extensionElements><zeebe:calledElement processId="child"/></bpmn:extensionElements></bpmn:callActivity>"#
                 );
+                let call = self.repeated(&call, "callActivity");
+                self.content += &call;
                 self.boundaries(&id);
                 id
             }
@@ -329,7 +351,11 @@ fn no_faults(h: &EngineHarness) {
     for (at, record) in h.log.iter().enumerate() {
         if let Value::Error(fault) = &record.value {
             let from = at.saturating_sub(40);
-            panic!("fault: {}\n{}", fault.exception_message, text(&h.log[from..=at]));
+            panic!(
+                "fault: {}\n{}",
+                fault.exception_message,
+                text(&h.log[from..=at])
+            );
         }
     }
 }
@@ -338,7 +364,10 @@ fn no_faults(h: &EngineHarness) {
 type Seen = BTreeSet<String>;
 
 fn seen(h: &EngineHarness) -> impl Iterator<Item = String> {
-    let events = h.log.iter().filter(|record| record.record_type == RecordType::Event);
+    let events = h
+        .log
+        .iter()
+        .filter(|record| record.record_type == RecordType::Event);
     events.map(|record| format!("{:?}", record.intent))
 }
 
@@ -463,6 +492,9 @@ fn events_in_any_order_leave_nothing() {
 
 #[test]
 fn lost_commands_between_partitions_leave_nothing() {
-    let crossing = ["MESSAGE_SUBSCRIPTION REJECTED", "PROCESS_MESSAGE_SUBSCRIPTION DELETED"];
+    let crossing = [
+        "MESSAGE_SUBSCRIPTION REJECTED",
+        "PROCESS_MESSAGE_SUBSCRIPTION DELETED",
+    ];
     all(two_partitions, 30, &[EVENTS, &crossing].concat());
 }

@@ -7,7 +7,7 @@ use ringflow_core::record::value::{
 };
 
 use super::element::{bpmn, completed, flow, node, service_task};
-use super::harness::{EngineHarness, document, json_of};
+use super::harness::{EngineHarness, document, json_of, text};
 
 fn error_definitions(process: &str) -> String {
     process.replace(
@@ -324,6 +324,7 @@ fn an_escalation_reaches_the_boundary_and_goes_on() {
     h.deploy(&model(boundary));
     h.create("process", "");
     assert!(completed(&h, "handled"));
+    assert!(text(&h.log).contains("E ESCALATION ESCALATED up tell told\n"));
     h.complete("a", "");
     assert!(completed(&h, "process"));
     h.deploy(&model(&boundary.replace(r#" cancelActivity="false""#, "")));
@@ -331,6 +332,7 @@ fn an_escalation_reaches_the_boundary_and_goes_on() {
     assert!(h.wrote(of::ProcessInstance::ElementTerminated, "tell"));
     h.deploy(&model(""));
     h.create("process", "");
+    assert!(text(&h.log).contains("E ESCALATION NOT_ESCALATED up tell \n"));
     h.complete("a", "");
     h.assert_clean();
 }

@@ -26,10 +26,10 @@ const BUSINESS_ID_LENGTH_MAX: usize = 256;
 pub(super) struct CallActivity;
 
 fn called(at: &At) -> Outcome<&CalledElement> {
-    match &at.element().behavior {
-        Behavior::Call(called) => Ok(called),
-        _ => Err(Stop::fault("not a call activity")),
-    }
+    let Behavior::Call(called) = &at.element().behavior else {
+        return Err(Stop::fault("not a call activity"));
+    };
+    Ok(called)
 }
 
 fn failure(message: impl Into<Text>) -> Stop {

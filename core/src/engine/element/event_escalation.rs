@@ -10,7 +10,9 @@ use crate::engine::output::Processing;
 use crate::engine::rule::errors::{self, Thrown};
 use crate::engine::rule::expressions;
 use crate::model::{Behavior, ThrowEvent};
-use crate::record::Document;
+use crate::record::intent::of;
+use crate::record::value::EscalationRecord;
+use crate::record::{Document, Text};
 
 /// An escalation throw or end event.
 pub(super) struct EscalationEvent;
@@ -29,11 +31,22 @@ impl Element for EscalationEvent {
         let code = expressions::text(p, code, at.key)?;
         let catch = errors::find(p, Thrown::Escalation, &code, at.record.flow_scope_key)?;
         lifecycle::activated(p, at)?;
+        let mut record = EscalationRecord {
+            process_instance_key: at.record.process_instance_key,
+            escalation_code: code,
+            throw_element_id: at.record.element_id.clone(),
+            catch_element_id: Text::EMPTY,
+        };
+        let key = p.next_key();
         let Ok(catch) = catch else {
+            p.event(key, of::Escalation::NotEscalated, record)?;
             return lifecycle::ask_complete(p, at);
         };
-        let interrupts = catch.scope.process()[catch.event].interrupting();
+        let event = &catch.scope.process()[catch.event];
+        record.catch_element_id = event.id.clone();
+        let interrupts = event.interrupting();
         errors::throw(p, &catch, Document::EMPTY)?;
+        p.event(key, of::Escalation::Escalated, record)?;
         if interrupts {
             return Ok(());
         }

@@ -16,13 +16,23 @@ use crate::record::{RawValue, Text};
 /// `scope`.
 pub(crate) fn correlation_key(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Text> {
     let value = expressions::any(p, expr, scope).map_err(|stop| in_scope(stop, scope))?;
-    let kind = match token(&value)? {
-        Token::Str(text) => return Ok(Text::from(text)),
-        Token::Int(number) => return Ok(Text::from(number.to_string())),
-        Token::Uint(number) => return Ok(Text::from(number.to_string())),
-        Token::Float(number) => return Ok(Text::from((number as i64).to_string())),
-        other => type_name(&other),
+    let token = token(&value)?;
+    let text = match token {
+        Token::Str(text) => Some(Text::from(text)),
+        Token::Int(number) => Some(Text::from(number.to_string())),
+        Token::Uint(number) => Some(Text::from(number.to_string())),
+        Token::Float(number) => Some(Text::from((number as i64).to_string())),
+        Token::Nil
+        | Token::Bool(_)
+        | Token::Bin(_)
+        | Token::Array(_)
+        | Token::Map(_)
+        | Token::Ext(..) => None,
     };
+    if let Some(text) = text {
+        return Ok(text);
+    }
+    let kind = type_name(&token);
     let message = format!(
         "Failed to extract the correlation key for '{}': The value must be either a string or a number, but was {kind}.",
         source(expr)
@@ -62,11 +72,14 @@ pub(crate) fn optional_time_text(
     expected: &str,
 ) -> Outcome<Option<Text>> {
     let value = expressions::any(p, expr, scope)?;
-    match token(&value)? {
-        Token::Str(text) => Ok(Some(Text::from(text))),
-        Token::Nil => Ok(None),
-        other => Err(mismatch(expr, expected, type_name(&other))),
+    let token = token(&value)?;
+    if let Token::Str(text) = token {
+        return Ok(Some(Text::from(text)));
     }
+    if token == Token::Nil {
+        return Ok(None);
+    }
+    Err(mismatch(expr, expected, type_name(&token)))
 }
 
 /// A string, or none for null.
@@ -79,23 +92,22 @@ pub(crate) fn texts(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Vec<
     let value = expressions::any(p, expr, scope)?;
     let malformed = |error| Stop::fault(format!("result of an expression: {error}"));
     let mut reader = Reader::new(value.as_bytes());
-    let count = match reader.next().map_err(malformed)? {
-        Token::Array(count) => count,
-        other => return Err(mismatch(expr, "'ARRAY'", type_name(&other))),
+    let token = reader.next().map_err(malformed)?;
+    let Token::Array(count) = token else {
+        return Err(mismatch(expr, "'ARRAY'", type_name(&token)));
     };
     let mut texts = Vec::new();
     for _ in 0..count {
-        match reader.next().map_err(malformed)? {
-            Token::Str(text) => texts.push(Text::from(text)),
-            other => {
-                let message = format!(
-                    "Expected result of the expression '{}' to be 'ARRAY' containing 'STRING' items, but was 'ARRAY' containing at least one non-'STRING' item of type '{}'.",
-                    source(expr),
-                    type_name(&other)
-                );
-                return Err(Failure::new(ErrorType::ExtractValueError, message).into());
-            }
-        }
+        let token = reader.next().map_err(malformed)?;
+        let Token::Str(text) = token else {
+            let message = format!(
+                "Expected result of the expression '{}' to be 'ARRAY' containing 'STRING' items, but was 'ARRAY' containing at least one non-'STRING' item of type '{}'.",
+                source(expr),
+                type_name(&token)
+            );
+            return Err(Failure::new(ErrorType::ExtractValueError, message).into());
+        };
+        texts.push(Text::from(text));
     }
     Ok(texts)
 }

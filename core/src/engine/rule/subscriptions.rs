@@ -117,9 +117,10 @@ fn correlation_key(
     event: &Element,
     message: &Message,
 ) -> Outcome<Text> {
-    let scope = match event.element_type {
-        BpmnElementType::BoundaryEvent => at.record.flow_scope_key,
-        _ => at.key,
+    let scope = if event.element_type == BpmnElementType::BoundaryEvent {
+        at.record.flow_scope_key
+    } else {
+        at.key
     };
     let Some(expression) = &message.correlation_key else {
         let message = format!(
@@ -167,14 +168,13 @@ fn open_message(
 /// Whether the first message ends the subscription: always, but for events that do not interrupt
 /// their host or scope.
 fn closes_after_first(at: &At, event: &Element) -> bool {
-    match event.element_type {
-        BpmnElementType::BoundaryEvent => event.interrupting(),
-        BpmnElementType::StartEvent => {
-            let scope = event.scope.map(|scope| at.process()[scope].element_type);
-            scope != Some(BpmnElementType::EventSubProcess) || event.interrupting()
-        }
-        _ => true,
+    if event.element_type == BpmnElementType::BoundaryEvent {
+        return event.interrupting();
     }
+    let scope = event.scope.map(|scope| at.process()[scope].element_type);
+    let starts_sub_process = event.element_type == BpmnElementType::StartEvent
+        && scope == Some(BpmnElementType::EventSubProcess);
+    !starts_sub_process || event.interrupting()
 }
 
 /// Closes everything `at` waits for.
