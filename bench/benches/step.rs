@@ -10,7 +10,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ringflow_bench::partition::Partition;
-use ringflow_bench::{CpuTime, document, process, quick};
+use ringflow_bench::{CpuTime, document, measuring, process, quick};
 use ringflow_core::record::Document;
 
 const ELEMENTS: usize = 100;
@@ -65,16 +65,20 @@ fn one_task(c: &mut Criterion<CpuTime>) {
     }
 }
 
-/// The three commands among many instances that wait.
+/// The three commands among many instances whose jobs workers hold: more than stay resident.
 fn crowd(c: &mut Criterion<CpuTime>) {
     let mut partition = Partition::with(&process::one_task());
-    for _ in 0..50_000 {
-        partition.create(&Document::EMPTY);
+    for _ in 0..if measuring() { 1000 } else { 1 } {
+        for _ in 0..100 {
+            partition.create(&Document::EMPTY);
+        }
+        assert_eq!(partition.activate(100).len(), 100);
         partition.persist();
     }
-    c.bench_function("step/one_task_among_50k", |bencher| {
+    c.bench_function("step/one_task_all_among_100k", |bencher| {
         bencher.iter(|| {
             partition.one_task(&Document::EMPTY);
+            black_box(partition.encode());
             partition.persist();
         });
     });

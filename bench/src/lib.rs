@@ -2,8 +2,9 @@
 //!
 //! One idea a file in `benches/`. Engine code is measured in CPU time of the thread ([`CpuTime`]):
 //! it never waits, and the numbers stay comparable on a machine that does other things, too. What
-//! waits for a disk is measured in wall time. `cargo bench` takes about two minutes; sample counts
-//! and times are in [`quick`] and at the exceptions.
+//! waits for a disk is measured in wall time. `cargo bench` takes about a minute once compiled; sample
+//! counts and times are in [`quick`] and at the exceptions. `cargo test --benches` runs everything
+//! once, on small data ([`measuring`]).
 //!
 //! The allocator is the server's.
 
@@ -67,6 +68,12 @@ impl Measurement for CpuTime {
     fn formatter(&self) -> &dyn ValueFormatter {
         self.0.formatter()
     }
+}
+
+/// Whether this is a benchmark and not a test that it runs.
+#[must_use]
+pub fn measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
 }
 
 /// The configuration of all benchmarks of code that never waits: 20 samples in a second.

@@ -165,3 +165,39 @@ impl Partition {
         self.engine.persisted(self.engine.write_sets_taken());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{document, process};
+
+    #[test]
+    fn every_fixture_runs_to_its_end() {
+        let variables = Document::from(document::order());
+        let condition = "amount &gt; 100 and customer.vip";
+        for process in [process::manual_tasks(3), process::gateways(3, condition)] {
+            let mut partition = Partition::with(&process);
+            partition.persist();
+            let rows = partition.store.len();
+            partition.create(&variables);
+            partition.persist();
+            assert_eq!(
+                partition.store.len(),
+                rows,
+                "a finished instance leaves no rows"
+            );
+        }
+        let mut partition = Partition::with(&process::one_task());
+        partition.persist();
+        let rows = partition.store.len();
+        partition.one_task(&variables);
+        let (base, records) = batch::decode(partition.encode()).unwrap();
+        assert_eq!(base.next(), records[0].position);
+        partition.persist();
+        assert_eq!(
+            partition.store.len(),
+            rows,
+            "a finished instance leaves no rows"
+        );
+    }
+}
