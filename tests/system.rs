@@ -24,6 +24,8 @@ mod bad_input;
 mod bad_models;
 #[path = "system/bad_requests.rs"]
 mod bad_requests;
+#[path = "system/bad_settings.rs"]
+mod bad_settings;
 #[path = "system/broker.rs"]
 mod broker;
 #[path = "system/client.rs"]
