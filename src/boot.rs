@@ -277,7 +277,12 @@ fn gateway_options(config: &Config) -> GatewayOptions {
 /// If the filter does not parse.
 pub(crate) fn log_lines(config: &Config) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_new(&config.log_filter)
+    // The consensus library tells each of its steps at this level: for its developers only.
+    let filter = match config.log_filter.as_str() {
+        "info" => "info,openraft=warn",
+        other => other,
+    };
+    let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure(format!("setting 'log.level': {error}")))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

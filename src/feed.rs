@@ -2,7 +2,8 @@
 //!
 //! The exporter decides where to start, because the cursor is in its database; only then is the
 //! partition's reader opened. A feed that cannot go on is told once, with the reason, and ends; the
-//! log is kept, and the next start of the broker tries again. A feed does not keep the broker alive:
+//! log is kept, and the next start of the broker tries again. A database that is ahead of the log is
+//! such a reason: new records would look as if they were exported already. A feed does not keep the broker alive:
 //! the broker stops first and the feed then ends behind its last record.
 
 use std::sync::Weak;
@@ -38,10 +39,21 @@ impl RecordFeed for BrokerFeed {
 
     fn start(&mut self, after: Position) -> Result<(), FeedError> {
         self.reader = None; // a partition has one reader at a time
-        self.reader = self
-            .broker
-            .upgrade()
-            .and_then(|broker| broker.feed(self.partition, after));
+        let broker = self.broker.upgrade();
+        let committed = broker
+            .as_ref()
+            .and_then(|broker| broker.committed(self.partition));
+        if let Some(committed) = committed
+            && after > committed
+        {
+            return Err(FeedError {
+                reason: format!(
+                    "the database has its records up to position {after}, but the log ends with \
+                     {committed}: the log lost records, or the database belongs to another one"
+                ),
+            });
+        }
+        self.reader = broker.and_then(|broker| broker.feed(self.partition, after));
         if self.reader.is_some() {
             return Ok(());
         }

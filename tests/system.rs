@@ -16,6 +16,16 @@
     reason = "helpers of tests: a panic is the failure, and numbers should be seen"
 )]
 
+#[path = "system/bad_files.rs"]
+mod bad_files;
+#[path = "system/bad_input.rs"]
+mod bad_input;
+#[path = "system/bad_models.rs"]
+mod bad_models;
+#[path = "system/bad_requests.rs"]
+mod bad_requests;
+#[path = "system/bad_settings.rs"]
+mod bad_settings;
 #[path = "system/broker.rs"]
 mod broker;
 #[path = "system/client.rs"]

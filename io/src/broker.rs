@@ -158,6 +158,12 @@ impl Broker {
         FeedReader::open(Arc::clone(mailbox), resume)
     }
 
+    /// Up to where the log of `partition` is committed; `None` if there is no such partition.
+    #[must_use]
+    pub fn committed(&self, partition: PartitionId) -> Option<Position> {
+        Some(self.shared.partitions.get(partition)?.feed.committed())
+    }
+
     /// Hash over all state of `partition`, for tests and for comparing replicas: reads everything
     /// on its shard. `None` if there is no such partition, or it does not run.
     #[must_use]

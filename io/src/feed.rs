@@ -114,6 +114,11 @@ impl FeedLane {
         let _ = self.log.push(reader);
     }
 
+    /// Up to where the log is committed.
+    pub(crate) fn committed(&self) -> Position {
+        Position(self.committed.load(Ordering::Acquire))
+    }
+
     /// Last position the export is done with.
     pub(crate) fn acknowledged(&self) -> Position {
         Position(self.acknowledged.load(Ordering::Acquire))

@@ -185,10 +185,11 @@ impl Place {
             .arg("start")
             .arg("--data-dir")
             .arg(self.data())
-            .args(["--grpc-address", "127.0.0.1:0"])
-            .args(["--rest-address", "127.0.0.1:0"])
-            .args(["--management-address", "127.0.0.1:0"])
-            .args(["--cores", "none"])
+            // As variables, so that the flags of a test override them.
+            .env("RINGFLOW_API_GRPC_ADDRESS", "127.0.0.1:0")
+            .env("RINGFLOW_API_REST_ADDRESS", "127.0.0.1:0")
+            .env("RINGFLOW_API_MANAGEMENT_ADDRESS", "127.0.0.1:0")
+            .env("RINGFLOW_SHARDS_CORES", "none")
             // Small, so that tests write megabytes and not hundreds of them.
             .env("RINGFLOW_DATA_LOG_SEGMENT_SIZE", "16MB")
             .env("RINGFLOW_DATA_STATE_MEMORY", "64MB")

@@ -58,6 +58,14 @@ pub(crate) fn open(
         tracing::warn!(partition = %mailbox.partition, ?cut, "a torn tail was cut off the log");
     }
     let (votes, vote) = VoteFile::open(&dir.vote(), &log).map_err(|error| error.to_string())?;
+    // A group of one logs its membership before it votes for the first time.
+    if vote.is_some() && recovered.last.index == 0 {
+        return Err(format!(
+            "{} holds a vote, but the log in {} is empty: entries that were acknowledged are missing",
+            dir.vote().display(),
+            dir.log().display()
+        ));
+    }
     let newest = find_snapshot(&dir)?;
     let store = open_state(&dir, memory, newest.as_ref(), recovered.purged.index)?;
     let applied = store.applied();
