@@ -33,7 +33,10 @@ impl<'e> Interpreter<'e> {
     ) -> Eval<'e> {
         // Numbers are compared where they were put: moving values is most of the cost.
         let x = self.eval(&sides.0);
-        #[expect(clippy::question_mark, reason = "the error is handed on where it lies, not cloned")]
+        #[expect(
+            clippy::question_mark,
+            reason = "the error is handed on where it lies, not cloned"
+        )]
         if x.is_err() {
             return x;
         }
