@@ -29,14 +29,32 @@ pub enum MigrateFailure {
     Refused(ExportError),
 }
 
-fn migrator(first: &'static str) -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "tables".into(),
-        MigrationType::Simple,
-        first.into_sql_str(),
-        false,
-    )])
+/// The migrations of one dialect: number, name, statements. Numbers rise and are never reused.
+type Migrations = &'static [(i64, &'static str, &'static str)];
+
+const POSTGRES: Migrations = &[(
+    1,
+    "tables",
+    include_str!("../migrations/postgres/0001_tables.sql"),
+)];
+
+const SQLITE: Migrations = &[(
+    1,
+    "tables",
+    include_str!("../migrations/sqlite/0001_tables.sql"),
+)];
+
+fn migrator(migrations: Migrations) -> Migrator {
+    let migration = |&(number, name, statements): &(i64, &'static str, &'static str)| {
+        Migration::new(
+            number,
+            name.into(),
+            MigrationType::Simple,
+            statements.into_sql_str(),
+            false,
+        )
+    };
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
 }
 
 /// Creates or extends the tables.
@@ -54,7 +72,7 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
             Database::Postgres(options) => {
                 async {
                     let mut connection = connect_postgres(options, STATEMENT_TIMEOUT).await?;
-                    migrator(include_str!("../migrations/postgres/0001_tables.sql"))
+                    migrator(POSTGRES)
                         .run_direct(None, &mut connection, false)
                         .await?;
                     connection.close().await?;
@@ -65,7 +83,7 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
             Database::Sqlite(options) => {
                 async {
                     let mut connection = sqlx::SqliteConnection::connect_with(options).await?;
-                    migrator(include_str!("../migrations/sqlite/0001_tables.sql"))
+                    migrator(SQLITE)
                         .run_direct(None, &mut connection, false)
                         .await?;
                     connection.close().await?;
