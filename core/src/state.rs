@@ -57,7 +57,7 @@ pub use message::{
 pub use signal::SignalSubscriptionRow;
 pub use table::Table;
 pub use timer::TimerRow;
-pub use user_task::{UserTaskRow, UserTaskState};
+pub use user_task::{UserTaskRow, UserTaskState, VariableUpdate};
 pub use variable::VariableRow;
 
 /// A row whose key says everything.

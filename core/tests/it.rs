@@ -37,3 +37,5 @@ mod schedule;
 mod scope;
 #[path = "it/task.rs"]
 mod task;
+#[path = "it/task_listener.rs"]
+mod task_listener;

@@ -137,10 +137,15 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
         | Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created)
         | Intent::ProcessInstanceResult(of::ProcessInstanceResult::Completed)
-        | Intent::VariableDocument(of::VariableDocument::Updated)
+        | Intent::VariableDocument(
+            of::VariableDocument::Updated | of::VariableDocument::UpdateDenied,
+        )
         | Intent::ResourceDeletion(
             of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
         ) => Ok(()),
+        Intent::VariableDocument(of::VariableDocument::Updating) => {
+            appliers!(a, record; VariableDocument => user_task::variables_updating)
+        }
         Intent::Message(intent) => apply_message(a, record, intent),
         Intent::MessageCorrelation(intent) => apply_message_correlation(a, record, intent),
         Intent::MessageSubscription(intent) => apply_message_subscription(a, record, intent),
@@ -386,11 +391,11 @@ fn apply_user_task(
         of::UserTask::Completed | of::UserTask::Canceled => {
             appliers!(a, record; UserTask => user_task::ended)
         }
-        of::UserTask::Migrated
-        | of::UserTask::CompletionDenied
-        | of::UserTask::Corrected
+        of::UserTask::Corrected => appliers!(a, record; UserTask => user_task::corrected),
+        of::UserTask::CompletionDenied
         | of::UserTask::AssignmentDenied
-        | of::UserTask::UpdateDenied
+        | of::UserTask::UpdateDenied => appliers!(a, record; UserTask => user_task::denied),
+        of::UserTask::Migrated
         | of::UserTask::Complete
         | of::UserTask::Assign
         | of::UserTask::Claim

@@ -105,7 +105,11 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         | Intent::Incident(
             of::Incident::Created | of::Incident::Resolved | of::Incident::Migrated,
         )
-        | Intent::VariableDocument(of::VariableDocument::Updated)
+        | Intent::VariableDocument(
+            of::VariableDocument::Updated
+            | of::VariableDocument::Updating
+            | of::VariableDocument::UpdateDenied,
+        )
         | Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
         | Intent::ResourceDeletion(
             of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
@@ -207,10 +211,12 @@ fn user_task(p: &mut Processing<'_>, command: &Command, intent: of::UserTask) ->
         of::UserTask::Claim => call!(p, command; UserTask => user_task::claim),
         of::UserTask::Update => call!(p, command; UserTask => user_task::update),
         of::UserTask::Complete => call!(p, command; UserTask => user_task::complete),
-        of::UserTask::CompleteTaskListener
-        | of::UserTask::DenyTaskListener
-        | of::UserTask::Create
-        | of::UserTask::Cancel => unsupported(command),
+        of::UserTask::CompleteTaskListener => {
+            call!(p, command; UserTask => user_task::complete_listener)
+        }
+        of::UserTask::DenyTaskListener => call!(p, command; UserTask => user_task::deny_listener),
+        // Tasks are created and canceled with their elements.
+        of::UserTask::Create | of::UserTask::Cancel => unsupported(command),
         of::UserTask::Creating
         | of::UserTask::Created
         | of::UserTask::Completing

@@ -12,6 +12,8 @@ pub(crate) mod listeners;
 pub(crate) mod messages;
 pub(crate) mod starts;
 pub(crate) mod subscriptions;
+pub(crate) mod task_listeners;
+pub(crate) mod task_transitions;
 pub(crate) mod timers;
 pub(crate) mod triggers;
 pub(crate) mod user_tasks;

@@ -192,6 +192,8 @@ intents! {
     VariableDocument {
         Update = 0 "UPDATE" command,
         Updated = 1 "UPDATED" event,
+        Updating = 2 "UPDATING" event,
+        UpdateDenied = 3 "UPDATE_DENIED" event,
     }
     ProcessInstanceCreation {
         Create = 0 "CREATE" command,

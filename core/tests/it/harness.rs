@@ -161,13 +161,19 @@ impl EngineHarness {
 
     /// Processes a command that somebody waits for; the answer if there is one already.
     pub(crate) fn request(&mut self, command: Command) -> Option<Answer> {
+        let request = self.ask(command);
+        self.answer(request)
+    }
+
+    /// Processes a command whose answer is asked for later.
+    pub(crate) fn ask(&mut self, command: Command) -> RequestId {
         let request = RequestId(self.next_request);
         self.next_request += 1;
         self.process(Command {
             request: Some(request),
             ..command
         });
-        self.answer(request)
+        request
     }
 
     /// The answer to a request.

@@ -12,7 +12,7 @@ use ringflow_core::record::{Document, Record, RejectionType, Text, Value};
 use super::element::{bpmn, flow, service_task};
 use super::harness::{Answer, EngineHarness, document, json_of, text};
 
-fn user_task(extensions: &str) -> String {
+pub(crate) fn user_task(extensions: &str) -> String {
     let task = format!(
         r#"<bpmn:userTask id="task"><bpmn:extensionElements>{extensions}</bpmn:extensionElements></bpmn:userTask>"#
     );
@@ -45,7 +45,7 @@ fn command(
 }
 
 /// The last state of the task that records tell of.
-fn task(h: &EngineHarness) -> (Key, UserTaskRecord) {
+pub(crate) fn task(h: &EngineHarness) -> (Key, UserTaskRecord) {
     h.log
         .iter()
         .rev()
@@ -58,7 +58,7 @@ fn task(h: &EngineHarness) -> (Key, UserTaskRecord) {
         .expect("a user task")
 }
 
-fn given_to(assignee: &str) -> UserTaskRecord {
+pub(crate) fn given_to(assignee: &str) -> UserTaskRecord {
     UserTaskRecord {
         assignee: assignee.into(),
         ..UserTaskRecord::default()
@@ -193,11 +193,6 @@ fn what_a_user_task_needs_and_is_not_there_is_an_incident() {
             r#"<zeebe:userTask/><zeebe:assignmentDefinition candidateGroups="=[1]"/>"#,
             ErrorType::ExtractValueError,
             "containing at least one non-'STRING' item of type 'NUMBER'",
-        ),
-        (
-            r#"<zeebe:userTask/><zeebe:taskListeners><zeebe:taskListener eventType="creating" type="l"/></zeebe:taskListeners>"#,
-            ErrorType::Unknown,
-            "task listeners are not supported",
         ),
     ] {
         let mut h = EngineHarness::new();

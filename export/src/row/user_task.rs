@@ -91,10 +91,6 @@ pub fn write(
         | of::UserTask::UpdateDenied => state(window, "CREATED"),
         of::UserTask::Created | of::UserTask::Assigned | of::UserTask::Updated => {
             let mut columns = mutable(value);
-            // Whoever was named in the model is assigned by a transition that follows.
-            if intent == of::UserTask::Created {
-                columns.retain(|(column, _)| *column != ASSIGNEE);
-            }
             columns.push((STATE, "CREATED".into()));
             window.update(Table::UserTask, key, record.position, columns);
             lists(window, record, value);

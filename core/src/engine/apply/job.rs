@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::apply::{Applied, missing};
+use crate::engine::apply::{Applied, missing, user_task};
 use crate::engine::output::Applying;
 use crate::ids::{Key, Timestamp};
 use crate::record::value::{JobBatchRecord, JobKind, JobRecord};
@@ -43,12 +43,16 @@ pub(super) fn created(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied 
 
 pub(super) fn completed(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     a.state.remove_job(key)?;
-    if value.kind == JobKind::ExecutionListener {
-        a.state
-            .elements
-            .update(&value.element_instance_key, |element| {
-                element.listener_index += 1;
-            })?;
+    match value.kind {
+        JobKind::ExecutionListener => {
+            a.state
+                .elements
+                .update(&value.element_instance_key, |element| {
+                    element.listener_index += 1;
+                })?;
+        }
+        JobKind::TaskListener => user_task::listener_done(a, value.element_instance_key)?,
+        JobKind::BpmnElement | JobKind::AdHocSubProcess => {}
     }
     release_element(a, key, value)
 }

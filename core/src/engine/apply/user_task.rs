@@ -1,16 +1,17 @@
-//! USER_TASK events.
+//! USER_TASK events, and VARIABLE_DOCUMENT events that concern a user task.
 //!
-//! An event that begins a transition changes the state only; what the transition changes reaches the
-//! row with the event that ends it. Variables and action belong to the event, not to the row.
+//! An event that begins a transition changes the state and keeps what the transition will make of
+//! the task; the task itself changes with the event that ends it. Variables and action belong to the
+//! transition, not to the task.
 
 use std::sync::Arc;
 
 use crate::engine::apply::{Applied, missing};
 use crate::engine::output::Applying;
 use crate::ids::Key;
-use crate::record::value::UserTaskRecord;
+use crate::record::value::{UserTaskRecord, VariableDocumentRecord};
 use crate::record::{Document, Text};
-use crate::state::{UserTaskRow, UserTaskState};
+use crate::state::{UserTaskRow, UserTaskState, VariableUpdate};
 
 type Value = Arc<UserTaskRecord>;
 
@@ -33,6 +34,9 @@ pub(super) fn creating(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied
     let row = UserTaskRow {
         record: Arc::new(record),
         state: UserTaskState::Creating,
+        pending: vec![value.clone()],
+        first_assignee: value.assignee.clone(),
+        ..UserTaskRow::default()
     };
     a.state.user_tasks.insert_new(key, row);
     a.state
@@ -48,36 +52,73 @@ pub(super) fn settled(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied 
     let row = UserTaskRow {
         record: stored(value),
         state: UserTaskState::Created,
+        ..UserTaskRow::default()
     };
     Ok(a.state.user_tasks.put(key, row)?)
 }
 
-pub(super) fn assigning(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied {
-    enter(a, key, UserTaskState::Assigning)
+pub(super) fn assigning(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    enter(a, key, UserTaskState::Assigning, value)
 }
 
-pub(super) fn claiming(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied {
-    enter(a, key, UserTaskState::Claiming)
+pub(super) fn claiming(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    enter(a, key, UserTaskState::Claiming, value)
 }
 
-pub(super) fn updating(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied {
-    enter(a, key, UserTaskState::Updating)
+pub(super) fn updating(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    enter(a, key, UserTaskState::Updating, value)
 }
 
-pub(super) fn completing(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied {
-    enter(a, key, UserTaskState::Completing)
+pub(super) fn completing(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    enter(a, key, UserTaskState::Completing, value)
 }
 
-pub(super) fn canceling(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied {
-    enter(a, key, UserTaskState::Canceling)
+pub(super) fn canceling(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    change(a, key, |row| row.variable_update.clear())?;
+    enter(a, key, UserTaskState::Canceling, value)
 }
 
-fn enter(a: &mut Applying<'_>, key: Key, state: UserTaskState) -> Applied {
-    if a.state.user_tasks.update(&key, |row| row.state = state)? {
+fn enter(a: &mut Applying<'_>, key: Key, state: UserTaskState, value: &Value) -> Applied {
+    change(a, key, |row| {
+        row.state = state;
+        row.pending = vec![value.clone()];
+        row.listeners_done = 0;
+    })
+}
+
+fn change(a: &mut Applying<'_>, key: Key, f: impl FnOnce(&mut UserTaskRow)) -> Applied {
+    if a.state.user_tasks.update(&key, f)? {
         Ok(())
     } else {
         Err(missing("user task", key))
     }
+}
+
+/// A listener corrected what the transition will make of the task.
+pub(super) fn corrected(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    change(a, key, |row| {
+        for pending in &mut row.pending {
+            *pending = Arc::new(UserTaskRecord {
+                assignee: value.assignee.clone(),
+                candidate_groups: value.candidate_groups.clone(),
+                candidate_users: value.candidate_users.clone(),
+                due_date: value.due_date.clone(),
+                follow_up_date: value.follow_up_date.clone(),
+                priority: value.priority,
+                ..UserTaskRecord::clone(pending)
+            });
+        }
+    })
+}
+
+/// A listener refused the transition: the task is as it was before.
+pub(super) fn denied(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied {
+    change(a, key, |row| {
+        row.state = UserTaskState::Created;
+        row.pending.clear();
+        row.listeners_done = 0;
+        row.variable_update.clear();
+    })
 }
 
 pub(super) fn ended(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
@@ -89,5 +130,31 @@ pub(super) fn ended(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
                 element.user_task_key = Key::NONE;
             }
         })?;
+    Ok(())
+}
+
+/// The task of an element instance will set variables when its update is done.
+pub(super) fn variables_updating(
+    a: &mut Applying<'_>,
+    key: Key,
+    value: &Arc<VariableDocumentRecord>,
+) -> Applied {
+    let element = a.state.elements.get(&value.scope_key)?;
+    let task = element.map_or(Key::NONE, |element| element.user_task_key);
+    change(a, task, |row| {
+        row.variable_update = vec![VariableUpdate {
+            key,
+            record: value.clone(),
+        }];
+    })
+}
+
+/// A listener of the task of an element instance is done.
+pub(super) fn listener_done(a: &mut Applying<'_>, element: Key) -> Applied {
+    let element = a.state.elements.get(&element)?;
+    let task = element.map_or(Key::NONE, |element| element.user_task_key);
+    a.state
+        .user_tasks
+        .update(&task, |row| row.listeners_done += 1)?;
     Ok(())
 }

@@ -12,11 +12,11 @@ use crate::engine::input::Command;
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
 use crate::engine::rule::variables::{self, Owner};
-use crate::engine::rule::{errors, incidents, jobs, listeners, triggers};
+use crate::engine::rule::{errors, incidents, jobs, listeners, task_listeners, triggers};
 use crate::ids::{Key, Timestamp};
 use crate::record::Text;
 use crate::record::intent::of;
-use crate::record::value::{ErrorType, JobKind, JobRecord};
+use crate::record::value::{ErrorType, JobKind, JobRecord, JobResult, UserTaskRecord};
 use crate::state::{JobRow, JobState};
 
 mod activate;
@@ -55,6 +55,9 @@ const REPORTABLE: [JobState; 2] = [JobState::Activatable, JobState::Activated];
 pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let key = command.key;
     let row = require(p, key, "complete", &REPORTABLE)?;
+    if row.record.kind == JobKind::TaskListener {
+        task_listeners::check(p, key, &row.record, value)?;
+    }
     let completed = Arc::new(JobRecord {
         variables: value.variables.clone(),
         result: value.result.clone(),
@@ -72,13 +75,28 @@ pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value)
                 triggers::triggering(p, &at, &target, completed.variables.clone())?;
                 listeners::ask_complete(p, &at)?;
             }
-            JobKind::TaskListener => {
-                return Err(Stop::fault("task listeners are not supported"));
-            }
+            JobKind::TaskListener => ask_transition(p, &at, &completed)?,
         }
     }
     p.respond(key, of::Job::Completed, completed);
     Ok(())
+}
+
+/// A task listener is done: the transition of its task goes on, or not.
+fn ask_transition(p: &mut Processing<'_>, at: &At, completed: &JobRecord) -> Outcome {
+    let task = task_listeners::pending(p, at)?;
+    let key = task.user_task_key;
+    let unchanged = JobResult::default();
+    let result = completed.result.first().unwrap_or(&unchanged);
+    if result.denied {
+        let denied = UserTaskRecord {
+            denied_reason: result.denied_reason.clone(),
+            ..UserTaskRecord::clone(&task)
+        };
+        return p.command(key, of::UserTask::DenyTaskListener, denied);
+    }
+    let corrected = task_listeners::correct(&task, result)?;
+    p.command(key, of::UserTask::CompleteTaskListener, corrected)
 }
 
 /// FAIL: the work could not be done; it is tried again while there are retries.

@@ -5,13 +5,15 @@
 
 use std::sync::Arc;
 
+use crate::engine::element;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{jobs, listeners};
+use crate::engine::rule::{jobs, listeners, task_listeners, task_transitions};
 use crate::record::intent::of;
-use crate::record::value::IncidentRecord;
+use crate::record::value::{BpmnElementType, ErrorType, IncidentRecord};
+use crate::state::ElementState;
 
 /// Resolves an incident.
 pub(crate) fn resolve(
@@ -46,6 +48,24 @@ pub(crate) fn resolve(
     let Some(at) = At::find(p, incident.element_instance_key)? else {
         return Ok(());
     };
-    let result = listeners::retry(p, &at);
+    let result = if is_of_task_listener(p, &at, &incident)? {
+        let pending = task_listeners::pending(p, &at)?;
+        task_transitions::go_on(p, &at, &pending)
+    } else {
+        listeners::retry(p, &at)
+    };
     lifecycle::raise_incident(p, &at, result)
+}
+
+/// Whether an expression of a task listener failed: then the element's own phase is over.
+fn is_of_task_listener(p: &Processing<'_>, at: &At, incident: &IncidentRecord) -> Outcome<bool> {
+    let row = element::row(p, at)?;
+    let phase_over = match row.state {
+        ElementState::Activated | ElementState::Terminating => true,
+        ElementState::Activating | ElementState::Completing => false,
+    };
+    Ok(phase_over
+        && incident.error_type == ErrorType::ExtractValueError
+        && at.record.bpmn_element_type == BpmnElementType::UserTask
+        && row.user_task_key.is_some())
 }

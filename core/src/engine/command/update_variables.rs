@@ -7,16 +7,23 @@ use std::sync::Arc;
 
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
+use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::variables::{self, Owner};
+use crate::engine::rule::{task_transitions, user_tasks};
+use crate::ids::Key;
 use crate::msgpack;
+use crate::record::Text;
 use crate::record::intent::of;
-use crate::record::value::{UpdateSemantics, VariableDocumentRecord};
+use crate::record::value::{
+    BpmnElementType, UpdateSemantics, UserTaskRecord, VariableDocumentRecord,
+};
+use crate::state::UserTaskState;
 
 /// Sets variables from an element instance on.
 pub(crate) fn update(
     p: &mut Processing<'_>,
-    _command: &Command,
+    command: &Command,
     value: &Arc<VariableDocumentRecord>,
 ) -> Outcome {
     let scope = value.scope_key;
@@ -31,6 +38,9 @@ pub(crate) fn update(
             "Expected document to be valid msgpack, but it could not be parsed: '{error}'"
         )));
     }
+    if row.record.bpmn_element_type == BpmnElementType::UserTask && row.user_task_key.is_some() {
+        return update_task(p, command, row.user_task_key, value);
+    }
     let owner = Owner::of(&row.record);
     match value.update_semantics {
         UpdateSemantics::Local => variables::merge_local(p, scope, &owner, &value.variables)?,
@@ -40,4 +50,34 @@ pub(crate) fn update(
     p.event(key, of::VariableDocument::Updated, value.clone())?;
     p.respond(key, of::VariableDocument::Updated, value.clone());
     Ok(())
+}
+
+/// Variables of a user task change in a transition of the task, which listeners may refuse.
+fn update_task(
+    p: &mut Processing<'_>,
+    command: &Command,
+    task: Key,
+    value: &Arc<VariableDocumentRecord>,
+) -> Outcome {
+    let Some(row) = p.state().user_tasks.get(&task)? else {
+        return Err(Stop::fault("an element without its user task"));
+    };
+    if row.state != UserTaskState::Created {
+        return Err(Stop::invalid_state(format!(
+            "Expected to trigger update transition for user task with key '{task}', but it is in state '{}'",
+            row.state.name()
+        )));
+    }
+    let Some(at) = At::find(p, value.scope_key)? else {
+        return Err(Stop::fault("a user task without its element"));
+    };
+    let key = p.next_key();
+    p.event(key, of::VariableDocument::Updating, value.clone())?;
+    let updating = Arc::new(UserTaskRecord {
+        variables: value.variables.clone(),
+        changed_attributes: vec![Text::from(user_tasks::VARIABLES)],
+        ..UserTaskRecord::clone(&row.record)
+    });
+    p.event(task, of::UserTask::Updating, updating.clone())?;
+    task_transitions::begin(p, &at, updating, command.request).map(|_ended| ())
 }

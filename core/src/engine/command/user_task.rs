@@ -1,16 +1,17 @@
-//! USER_TASK ASSIGN, CLAIM, UPDATE, COMPLETE: what people do to a user task.
+//! USER_TASK ASSIGN, CLAIM, UPDATE, COMPLETE: what people do to a user task; COMPLETE_TASK_LISTENER
+//! and DENY_TASK_LISTENER: what its listeners say to that.
 //!
-//! Every command needs the task to be CREATED. Each writes the event that begins the transition and,
-//! as there are no task listeners in between, the one that ends it.
+//! Every command of people needs the task to be CREATED. Each writes the event that begins the
+//! transition; without listeners the one that ends it follows at once.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
-use crate::engine::lifecycle;
+use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::{triggers, user_tasks};
+use crate::engine::rule::{task_transitions, user_tasks};
 use crate::ids::Key;
 use crate::record::Text;
 use crate::record::intent::of;
@@ -63,8 +64,7 @@ fn assigned(row: &UserTaskRow, value: &Value, default: &str) -> Value {
 pub(crate) fn assign(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let row = require(p, command.key, "assign")?;
     let record = assigned(&row, value, "assign");
-    p.event(command.key, of::UserTask::Assigning, record.clone())?;
-    settle(p, command, of::UserTask::Assigned, record)
+    begin(p, command, of::UserTask::Assigning, record)
 }
 
 /// Gives the task to somebody unless another one has it.
@@ -83,19 +83,21 @@ pub(crate) fn claim(p: &mut Processing<'_>, command: &Command, value: &Value) ->
         )));
     }
     let record = assigned(&row, value, "claim");
-    p.event(key, of::UserTask::Claiming, record.clone())?;
-    settle(p, command, of::UserTask::Assigned, record)
+    begin(p, command, of::UserTask::Claiming, record)
 }
 
-fn settle(
+/// Begins a transition; its end answers the command.
+fn begin(
     p: &mut Processing<'_>,
     command: &Command,
     intent: of::UserTask,
     record: Value,
 ) -> Outcome {
+    let Some(at) = At::find(p, record.element_instance_key)? else {
+        return Err(Stop::fault("a user task without its element"));
+    };
     p.event(command.key, intent, record.clone())?;
-    p.respond(command.key, intent, record);
-    Ok(())
+    task_transitions::begin(p, &at, record, command.request).map(|_ended| ())
 }
 
 /// Changes candidates, dates and priority.
@@ -106,11 +108,17 @@ pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -
     let mut changed = Vec::new();
     for attribute in &value.changed_attributes {
         let differs = match attribute.as_str() {
-            "candidateGroupsList" => replace(&mut record.candidate_groups, &value.candidate_groups),
-            "candidateUsersList" => replace(&mut record.candidate_users, &value.candidate_users),
-            "dueDate" => replace(&mut record.due_date, &value.due_date),
-            "followUpDate" => replace(&mut record.follow_up_date, &value.follow_up_date),
-            "priority" => {
+            user_tasks::CANDIDATE_GROUPS => {
+                replace(&mut record.candidate_groups, &value.candidate_groups)
+            }
+            user_tasks::CANDIDATE_USERS => {
+                replace(&mut record.candidate_users, &value.candidate_users)
+            }
+            user_tasks::DUE_DATE => replace(&mut record.due_date, &value.due_date),
+            user_tasks::FOLLOW_UP_DATE => {
+                replace(&mut record.follow_up_date, &value.follow_up_date)
+            }
+            user_tasks::PRIORITY => {
                 if !user_tasks::PRIORITIES.contains(&i64::from(value.priority)) {
                     return Err(Stop::invalid_argument(format!(
                         "Expected to update user task with key '{key}', but the priority '{}' is not in the range [{},{}]",
@@ -133,9 +141,7 @@ pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -
     }
     record.changed_attributes = changed;
     record.action = action(value, "update");
-    let record = Arc::new(record);
-    p.event(key, of::UserTask::Updating, record.clone())?;
-    settle(p, command, of::UserTask::Updated, record)
+    begin(p, command, of::UserTask::Updating, Arc::new(record))
 }
 
 /// Puts `new` in the place of `old`; true if they differ.
@@ -156,13 +162,64 @@ pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value)
         action: action(value, "complete"),
         ..UserTaskRecord::clone(&row.record)
     });
-    p.event(key, of::UserTask::Completing, record.clone())?;
-    p.event(key, of::UserTask::Completed, record.clone())?;
-    if let Some(at) = user_tasks::waiting_element(p, &record)? {
-        let target = at.record.element_id.clone();
-        triggers::triggering(p, &at, &target, record.variables.clone())?;
-        lifecycle::ask_complete(p, &at)?;
+    begin(p, command, of::UserTask::Completing, record)
+}
+
+/// The transition that a listener of the task under `key` belongs to.
+fn under_way(p: &Processing<'_>, key: Key, operation: &str) -> Outcome<(At, Value)> {
+    let row = p.state().user_tasks.get(&key)?;
+    let Some(pending) = row.and_then(|row| row.pending.first().cloned()) else {
+        return Err(Stop::not_found(format!(
+            "Expected to {operation} a task listener of user task with key '{key}', but no such user task was found"
+        )));
+    };
+    match At::find(p, pending.element_instance_key)? {
+        Some(at) => Ok((at, pending)),
+        None => Err(Stop::fault("a user task without its element")),
     }
-    p.respond(key, of::UserTask::Completed, record);
-    Ok(())
+}
+
+/// A listener is done: what it corrected counts from now on, and the transition goes on.
+pub(crate) fn complete_listener(
+    p: &mut Processing<'_>,
+    command: &Command,
+    value: &Value,
+) -> Outcome {
+    let (at, pending) = under_way(p, command.key, "complete")?;
+    if value.changed_attributes.is_empty() {
+        return task_transitions::go_on(p, &at, &pending);
+    }
+    let mut corrected = UserTaskRecord::clone(&pending);
+    let mut changed = Vec::new();
+    for attribute in &value.changed_attributes {
+        let differs = match attribute.as_str() {
+            user_tasks::ASSIGNEE => replace(&mut corrected.assignee, &value.assignee),
+            user_tasks::CANDIDATE_GROUPS => {
+                replace(&mut corrected.candidate_groups, &value.candidate_groups)
+            }
+            user_tasks::CANDIDATE_USERS => {
+                replace(&mut corrected.candidate_users, &value.candidate_users)
+            }
+            user_tasks::DUE_DATE => replace(&mut corrected.due_date, &value.due_date),
+            user_tasks::FOLLOW_UP_DATE => {
+                replace(&mut corrected.follow_up_date, &value.follow_up_date)
+            }
+            user_tasks::PRIORITY => replace(&mut corrected.priority, &value.priority),
+            other => return Err(Stop::fault(format!("correction of '{other}'"))),
+        };
+        if differs {
+            changed.push(attribute.clone());
+        }
+    }
+    if !changed.is_empty() {
+        corrected.changed_attributes = changed;
+        p.event(command.key, of::UserTask::Corrected, corrected.clone())?;
+    }
+    task_transitions::go_on(p, &at, &corrected)
+}
+
+/// A listener refuses the transition.
+pub(crate) fn deny_listener(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
+    under_way(p, command.key, "deny")?;
+    task_transitions::deny(p, command.key, value)
 }

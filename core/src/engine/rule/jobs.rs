@@ -6,15 +6,15 @@
 use std::sync::Arc;
 
 use crate::engine::effect::Effect;
-use crate::engine::fault::Outcome;
+use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::{expressions, incidents};
+use crate::engine::rule::{expressions, incidents, task_listeners};
 use crate::ids::{Key, Timestamp};
-use crate::model::Job;
+use crate::model::{Expr, Job};
 use crate::record::field::Headers;
 use crate::record::intent::of;
-use crate::record::value::{JobBatchRecord, JobKind, JobRecord, ListenerEventType};
+use crate::record::value::{ErrorType, JobBatchRecord, JobKind, JobRecord, ListenerEventType};
 use crate::record::{Document, Text};
 use crate::state::JobState;
 
@@ -33,7 +33,7 @@ pub(crate) struct Properties {
 
 /// Evaluates what the model says about a job.
 pub(crate) fn evaluate(p: &Processing<'_>, at: &At, job: &Job) -> Outcome<Properties> {
-    let job_type = expressions::text(p, &job.job_type, at.key)?;
+    let job_type = job_type(p, &job.job_type, at.key)?;
     let retries = expressions::number(p, &job.retries, at.key)?;
     Ok(Properties {
         job_type,
@@ -42,6 +42,19 @@ pub(crate) fn evaluate(p: &Processing<'_>, at: &At, job: &Job) -> Outcome<Proper
         kind: JobKind::BpmnElement,
         listener: ListenerEventType::Unspecified,
     })
+}
+
+/// The type of a job.
+pub(crate) fn job_type(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Text> {
+    let job_type = expressions::text(p, expr, scope)?;
+    if !job_type.is_empty() {
+        return Ok(job_type);
+    }
+    let source = expr.source.strip_prefix('=').unwrap_or(&expr.source);
+    let message = format!(
+        "Expected result of the expression '{source}' to be a not-empty string, but was an empty string."
+    );
+    Err(Failure::new(ErrorType::ExtractValueError, message).into())
 }
 
 /// A number of retries as the job keeps it.
@@ -121,8 +134,11 @@ pub(crate) fn publish(p: &mut Processing<'_>, key: Key, job: &Arc<JobRecord>) ->
 
 /// The variables a worker sees.
 pub(crate) fn variables(p: &Processing<'_>, job: &JobRecord, names: &[Text]) -> Outcome<Document> {
-    Ok(p.state()
-        .visible_variables(job.element_instance_key, names)?)
+    let visible = (p.state()).visible_variables(job.element_instance_key, names)?;
+    match job.kind {
+        JobKind::BpmnElement | JobKind::ExecutionListener | JobKind::AdHocSubProcess => Ok(visible),
+        JobKind::TaskListener => task_listeners::variables(p, job, &visible, names),
+    }
 }
 
 /// Cancels the job of an element instance, if it has one, with the job's incident.

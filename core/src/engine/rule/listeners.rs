@@ -39,7 +39,7 @@ fn create(
     listener: &Listener,
     event: ListenerEventType,
 ) -> Outcome {
-    let job_type = expressions::text(p, &listener.job_type, at.key)?;
+    let job_type = jobs::job_type(p, &listener.job_type, at.key)?;
     let retries = expressions::number(p, &listener.retries, at.key)?;
     let properties = Properties {
         job_type,

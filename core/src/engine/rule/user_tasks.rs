@@ -1,27 +1,31 @@
-//! User tasks that the engine manages, from the element's side: evaluated, created, given to the
-//! assignee of the model, cancelled with the element.
+//! User tasks that the engine manages, from the element's side: what the model says about them,
+//! evaluated, and the task made of it.
 //!
-//! Forms are not deployed to this engine, and task listeners are not run: a model that needs them
-//! gets an incident that says so, never a task that lacks them silently.
+//! Forms are not deployed to this engine: a model that needs one gets an incident that says so,
+//! never a task that lacks it silently.
 
 use std::sync::Arc;
 
-use crate::engine::element;
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::jobs;
-use crate::engine::rule::{event_expressions, expressions};
+use crate::engine::rule::{event_expressions, expressions, task_listeners};
 use crate::ids::Key;
-use crate::json::write_string;
 use crate::model::{Expr, Form, UserTask};
 use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{ErrorType, UserTaskRecord};
 use crate::schedule;
 
-/// Name of the attribute, where a record lists what changed.
+/// Names of attributes, where a record lists what changed.
 pub(crate) const ASSIGNEE: &str = "assignee";
+pub(crate) const CANDIDATE_GROUPS: &str = "candidateGroupsList";
+pub(crate) const CANDIDATE_USERS: &str = "candidateUsersList";
+pub(crate) const DUE_DATE: &str = "dueDate";
+pub(crate) const FOLLOW_UP_DATE: &str = "followUpDate";
+pub(crate) const PRIORITY: &str = "priority";
+pub(crate) const VARIABLES: &str = "variables";
 /// Priorities a task may have.
 pub(crate) const PRIORITIES: std::ops::RangeInclusive<i64> = 0..=100;
 
@@ -39,13 +43,6 @@ pub(crate) struct Properties {
 
 /// Evaluates what the model says about a task.
 pub(crate) fn evaluate(p: &Processing<'_>, at: &At, task: &UserTask) -> Outcome<Properties> {
-    if !task.listeners.is_empty() {
-        let message = format!(
-            "Expected to create the user task '{}', but task listeners are not supported by this version",
-            at.record.element_id
-        );
-        return Err(Failure::new(ErrorType::Unknown, message).into());
-    }
     let mut properties = assignment(p, at, task)?;
     match &task.form {
         Some(Form::Linked { form_id, .. }) => {
@@ -114,13 +111,13 @@ fn date(p: &Processing<'_>, at: &At, expr: Option<&Expr>) -> Outcome<Text> {
     Err(Failure::new(ErrorType::ExtractValueError, message).into())
 }
 
-/// Creates the task; nobody is assigned yet.
+/// Begins the creation of the task; nobody is assigned yet.
 pub(crate) fn create(
     p: &mut Processing<'_>,
     at: &At,
     task: &UserTask,
     properties: Properties,
-) -> Outcome<Arc<UserTaskRecord>> {
+) -> Outcome<UserTaskRecord> {
     let key = p.next_key();
     let creating = UserTaskRecord {
         user_task_key: key,
@@ -145,38 +142,48 @@ pub(crate) fn create(
         ..UserTaskRecord::default()
     };
     p.event(key, of::UserTask::Creating, creating.clone())?;
+    Ok(creating)
+}
+
+/// Ends the creation of a task that no listener holds up.
+pub(crate) fn created(
+    p: &mut Processing<'_>,
+    creating: UserTaskRecord,
+) -> Outcome<Arc<UserTaskRecord>> {
     let created = Arc::new(UserTaskRecord {
         assignee: Text::EMPTY,
         ..creating
     });
-    p.event(key, of::UserTask::Created, created.clone())?;
+    p.event(
+        created.user_task_key,
+        of::UserTask::Created,
+        created.clone(),
+    )?;
     Ok(created)
 }
 
-/// Gives a new task to the assignee of the model.
-pub(crate) fn assign_first(
-    p: &mut Processing<'_>,
-    created: &Arc<UserTaskRecord>,
-    assignee: Text,
-) -> Outcome {
-    let assigned = Arc::new(UserTaskRecord {
-        assignee,
-        changed_attributes: vec![Text::from(ASSIGNEE)],
-        ..UserTaskRecord::clone(created)
-    });
-    let key = assigned.user_task_key;
-    p.event(key, of::UserTask::Assigning, assigned.clone())?;
-    p.event(key, of::UserTask::Assigned, assigned)
+/// Names of the attributes in which two forms of a task differ, sorted.
+pub(crate) fn difference(new: &UserTaskRecord, old: &UserTaskRecord) -> Vec<Text> {
+    let differs = [
+        (ASSIGNEE, new.assignee != old.assignee),
+        (
+            CANDIDATE_GROUPS,
+            new.candidate_groups != old.candidate_groups,
+        ),
+        (CANDIDATE_USERS, new.candidate_users != old.candidate_users),
+        (DUE_DATE, new.due_date != old.due_date),
+        (FOLLOW_UP_DATE, new.follow_up_date != old.follow_up_date),
+        (PRIORITY, new.priority != old.priority),
+        (VARIABLES, new.variables != old.variables),
+    ];
+    (differs.into_iter().filter(|(_, differs)| *differs))
+        .map(|(name, _)| Text::from(name))
+        .collect()
 }
 
-/// Cancels the task of an element instance, if it has one.
-pub(crate) fn cancel(p: &mut Processing<'_>, at: &At) -> Outcome {
-    let key = element::row(p, at)?.user_task_key;
-    let Some(row) = p.state().user_tasks.get(&key)? else {
-        return Ok(());
-    };
-    p.event(key, of::UserTask::Canceling, row.record.clone())?;
-    p.event(key, of::UserTask::Canceled, row.record.clone())
+/// The header under which jobs tell an attribute of a user task.
+pub(crate) fn header_name(attribute: &str) -> Text {
+    Text::from(format!("io.camunda.zeebe:{attribute}"))
 }
 
 /// Headers that tell a job worker about the user task its job stands for, after those of the model.
@@ -194,30 +201,21 @@ pub(crate) fn job_headers(
     let mut all = headers.to_vec();
     let mut add = |name: &str, value: Text| {
         if !value.is_empty() {
-            all.push((Text::from(format!("io.camunda.zeebe:{name}")), value));
+            all.push((header_name(name), value));
         }
     };
     add("assignee", properties.assignee);
-    add("candidateGroups", json_list(&properties.candidate_groups));
-    add("candidateUsers", json_list(&properties.candidate_users));
+    add(
+        "candidateGroups",
+        task_listeners::json_list(&properties.candidate_groups),
+    );
+    add(
+        "candidateUsers",
+        task_listeners::json_list(&properties.candidate_users),
+    );
     add("dueDate", properties.due_date);
     add("followUpDate", properties.follow_up_date);
     Ok(all)
-}
-
-fn json_list(texts: &[Text]) -> Text {
-    if texts.is_empty() {
-        return Text::EMPTY;
-    }
-    let mut out = String::from("[");
-    for (place, text) in texts.iter().enumerate() {
-        if place > 0 {
-            out.push(',');
-        }
-        write_string(text, &mut out);
-    }
-    out.push(']');
-    Text::from(out)
 }
 
 /// The task under `key`, which its element waits for.

@@ -451,11 +451,7 @@ impl UserTask {
             assignee: header("assignee"),
             candidate_groups: list("candidateGroups"),
             candidate_users: list("candidateUsers"),
-            changed_attributes: job
-                .changed_attributes
-                .iter()
-                .map(|name| name.as_str().to_owned())
-                .collect(),
+            changed_attributes: list("changedAttributes"),
             due_date: header("dueDate"),
             follow_up_date: header("followUpDate"),
             form_key: header("formKey").and_then(|text| text.parse().ok()),
