@@ -106,6 +106,40 @@ pub fn compile(resource: &[u8]) -> Result<Vec<Process>, Refused> {
     }
 }
 
+/// What an element can be bound to in its own deployment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bound {
+    /// A process that is called.
+    Process,
+    /// A decision that is called.
+    Decision,
+    /// A form that is linked.
+    Form,
+    /// A resource that is linked.
+    Resource,
+}
+
+/// Says which elements of a file, bound to their own deployment, name what is not deployed with
+/// them; `has` says what is.
+///
+/// # Errors
+/// The file does not compile, or such an element exists.
+pub fn check_bindings(
+    resource: &[u8],
+    has: &mut dyn FnMut(Bound, &str) -> bool,
+) -> Result<(), Refused> {
+    let text = xml::text(resource).map_err(refused)?;
+    if !text.contains("bindingType") {
+        return Ok(());
+    }
+    let tree = xml::tree(text).map_err(refused)?;
+    let source = parse::Source::new(&tree).map_err(refused)?;
+    match validate::unbound(&source, has) {
+        Some(report) => Err(Refused::Invalid(report)),
+        None => Ok(()),
+    }
+}
+
 fn refused(error: xml::XmlError) -> Refused {
     Refused::Invalid(error.to_string())
 }

@@ -27,6 +27,7 @@ pub mod distribution;
 pub mod element_instance;
 pub mod event_scope;
 pub mod family;
+pub mod file;
 pub mod groups;
 pub mod incident;
 pub mod index;
@@ -46,6 +47,7 @@ pub use distribution::{ContinuationRow, DistributionRow};
 pub use element_instance::{CountRow, ElementRow, ElementState};
 pub use event_scope::{EventScopeRow, TriggerRow};
 pub use family::StateError;
+pub use file::FileRow;
 pub use groups::Groups;
 pub use incident::IncidentRow;
 pub use index::Index;
@@ -250,6 +252,10 @@ families! {
     definitions: Table<Key, DefinitionRow> = 58,
     /// Tenant, BPMN process id, version.
     definition_by_version: Table<(Text, Text, i32), KeyRow> = 59,
+    /// Forms by key.
+    forms: Table<Key, FileRow> = 68,
+    /// Tenant, form id: its versions.
+    form_versions: Table<(Text, Text), VersionsRow> = 69,
     /// Messages by tenant, name, correlation key.
     messages_by_address: Groups<MessageAddress, Key, Unit> = 71,
     /// Tenant, message name; definition that it starts.
@@ -270,12 +276,28 @@ families! {
     user_tasks: Table<Key, UserTaskRow> = 79,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
+    /// Tenant, form id, deployment.
+    form_by_deployment: Table<(Text, Text, Key), KeyRow> = 84,
     /// Message to the synchronous correlation that published it.
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Tenant, form id, version tag.
+    form_by_tag: Table<(Text, Text, Text), KeyRow> = 93,
+    /// Resources by key.
+    resources: Table<Key, FileRow> = 100,
+    /// Tenant, resource id: its versions.
+    resource_versions: Table<(Text, Text), VersionsRow> = 101,
+    /// Tenant, resource id, deployment.
+    resource_by_deployment: Table<(Text, Text, Key), KeyRow> = 103,
+    /// Tenant, resource id, version tag.
+    resource_by_tag: Table<(Text, Text, Text), KeyRow> = 104,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
+    /// Definitions being deleted, until the last instance of them has ended.
+    deletions_waiting: Index<Key> = 207,
+    /// Instance, element behind which it ends; without element: it is ending.
+    runtime_instructions: Index<(Key, Text)> = 208,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
     continuations: Groups<u8, Position, ContinuationRow> = 200,
 }
@@ -430,6 +452,8 @@ mod tests {
             (57, "versions"),
             (58, "definitions"),
             (59, "definition_by_version"),
+            (68, "forms"),
+            (69, "form_versions"),
             (71, "messages_by_address"),
             (72, "message_starts"),
             (73, "message_starts_by_definition"),
@@ -440,9 +464,17 @@ mod tests {
             (78, "signal_subscriptions_by_waiting"),
             (79, "user_tasks"),
             (82, "definition_by_deployment"),
+            (84, "form_by_deployment"),
             (85, "awaited_correlations"),
             (91, "definition_by_tag"),
+            (93, "form_by_tag"),
+            (100, "resources"),
+            (101, "resource_versions"),
+            (103, "resource_by_deployment"),
+            (104, "resource_by_tag"),
             (142, "running_instances"),
+            (207, "deletions_waiting"),
+            (208, "runtime_instructions"),
             (200, "continuations"),
         ];
         assert_eq!(FAMILIES, frozen);

@@ -23,6 +23,8 @@ mod feel;
 mod feel_api;
 #[path = "it/feel_limits.rs"]
 mod feel_limits;
+#[path = "it/file.rs"]
+mod file;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/model.rs"]

@@ -22,6 +22,7 @@ mod element_statistics;
 mod fetch;
 mod field;
 mod filter;
+mod form;
 mod incident;
 mod job;
 mod message_subscription;
@@ -72,6 +73,10 @@ pub enum Entity {
     CorrelatedMessageSubscription,
     /// Sequence flows taken, per instance.
     SequenceFlow,
+    /// Forms.
+    Form,
+    /// Deployed files that are neither process, decision nor form.
+    Resource,
 }
 
 impl Entity {
@@ -87,6 +92,8 @@ impl Entity {
         Self::MessageSubscription,
         Self::CorrelatedMessageSubscription,
         Self::SequenceFlow,
+        Self::Form,
+        Self::Resource,
     ];
 
     /// REST names of the fields of a result, in their order.

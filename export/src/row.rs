@@ -10,6 +10,7 @@
 //! | value type | file |
 //! |---|---|
 //! | PROCESS | `process_definition` |
+//! | FORM, RESOURCE | `form` |
 //! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
@@ -23,6 +24,7 @@ use crate::batch::Window;
 use crate::names::Names;
 
 pub mod flow_node_instance;
+pub mod form;
 pub mod incident;
 pub mod job;
 pub mod message_subscription;
@@ -178,6 +180,8 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::MessageStartEventSubscription(value) => {
             message_subscription::write_start(window, record, value);
         }
+        Value::Form(value) => form::write(window, record, value),
+        Value::Resource(value) => form::write_resource(window, record, value),
         Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)
@@ -195,6 +199,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::CommandDistribution(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
+        | Value::RuntimeInstruction(_)
         | Value::MessageCorrelation(_) => {}
     }
 }
@@ -211,6 +216,8 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         }
         Value::UserTask(value) => Some(value.process_definition_key),
         Value::Process(_)
+        | Value::Form(_)
+        | Value::Resource(_)
         | Value::Variable(_)
         | Value::Job(_)
         | Value::Incident(_)
@@ -233,6 +240,7 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::CommandDistribution(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
+        | Value::RuntimeInstruction(_)
         | Value::MessageCorrelation(_) => None,
     }
 }

@@ -291,6 +291,24 @@ tables! {
         SUBSCRIPTION_TYPE "subscription_type" Text 255,
         TENANT_ID "tenant_id" Text 400,
     }
+    Form form 1 {
+        FORM_KEY "form_key" Key 0,
+        FORM_ID "form_id" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        SCHEMA_XML "schema_xml" Text 0,
+        VERSION "version" Key 0,
+        IS_DELETED "is_deleted" Flag 0,
+    }
+    DeployedResource deployed_resource 1 {
+        RESOURCE_KEY "resource_key" Key 0,
+        RESOURCE_ID "resource_id" Text 400,
+        RESOURCE_NAME "resource_name" Text 400,
+        VERSION "version" Int 0,
+        VERSION_TAG "version_tag" Text 400,
+        DEPLOYMENT_KEY "deployment_key" Key 0,
+        TENANT_ID "tenant_id" Text 400,
+        IS_DELETED "is_deleted" Flag 0,
+    }
 }
 
 /// Tables that hold the lists of a row: (owner, value), replaced as a whole.

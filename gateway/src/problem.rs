@@ -287,6 +287,9 @@ impl Problem {
     #[must_use]
     pub fn detail(&self) -> String {
         match self {
+            Self::Rejected { rejection, .. } if rejection.kind == RejectionType::Unsupported => {
+                rejection.reason.to_string()
+            }
             Self::Rejected { intent, rejection } => format!(
                 "Command '{}' rejected with code '{}': {}",
                 intent.name(),
@@ -369,6 +372,7 @@ fn rejection_row(kind: RejectionType) -> Row {
         RejectionType::ExceededBatchRecordSize => row(Code::Unknown, 500, "UNKNOWN"),
         RejectionType::Unauthorized => row(Code::PermissionDenied, 401, "UNAUTHORIZED"),
         RejectionType::Forbidden => row(Code::PermissionDenied, 403, "FORBIDDEN"),
+        RejectionType::Unsupported => row(Code::Unimplemented, 501, "Not Implemented"),
     }
 }
 
@@ -424,6 +428,7 @@ mod tests {
             (RejectionType::ExceededBatchRecordSize, Code::Unknown, 500),
             (RejectionType::Unauthorized, Code::PermissionDenied, 401),
             (RejectionType::Forbidden, Code::PermissionDenied, 403),
+            (RejectionType::Unsupported, Code::Unimplemented, 501),
         ];
         for (kind, grpc, http) in expected {
             let problem = Problem::Rejected {
@@ -432,10 +437,13 @@ mod tests {
             };
             let row = problem.row();
             assert_eq!((row.grpc, row.http), (grpc, http), "{kind:?}");
-            let text = format!(
-                "Command 'COMPLETE' rejected with code '{}': reason",
-                kind.name()
-            );
+            let text = match kind {
+                RejectionType::Unsupported => "reason".to_owned(),
+                _ => format!(
+                    "Command 'COMPLETE' rejected with code '{}': reason",
+                    kind.name()
+                ),
+            };
             assert_eq!(problem.detail(), text);
             assert_eq!(problem.grpc_text(), text);
         }

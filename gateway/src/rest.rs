@@ -99,6 +99,19 @@ const SERVED: &[(&str, Handler)] = &[
     ("getAuthentication", |c| cluster::me(c).boxed()),
     ("createDeployment", |c| resource::deploy(c).boxed()),
     ("deleteResource", |c| resource::delete(c).boxed()),
+    ("getResource", |c| resource::get(c).boxed()),
+    ("getResourceContent", |c| resource::content(c).boxed()),
+    ("getResourceContentBinary", |c| {
+        resource::content_binary(c).boxed()
+    }),
+    ("searchResources", |c| {
+        search::search(c, Entity::Resource).boxed()
+    }),
+    ("getFormByKey", |c| {
+        search::get(c, Entity::Form, "formKey", "Form").boxed()
+    }),
+    ("getUserTaskForm", |c| search::task_form(c).boxed()),
+    ("getStartProcessForm", |c| search::start_form(c).boxed()),
     ("createProcessInstance", |c| {
         process_instance::create(c).boxed()
     }),

@@ -17,10 +17,12 @@ use crate::state::{ContinuationRow, State};
 mod definition;
 mod distribution;
 mod element_instance;
+mod file;
 mod incident;
 mod job;
 mod message;
 mod process_event;
+mod runtime_instruction;
 mod signal;
 mod timer;
 mod user_task;
@@ -122,6 +124,20 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Process(of::Process::Deleted) => {
             appliers!(a, record; Process => definition::deleted)
         }
+        Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created) => {
+            appliers!(a, record; ProcessInstanceCreation => runtime_instruction::instance_created)
+        }
+        Intent::RuntimeInstruction(of::RuntimeInstruction::Interrupted) => {
+            appliers!(a, record; RuntimeInstruction => runtime_instruction::interrupted)
+        }
+        Intent::Form(of::Form::Created) => appliers!(a, record; Form => file::form_created),
+        Intent::Form(of::Form::Deleted) => appliers!(a, record; Form => file::form_deleted),
+        Intent::Resource(of::Resource::Created) => {
+            appliers!(a, record; Resource => file::resource_created)
+        }
+        Intent::Resource(of::Resource::Deleted) => {
+            appliers!(a, record; Resource => file::resource_deleted)
+        }
         Intent::Incident(of::Incident::Created) => {
             appliers!(a, record; Incident => incident::created)
         }
@@ -134,8 +150,8 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         }
         Intent::CommandDistribution(intent) => apply_distribution(a, record, intent),
         // Stated for the record, without effect on state.
-        Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
-        | Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created)
+        Intent::Resource(of::Resource::Fetched)
+        | Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
         | Intent::ProcessInstanceResult(of::ProcessInstanceResult::Completed)
         | Intent::VariableDocument(
             of::VariableDocument::Updated | of::VariableDocument::UpdateDenied,
@@ -170,6 +186,7 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Signal(of::Signal::Broadcast) => unsupported(record),
         Intent::UserTask(intent) => apply_user_task(a, record, intent),
         Intent::JobBatch(of::JobBatch::Activate)
+        | Intent::Resource(of::Resource::Fetch)
         | Intent::Incident(of::Incident::Resolve)
         | Intent::Deployment(of::Deployment::Create)
         | Intent::ProcessInstanceCreation(

@@ -7,6 +7,7 @@ pub(crate) mod cancel_instance;
 pub(crate) mod create_instance;
 pub(crate) mod delete_resource;
 pub(crate) mod deploy;
+pub(crate) mod fetch_resource;
 pub(crate) mod instance_batch;
 pub(crate) mod job;
 pub(crate) mod message;

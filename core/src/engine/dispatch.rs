@@ -58,6 +58,9 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         Intent::ResourceDeletion(of::ResourceDeletion::Delete) => {
             call!(p, command; ResourceDeletion => command::delete_resource::delete)
         }
+        Intent::Resource(of::Resource::Fetch) => {
+            call!(p, command; Resource => command::fetch_resource::fetch)
+        }
         Intent::CommandDistribution(of::CommandDistribution::Acknowledge) => {
             call!(p, command; CommandDistribution => command::acknowledge::acknowledge)
         }
@@ -93,6 +96,9 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         )
         | Intent::Signal(of::Signal::Broadcasted) => not_a_command(command),
         Intent::MessageStartEventSubscription(_)
+        | Intent::Form(_)
+        | Intent::RuntimeInstruction(_)
+        | Intent::Resource(of::Resource::Created | of::Resource::Deleted | of::Resource::Fetched)
         | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
         | Intent::Process(_)
@@ -239,7 +245,7 @@ fn user_task(p: &mut Processing<'_>, command: &Command, intent: of::UserTask) ->
 fn unsupported(command: &Command) -> Outcome {
     match command.intent.kind() {
         IntentKind::Command => Err(Stop::reject(
-            RejectionType::ProcessingError,
+            RejectionType::Unsupported,
             format!(
                 "Expected to process command '{:?}', but this version does not support it",
                 command.intent
@@ -273,6 +279,7 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::ProcessInstanceBatch(value) => value.process_instance_key,
         Value::UserTask(value) => value.process_instance_key,
         Value::Escalation(value) => value.process_instance_key,
+        Value::RuntimeInstruction(value) => value.process_instance_key,
         Value::Deployment(_)
         | Value::Message(_)
         | Value::JobBatch(_)
@@ -280,6 +287,8 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::VariableDocument(_)
         | Value::Error(_)
         | Value::Process(_)
+        | Value::Form(_)
+        | Value::Resource(_)
         | Value::Signal(_)
         | Value::ResourceDeletion(_)
         | Value::CommandDistribution(_)
@@ -326,6 +335,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ProcessInstanceResult(_)
         | Intent::ProcessInstanceBatch(_)
         | Intent::Escalation(_)
+        | Intent::RuntimeInstruction(_)
         | Intent::SignalSubscription(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)
@@ -335,6 +345,8 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::MessageStartEventSubscription(_)
         | Intent::Error(_)
         | Intent::Process(_)
+        | Intent::Form(_)
+        | Intent::Resource(_)
         | Intent::Signal(_)
         | Intent::ResourceDeletion(_)
         | Intent::CommandDistribution(_)

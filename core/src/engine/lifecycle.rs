@@ -20,7 +20,7 @@ use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::guard;
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
-use crate::engine::rule::{incidents, listeners};
+use crate::engine::rule::{incidents, listeners, runtime_instructions};
 use crate::ids::Key;
 use crate::model::{Behavior, Element, ElementId, Flow, FlowId, Process, ThrowEvent};
 use crate::record::Intent;
@@ -289,7 +289,8 @@ fn write_completed(p: &mut Processing<'_>, at: &At) -> Outcome {
         at.key,
         of::ProcessInstance::ElementCompleted,
         at.record.clone(),
-    )
+    )?;
+    runtime_instructions::after(p, at)
 }
 
 /// Writes ELEMENT_TERMINATED.
@@ -298,7 +299,8 @@ pub(crate) fn terminated(p: &mut Processing<'_>, at: &At) -> Outcome {
         at.key,
         of::ProcessInstance::ElementTerminated,
         at.record.clone(),
-    )
+    )?;
+    runtime_instructions::after(p, at)
 }
 
 /// Tells the container of a terminated instance.
@@ -321,6 +323,9 @@ pub(crate) fn take_outgoing(p: &mut Processing<'_>, at: &At) -> Outcome {
 
 /// Takes one flow: writes it and asks for the activation of its target.
 pub(crate) fn take_flow(p: &mut Processing<'_>, at: &At, flow: FlowId) -> Outcome {
+    if runtime_instructions::interrupted(p, at) {
+        return Ok(());
+    }
     let process = at.process();
     let Flow { id, target, .. } = &process[flow];
     let target = &process[*target];

@@ -10,6 +10,7 @@ pub(crate) mod inclusive_join;
 pub(crate) mod jobs;
 pub(crate) mod listeners;
 pub(crate) mod messages;
+pub(crate) mod runtime_instructions;
 pub(crate) mod starts;
 pub(crate) mod subscriptions;
 pub(crate) mod task_listeners;

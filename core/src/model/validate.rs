@@ -18,7 +18,9 @@ mod extension;
 pub(super) mod loops;
 mod process;
 
+use super::Bound;
 use super::element_type::{Sort, Tag, ZEEBE};
+use super::expression::is_feel;
 use super::parse::{Source, Xml, id, is_executable};
 use event::Usage;
 
@@ -62,6 +64,47 @@ pub(super) fn validate(source: &Source<'_>) -> Option<String> {
         open.extend(node.children().filter(|child| child.is_element()).rev());
     }
     (report.total > 0).then(|| report.text())
+}
+
+/// The report of elements bound to their own deployment that do not find there what they name.
+pub(super) fn unbound(
+    source: &Source<'_>,
+    has: &mut dyn FnMut(Bound, &str) -> bool,
+) -> Option<String> {
+    let mut report = Report::default();
+    let mut errors = Vec::new();
+    let mut open = vec![source.root];
+    while let Some(node) = open.pop() {
+        if Tag::of(node) == Some(Tag::Process) && !is_executable(node) {
+            continue;
+        }
+        if node.tag_name().namespace() == Some(ZEEBE)
+            && node.attribute("bindingType") == Some("deployment")
+            && let Some((bound, attribute, what)) = bound(node.tag_name().name())
+        {
+            // Expressions are looked up when they are evaluated.
+            let id = node.attribute(attribute).unwrap_or_default();
+            if !id.trim().is_empty() && !is_feel(id) && !has(bound, id) {
+                errors.push(format!(
+                    "Expected to find {what} with id '{id}' in current deployment, but not found."
+                ));
+            }
+            report.add(node, &mut errors);
+        }
+        open.extend(node.children().filter(|child| child.is_element()).rev());
+    }
+    (report.total > 0).then(|| report.text())
+}
+
+/// What an extension element can be bound to, the attribute with its id, and its name in texts.
+fn bound(element: &str) -> Option<(Bound, &'static str, &'static str)> {
+    match element {
+        "calledElement" => Some((Bound::Process, "processId", "process")),
+        "calledDecision" => Some((Bound::Decision, "decisionId", "decision")),
+        "formDefinition" => Some((Bound::Form, "formId", "form")),
+        "linkedResource" => Some((Bound::Resource, "resourceId", "resource")),
+        _ => None,
+    }
 }
 
 /// What is wrong, by element.

@@ -63,6 +63,8 @@ pub enum RejectionType {
     Unauthorized = 6,
     /// The caller may not.
     Forbidden = 7,
+    /// This version does not know how to do it; not one of Camunda's.
+    Unsupported = 128,
 }
 
 impl RejectionType {
@@ -78,6 +80,7 @@ impl RejectionType {
             5 => Some(Self::ExceededBatchRecordSize),
             6 => Some(Self::Unauthorized),
             7 => Some(Self::Forbidden),
+            128 => Some(Self::Unsupported),
             _ => None,
         }
     }
@@ -94,6 +97,7 @@ impl RejectionType {
             Self::ExceededBatchRecordSize => "EXCEEDED_BATCH_RECORD_SIZE",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Forbidden => "FORBIDDEN",
+            Self::Unsupported => "UNSUPPORTED",
         }
     }
 }

@@ -247,6 +247,10 @@ intents! {
     MessageBatch {
         Expire = 0 "EXPIRE" command,
     }
+    Form {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+    }
     UserTask {
         Creating = 0 "CREATING" event,
         Created = 1 "CREATED" event,
@@ -278,6 +282,15 @@ intents! {
         Correlating = 1 "CORRELATING" event,
         Correlated = 2 "CORRELATED" event,
         NotCorrelated = 3 "NOT_CORRELATED" event,
+    }
+    Resource {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+        Fetch = 2 "FETCH" command,
+        Fetched = 3 "FETCHED" event,
+    }
+    RuntimeInstruction {
+        Interrupted = 0 "INTERRUPTED" event,
     }
 }
 

@@ -15,6 +15,7 @@ mod incident;
 mod job;
 mod message;
 mod process_instance;
+mod resource;
 mod signal;
 mod timer;
 mod user_task;
@@ -27,6 +28,7 @@ pub use incident::*;
 pub use job::*;
 pub use message::*;
 pub use process_instance::*;
+pub use resource::*;
 pub use signal::*;
 pub use timer::*;
 pub use user_task::*;
@@ -142,5 +144,8 @@ ResourceDeletion(ResourceDeletionRecord) = 32 "RESOURCE_DELETION",
 CommandDistribution(CommandDistributionRecord) = 33 "COMMAND_DISTRIBUTION",
 ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
 MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
+Form(FormRecord) = 36 "FORM",
 UserTask(UserTaskRecord) = 37 "USER_TASK",
-MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",}
+MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
+Resource(ResourceRecord) = 44 "RESOURCE",
+RuntimeInstruction(RuntimeInstructionRecord) = 59 "RUNTIME_INSTRUCTION",}

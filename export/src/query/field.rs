@@ -9,7 +9,7 @@
 
 use super::Entity;
 use super::{
-    correlated_message_subscription, element_instance, incident, job, message_subscription,
+    correlated_message_subscription, element_instance, form, incident, job, message_subscription,
     process_definition, process_instance, sequence_flow, user_task, variable,
 };
 
@@ -202,5 +202,7 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::MessageSubscription => &message_subscription::FIELDS,
         Entity::CorrelatedMessageSubscription => &correlated_message_subscription::FIELDS,
         Entity::SequenceFlow => &sequence_flow::FIELDS,
+        Entity::Form => &form::FORM,
+        Entity::Resource => &form::RESOURCE,
     }
 }

@@ -5,6 +5,7 @@
 
 use ringflow_core::ids::Key;
 use ringflow_core::msgpack;
+use ringflow_core::record::Blob;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::*;
 use ringflow_export::{
@@ -108,6 +109,22 @@ fn world() -> World {
     let long = scenario.variable(canceled, canceled, "long", text_value(&"z".repeat(9000)));
     scenario.event(key, of::Variable::Created, long);
     scenario.event(canceled, of::ProcessInstance::ElementTerminated, process);
+    for version in [1, 2] {
+        let form = ResourceRecord {
+            id: "f".into(),
+            version,
+            key: scenario.key(),
+            resource: Blob::from(b"{}".as_slice()),
+            ..ResourceRecord::default()
+        };
+        let key = form.key;
+        scenario.event(key, of::Form::Created, FormRecord::from(form.clone()));
+        scenario.event(key, of::Resource::Created, form.clone());
+        if version == 2 {
+            scenario.event(key, of::Form::Deleted, FormRecord::from(form.clone()));
+            scenario.event(key, of::Resource::Deleted, form);
+        }
+    }
     World {
         scenario,
         instances,
@@ -511,6 +528,30 @@ fn lists_and_joins_are_part_of_results() {
         assert!(xml.contains("Pack it"));
         assert_eq!(queries.process_definition_xml(1).await.unwrap(), None);
         assert_eq!(queries.get(Entity::Job, 1).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_deleted_form_is_still_shown_a_deleted_resource_is_not() {
+    both(async |queries, _| {
+        let search = async |entity, filter| {
+            let query = Query {
+                filter,
+                ..Query::of(entity)
+            };
+            queries.search(&query).await.unwrap().items
+        };
+        let forms = search(Entity::Form, Filter::All(vec![])).await;
+        assert_eq!(forms.len(), 2);
+        assert_eq!(forms[1].get("schema"), Some(&Cell::Text("{}".into())));
+        let living = op("isDeleted", Op::Eq, vec![Literal::Bool(false)]);
+        let living = search(Entity::Form, living).await;
+        assert_eq!(living.len(), 1);
+        assert_eq!(living[0].get("version"), Some(&Cell::Int(1)));
+        let definition = vec![Literal::Int(definition().0)];
+        let start = op("processDefinitionKey", Op::Eq, definition);
+        assert!(search(Entity::Form, start).await.is_empty());
+        assert_eq!(search(Entity::Resource, Filter::All(vec![])).await.len(), 1);
     });
 }
 

@@ -21,7 +21,16 @@ pub(super) fn create(request: proto::CreateProcessInstanceRequest) -> Result<Cre
             .into_iter()
             .map(|instruction| instruction.element_id)
             .collect(),
-        runtime_instructions: request.runtime_instructions.len(),
+        terminate_after: request
+            .runtime_instructions
+            .into_iter()
+            .filter_map(|instruction| instruction.instruction)
+            .map(|instruction| match instruction {
+                proto::process_instance_creation_runtime_instruction::Instruction::Terminate(
+                    terminate,
+                ) => terminate.after_element_id,
+            })
+            .collect(),
         tenant_id: Some(request.tenant_id),
         operation_reference: operation_reference(request.operation_reference)?,
         tags: request.tags,

@@ -1,6 +1,6 @@
 //! Messages of deployments and their operations.
 //!
-//! gRPC has no entry for resources that are not of a known kind; every entry is a process.
+//! gRPC has no entry for resources that are neither process, decision nor form.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::value;
@@ -40,8 +40,10 @@ pub(super) fn deployed(deployed: Deployed) -> proto::DeployResourceResponse {
         deployments: deployed
             .processes
             .iter()
-            .map(|process| proto::Deployment {
-                metadata: Some(Metadata::Process(metadata(process))),
+            .map(|process| Metadata::Process(metadata(process)))
+            .chain(deployed.forms.iter().map(|of| Metadata::Form(form(of))))
+            .map(|metadata| proto::Deployment {
+                metadata: Some(metadata),
             })
             .collect(),
         tenant_id: deployed.tenant_id.to_string(),
@@ -62,6 +64,16 @@ fn metadata(process: &value::ProcessMetadata) -> proto::ProcessMetadata {
         process_definition_key: process.process_definition_key.0,
         resource_name: process.resource_name.to_string(),
         tenant_id: process.tenant_id.to_string(),
+    }
+}
+
+fn form(form: &value::FormMetadata) -> proto::FormMetadata {
+    proto::FormMetadata {
+        form_id: form.id.to_string(),
+        version: form.version,
+        form_key: form.key.0,
+        resource_name: form.resource_name.to_string(),
+        tenant_id: form.tenant_id.to_string(),
     }
 }
 

@@ -7,7 +7,8 @@
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    ProcessInstanceCreationRecord, ProcessInstanceRecord, StartInstruction,
+    ProcessInstanceCreationRecord, ProcessInstanceRecord, RuntimeInstruction,
+    RuntimeInstructionType, StartInstruction,
 };
 use ringflow_core::record::{Document, Text};
 
@@ -42,8 +43,8 @@ pub(crate) struct Create {
     pub(crate) version: i32,
     pub(crate) variables: Document,
     pub(crate) start_at: Vec<String>,
-    /// Runtime instructions given; none is served.
-    pub(crate) runtime_instructions: usize,
+    /// Elements behind which the instance is terminated.
+    pub(crate) terminate_after: Vec<String>,
     pub(crate) tenant_id: Option<String>,
     pub(crate) operation_reference: Option<i64>,
     pub(crate) tags: Vec<String>,
@@ -95,6 +96,14 @@ impl Create {
                 .into_iter()
                 .map(|element_id| StartInstruction {
                     element_id: Text::from(element_id),
+                })
+                .collect(),
+            runtime_instructions: self
+                .terminate_after
+                .into_iter()
+                .map(|element_id| RuntimeInstruction {
+                    kind: RuntimeInstructionType::TerminateProcessInstance,
+                    after_element_id: Text::from(element_id),
                 })
                 .collect(),
             fetch_variables: super::texts(
@@ -150,11 +159,6 @@ impl Create {
     }
 
     fn check(&self) -> Result<(), Problem> {
-        if self.runtime_instructions > 0 {
-            return Err(Problem::Unimplemented(
-                "Runtime instructions of CreateProcessInstance are not implemented yet.".into(),
-            ));
-        }
         let mut violations = Vec::new();
         if self.tags.len() > TAGS {
             violations.push(format!(
@@ -233,7 +237,12 @@ pub(crate) async fn create(call: Call) -> Result<Answer, Problem> {
             .filter_map(|instruction| Members(instruction).str("elementId"))
             .map(str::to_owned)
             .collect(),
-        runtime_instructions: body.list("runtimeInstructions").len(),
+        terminate_after: body
+            .list("runtimeInstructions")
+            .iter()
+            .filter_map(|instruction| Members(instruction).str("afterElementId"))
+            .map(str::to_owned)
+            .collect(),
         tenant_id: body.str("tenantId").map(str::to_owned),
         operation_reference: body.int("operationReference"),
         tags: body.strings("tags"),

@@ -3,17 +3,20 @@
 //! Both go to partition 1, which distributes them. A deployment is atomic: one command with all
 //! files, refused as a whole with one line for each file that is wrong.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    DeploymentRecord, DeploymentResource, ProcessMetadata, ResourceDeletionRecord,
+    DeploymentRecord, DeploymentResource, FormMetadata, ProcessMetadata, ResourceDeletionRecord,
+    ResourceMetadata, ResourceRecord,
 };
 use ringflow_core::record::{Blob, Rejection, RejectionType, Text};
 
 use super::shape::{Members, ObjectWriter, put_list};
 use super::{Caller, answered, tenant};
-use crate::problem::{OperationName, Problem};
+use crate::problem::{HttpFault, OperationName, Problem};
 use crate::rest::{Answer, Call};
 use crate::route::Target;
 use crate::submit::Front;
@@ -37,6 +40,8 @@ pub(crate) struct Deployed {
     pub(crate) key: Key,
     pub(crate) tenant_id: Text,
     pub(crate) processes: Vec<ProcessMetadata>,
+    pub(crate) forms: Vec<FormMetadata>,
+    pub(crate) resources: Vec<ResourceMetadata>,
 }
 
 impl Deploy {
@@ -77,6 +82,8 @@ impl Deploy {
             key: response.key,
             tenant_id: deployed.tenant_id.clone(),
             processes: deployed.processes_metadata.clone(),
+            forms: deployed.form_metadata.clone(),
+            resources: deployed.resource_metadata.clone(),
         })
     }
 }
@@ -124,7 +131,11 @@ pub(crate) async fn deploy(call: Call) -> Result<Answer, Problem> {
     out.key("deploymentKey", deployed.key)
         .str("tenantId", &deployed.tenant_id)
         .with("deployments", |out| {
-            put_list(out, &deployed.processes, process_json);
+            let processes = deployed.processes.iter().map(process_json);
+            let forms = deployed.forms.iter().map(form_json);
+            let resources = deployed.resources.iter().map(resource_json);
+            let all: Vec<String> = processes.chain(forms).chain(resources).collect();
+            put_list(out, &all, String::clone);
         });
     Ok(Answer::Json(out.finish()))
 }
@@ -137,13 +148,89 @@ fn process_json(process: &ProcessMetadata) -> String {
         .str("resourceName", &process.resource_name)
         .str("tenantId", &process.tenant_id)
         .key("processDefinitionKey", process.process_definition_key);
+    entry("processDefinition", &inner.finish())
+}
+
+fn form_json(form: &FormMetadata) -> String {
+    let mut inner = ObjectWriter::new();
+    inner
+        .str("formId", &form.id)
+        .int("version", i64::from(form.version))
+        .str("resourceName", &form.resource_name)
+        .str("tenantId", &form.tenant_id)
+        .key("formKey", form.key);
+    entry("form", &inner.finish())
+}
+
+fn resource_json(resource: &ResourceMetadata) -> String {
+    let mut inner = ObjectWriter::new();
+    inner
+        .str("resourceId", &resource.id)
+        .str("resourceName", &resource.resource_name)
+        .int("version", i64::from(resource.version))
+        .str("tenantId", &resource.tenant_id)
+        .key("resourceKey", resource.key);
+    entry("resource", &inner.finish())
+}
+
+/// One thing deployed: a member for each kind, all null but its own.
+fn entry(kind: &str, value: &str) -> String {
+    let kinds = [
+        "processDefinition",
+        "decisionDefinition",
+        "decisionRequirements",
+        "form",
+        "resource",
+    ];
     let mut out = ObjectWriter::new();
-    out.raw("processDefinition", &inner.finish())
-        .null("decisionDefinition")
-        .null("decisionRequirements")
-        .null("form")
-        .null("resource");
+    for name in kinds {
+        out.raw(name, if name == kind { value } else { "null" });
+    }
     out.finish()
+}
+
+/// Reads a deployed resource from the engine.
+async fn fetch(call: &Call) -> Result<Arc<ResourceRecord>, Problem> {
+    let key = call.path_key("resourceKey");
+    let record = ResourceRecord {
+        key,
+        ..ResourceRecord::default()
+    };
+    let command = (call.caller).command(Key::NONE, of::Resource::Fetch, record, None);
+    let response = call.front.call(&Target::Deployment, command, None).await?;
+    answered!(response, Resource)
+}
+
+/// `getResource`.
+pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
+    let resource = fetch(&call).await?;
+    let mut out = ObjectWriter::new();
+    out.str("resourceName", &resource.resource_name)
+        .int("version", i64::from(resource.version))
+        .str_or_null("versionTag", &resource.version_tag)
+        .str("resourceId", &resource.id)
+        .str("tenantId", &resource.tenant_id)
+        .key("resourceKey", resource.key);
+    Ok(Answer::Json(out.finish()))
+}
+
+/// `getResourceContent`: the content of a resource that is JSON.
+pub(crate) async fn content(call: Call) -> Result<Answer, Problem> {
+    let resource = fetch(&call).await?;
+    let text = std::str::from_utf8(resource.resource.as_bytes()).ok();
+    let text = text.filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
+    match text {
+        Some(text) => Ok(Answer::Json(text.to_owned())),
+        None => Err(Problem::Http(HttpFault::NotAcceptable(
+            "application/octet-stream",
+        ))),
+    }
+}
+
+/// `getResourceContentBinary`.
+pub(crate) async fn content_binary(call: Call) -> Result<Answer, Problem> {
+    let resource = fetch(&call).await?;
+    Ok(Answer::Bytes(resource.resource.as_bytes().to_vec()))
 }
 
 /// `deleteResource`.

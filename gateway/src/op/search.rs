@@ -7,6 +7,9 @@
 
 mod filter;
 
+/// Scopes around a user task that are looked at.
+const SCOPES_MAX: usize = 100;
+
 use super::shape::{Members, ObjectWriter, date_time};
 use crate::backend::{
     Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Query, QueryError,
@@ -32,29 +35,91 @@ pub(crate) async fn search_within(
     search_where(call, entity, vec![condition]).await
 }
 
-/// `searchUserTaskVariables`: of the task itself and of its instance, not of scopes in between.
+/// `searchUserTaskVariables`: of the task and of all scopes around it, up to its instance.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
-    let key = call.path_key("userTaskKey");
-    let task = call
-        .front
-        .reads()?
-        .get(Entity::UserTask, KeyLiteral(key.0))
-        .await
-        .map_err(refused)?
-        .ok_or_else(|| missing("User Task", key.0))?;
-    let scopes = ["elementInstanceKey", "processInstanceKey"]
+    let reads = call.front.reads()?;
+    let task = entity(&call, Entity::UserTask, "userTaskKey", "User Task").await?;
+    let (own, instance) = ("elementInstanceKey", "processInstanceKey");
+    let mut scopes: Vec<i64> = [own, instance]
         .iter()
-        .filter_map(|name| match task.get(name) {
-            Some(Cell::Key(key)) => Some(Literal::Int(*key)),
-            Some(_) | None => None,
-        })
+        .filter_map(|name| key_in(&task, name))
         .collect();
+    let mut inner = key_in(&task, own);
+    while let Some(key) = inner.filter(|_| scopes.len() < SCOPES_MAX) {
+        let row = reads.get(Entity::ElementInstance, KeyLiteral(key)).await;
+        let around = row.map_err(refused)?;
+        let around = around.and_then(|row| key_in(&row, "elementInstanceScopeKey"));
+        inner = around.filter(|scope| !scopes.contains(scope));
+        scopes.extend(inner);
+    }
     let condition = Filter::Field {
         field: "scopeKey".into(),
         op: Op::In,
-        values: scopes,
+        values: scopes.into_iter().map(Literal::Int).collect(),
     };
     search_where(call, Entity::Variable, vec![condition]).await
+}
+
+/// `getUserTaskForm`: 204 if the task has none.
+pub(crate) async fn task_form(call: Call) -> Result<Answer, Problem> {
+    let task = entity(&call, Entity::UserTask, "userTaskKey", "User Task").await?;
+    match key_in(&task, "formKey") {
+        Some(key) => first(&call, equals("formKey", Literal::Int(key)), Entity::Form).await,
+        None => Ok(Answer::NoContent),
+    }
+}
+
+/// `getStartProcessForm`: the newest form that the start event names; 204 if there is none.
+pub(crate) async fn start_form(call: Call) -> Result<Answer, Problem> {
+    let name = "processDefinitionKey";
+    entity(&call, Entity::ProcessDefinition, name, "Process Definition").await?;
+    let named = equals(name, Literal::Int(call.path_key(name).0));
+    let living = equals("isDeleted", Literal::Bool(false));
+    let filter = Filter::All(vec![named, living]);
+    first(&call, filter, Entity::Form).await
+}
+
+/// The entity whose key is in the path under `parameter`.
+async fn entity(call: &Call, entity: Entity, parameter: &str, human: &str) -> Result<Row, Problem> {
+    let key = call.path_key(parameter).0;
+    let found = call.front.reads()?.get(entity, KeyLiteral(key)).await;
+    found.map_err(refused)?.ok_or_else(|| missing(human, key))
+}
+
+/// A key in a row, if it is there.
+fn key_in(row: &Row, name: &str) -> Option<i64> {
+    match row.get(name) {
+        Some(Cell::Key(key)) => Some(*key),
+        Some(_) | None => None,
+    }
+}
+
+/// The newest match of an entity with versions, or 204.
+async fn first(call: &Call, filter: Filter, entity: Entity) -> Result<Answer, Problem> {
+    let query = Query {
+        filter,
+        sort: vec![Sort {
+            field: "version".into(),
+            descending: true,
+        }],
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        ..Query::of(entity)
+    };
+    let page = call.front.reads()?.search(query).await.map_err(refused)?;
+    let Some(row) = page.items.first() else {
+        return Ok(Answer::NoContent);
+    };
+    let mut text = String::new();
+    put_row(
+        &call.rest.contract.library,
+        call.result_schema()?,
+        row,
+        &mut text,
+    )?;
+    Ok(Answer::Json(text))
 }
 
 /// `searchProcessDefinitions`, with the rules of its `isLatestVersion`.
@@ -118,14 +183,7 @@ pub(crate) async fn get(
     parameter: &'static str,
     human: &'static str,
 ) -> Result<Answer, Problem> {
-    let key = call.path_key(parameter);
-    let row = call
-        .front
-        .reads()?
-        .get(entity, KeyLiteral(key.0))
-        .await
-        .map_err(refused)?
-        .ok_or_else(|| missing(human, key.0))?;
+    let row = self::entity(&call, entity, parameter, human).await?;
     let schema = call.result_schema()?;
     let mut text = String::new();
     put_row(&call.rest.contract.library, schema, &row, &mut text)?;
@@ -364,6 +422,8 @@ mod tests {
                 "CorrelatedMessageSubscriptionResult",
             ),
             (Entity::SequenceFlow, "ProcessInstanceSequenceFlowResult"),
+            (Entity::Form, "FormResult"),
+            (Entity::Resource, "ResourceResult"),
         ];
         for (entity, name) in cases {
             let schema = contract.library.named(name).expect(name);

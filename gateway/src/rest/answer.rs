@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     Json(String),
     /// 200 with XML.
     Xml(String),
+    /// 200 with bytes.
+    Bytes(Vec<u8>),
     /// 204.
     NoContent,
     /// Another status without body.
@@ -27,6 +29,7 @@ impl Answer {
         match self {
             Self::Json(text) => with_body(200, "application/json", text),
             Self::Xml(text) => with_body(200, "text/xml", text),
+            Self::Bytes(bytes) => with_body(200, "application/octet-stream", bytes),
             Self::NoContent => empty(204),
             Self::Empty(status) => empty(status),
         }
@@ -50,9 +53,9 @@ pub(crate) fn problem(problem: &Problem, instance: &str) -> Response<Body> {
     response
 }
 
-pub(crate) fn with_body(status: u16, media: &'static str, text: String) -> Response<Body> {
+pub(crate) fn with_body(status: u16, media: &'static str, body: impl Into<Body>) -> Response<Body> {
     let mut response = empty(status);
-    *response.body_mut() = Body::from(text);
+    *response.body_mut() = body.into();
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(media));

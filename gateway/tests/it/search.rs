@@ -216,3 +216,95 @@ async fn failures_of_the_storage_have_their_own_answers() {
         assert_eq!((problem.0, problem.2.as_str()), (status, detail));
     }
 }
+
+#[tokio::test]
+async fn variables_of_a_task_are_those_of_all_scopes_around_it() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    *running.reads.row.lock().unwrap() = Some(Row(vec![
+        ("elementInstanceKey", Cell::Key(5)),
+        ("processInstanceKey", Cell::Key(3)),
+        ("elementInstanceScopeKey", Cell::Key(4)),
+    ]));
+    let answer = running
+        .post("/user-tasks/7/variables/search", json!({}))
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let query = running.reads.queries.lock().unwrap().remove(0);
+    let scopes = Filter::Field {
+        field: "scopeKey".into(),
+        op: Op::In,
+        values: [5, 3, 4].map(Literal::Int).to_vec(),
+    };
+    assert_eq!(query.filter, Filter::All(vec![scopes]));
+}
+
+#[tokio::test]
+async fn forms_are_read_from_their_task_and_their_process() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    let paths = ["/user-tasks/7/form", "/process-definitions/7/form"];
+    for path in paths {
+        assert_eq!(running.rest("GET", path, "").await.status, 404);
+    }
+    let task = |form| Some(Row(vec![("userTaskKey", Cell::Key(7)), ("formKey", form)]));
+    *running.reads.row.lock().unwrap() = task(Cell::Null);
+    for path in paths {
+        assert_eq!(running.rest("GET", path, "").await.status, 204, "{path}");
+    }
+    *running.reads.row.lock().unwrap() = task(Cell::Key(9));
+    running.reads.page.lock().unwrap().items = vec![Row(vec![
+        ("tenantId", Cell::Text("<default>".into())),
+        ("formId", Cell::Text("f".into())),
+        ("schema", Cell::Text("{}".into())),
+        ("version", Cell::Int(2)),
+        ("formKey", Cell::Key(9)),
+    ])];
+    for path in paths {
+        let answer = running.rest("GET", path, "").await;
+        assert_eq!(
+            answer.json(),
+            json!({"tenantId": "<default>", "formId": "f", "schema": "{}", "version": 2, "formKey": "9"})
+        );
+        let query = running.reads.queries.lock().unwrap().pop().unwrap();
+        assert_eq!((query.entity, query.page.limit), (Entity::Form, 1));
+    }
+}
+
+#[tokio::test]
+async fn the_content_of_a_resource_is_read_from_the_engine() {
+    use ringflow_core::ids::Key;
+    use ringflow_core::record::intent::of;
+    use ringflow_core::record::value::ResourceRecord;
+    use ringflow_core::record::{Blob, Text};
+    let script = |_, command: &ringflow_core::engine::input::Command| {
+        let ringflow_core::record::Value::Resource(asked) = &command.value else {
+            panic!("another command");
+        };
+        let content: &[u8] = if asked.key == Key(1) {
+            b"{}"
+        } else {
+            b"\xff\x00"
+        };
+        let record = ResourceRecord {
+            id: Text::from("r"),
+            version: 3,
+            key: asked.key,
+            resource: Blob::from(content),
+            resource_name: Text::from("r.rpa"),
+            ..ResourceRecord::default()
+        };
+        fake::accepted(asked.key, of::Resource::Fetched, record)
+    };
+    let running = start(Fake::new(1, script)).await;
+    assert_eq!(
+        running.rest("GET", "/resources/1", "").await.json(),
+        json!({"resourceName": "r.rpa", "version": 3, "versionTag": null, "resourceId": "r",
+            "tenantId": "<default>", "resourceKey": "1"})
+    );
+    let content = running.rest("GET", "/resources/1/content", "").await;
+    assert_eq!((content.status, content.text.as_str()), (200, "{}"));
+    let problem = running
+        .rest("GET", "/resources/2/content", "")
+        .await
+        .problem();
+    assert_eq!(problem.0, 406);
+}

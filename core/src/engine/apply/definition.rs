@@ -49,6 +49,7 @@ pub(super) fn deleting(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied
     a.state
         .definitions
         .update(&key, |row| row.deleting = true)?;
+    a.state.deletions_waiting.insert(key);
     let versions = (value.tenant_id.clone(), value.bpmn_process_id.clone());
     a.state.versions.update(&versions, |row| {
         row.living.retain(|living| living.key != key);
@@ -59,6 +60,7 @@ pub(super) fn deleting(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied
 pub(super) fn deleted(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     let (tenant, id) = (value.tenant_id.clone(), value.bpmn_process_id.clone());
     a.definitions.forget(key);
+    a.state.deletions_waiting.remove(&key);
     a.state.definitions.remove(&key)?;
     a.state
         .definition_by_version

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::apply::{Applied, missing};
+use crate::engine::apply::{Applied, missing, runtime_instruction};
 use crate::engine::fault::Fault;
 use crate::engine::output::Applying;
 use crate::engine::rule::starts;
@@ -416,6 +416,7 @@ fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
         a.state.children.remove(&value.flow_scope_key, &key)?;
     }
     if value.bpmn_element_type == BpmnElementType::Process {
+        runtime_instruction::instance_ended(a, key);
         let definition = value.process_definition_key;
         let running = a.state.running_instances.get(&definition)?;
         let count = running.map_or(0, |row| row.count) - 1;

@@ -138,6 +138,14 @@ fn check(p: &Processing<'_>, value: &Value, definition: &Definition) -> Outcome 
     for instruction in &value.start_instructions {
         check_start(process, &instruction.element_id)?;
     }
+    for instruction in &value.runtime_instructions {
+        let id = &instruction.after_element_id;
+        if process.element(id).is_none() {
+            return Err(Stop::invalid_argument(format!(
+                "Expected to create instance of process with runtime instructions but no element found with id '{id}'."
+            )));
+        }
+    }
     check_tags(&value.tags)?;
     if value.business_id.chars().count() > BUSINESS_ID_LENGTH_MAX {
         return Err(Stop::invalid_argument(format!(

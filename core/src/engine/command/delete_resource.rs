@@ -1,7 +1,8 @@
-//! RESOURCE_DELETION DELETE: a definition goes, here and on all other partitions.
+//! RESOURCE_DELETION DELETE: a definition, form or resource goes, here and on all other partitions.
 //!
-//! Refused while instances of it run on this partition. If it was the latest version, the one
-//! before takes its start events over.
+//! A process is refused while instances of it run on the partition that is asked. The others cannot
+//! refuse any more: there nothing new starts, and the end of the last instance deletes it. If it was
+//! the latest version, the one before takes its start events over.
 
 use std::sync::Arc;
 
@@ -11,60 +12,70 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::engine::rule::starts;
+use crate::ids::Key;
 use crate::record::intent::of;
-use crate::record::value::{ProcessRecord, ResourceDeletionRecord};
+use crate::record::value::{FormRecord, ProcessRecord, ResourceDeletionRecord, ResourceRecord};
 use crate::record::{Blob, Text};
+use crate::state::file::FileKind;
 
-/// Deletes a definition.
+/// What a key names.
+enum Found {
+    Process(Arc<ProcessRecord>),
+    File(FileKind, Arc<ResourceRecord>),
+}
+
+/// Deletes a process definition, a form or another resource.
 pub(crate) fn delete(
     p: &mut Processing<'_>,
     command: &Command,
     value: &Arc<ResourceDeletionRecord>,
 ) -> Outcome {
     let distributed = distribute::is_distributed(p, command.key);
-    let key = value.resource_key;
-    let Some(row) = p.state().definition(key, &value.tenant_id)? else {
+    let Some(found) = find(p, value)? else {
         if distributed {
             return distribute::acknowledge(p, command.key, command.intent);
         }
         return Err(Stop::not_found(format!(
-            "Expected to delete resource but no resource found with key `{key}`"
+            "Expected to delete resource but no resource found with key `{}`",
+            value.resource_key
         )));
     };
-    if p.state().running_instances.contains(&key)? {
-        return Err(Stop::invalid_state(format!(
-            "Expected to delete resource with key `{key}` but there are still running instances"
-        )));
-    }
+    let (kind, id) = match &found {
+        Found::Process(record) => ("PROCESS_DEFINITION", &record.bpmn_process_id),
+        Found::File(FileKind::Form, record) => ("FORM", &record.id),
+        Found::File(FileKind::Resource, record) => ("RESOURCE", &record.id),
+    };
     let deletion = Arc::new(ResourceDeletionRecord {
-        resource_type: Text::from("PROCESS"),
-        resource_id: row.record.bpmn_process_id.clone(),
+        resource_type: Text::from(kind),
+        resource_id: id.clone(),
         ..ResourceDeletionRecord::clone(value)
     });
+    if let Found::Process(record) = &found
+        && !distributed
+        && is_running(p, record.process_definition_key)?
+    {
+        return Err(Stop::invalid_state(format!(
+            "Expected to delete resource with key `{}` but there are still running instances",
+            value.resource_key
+        )));
+    }
     let deletion_key = if distributed {
         command.key
     } else {
         p.next_key()
     };
-    p.event(
-        deletion_key,
-        of::ResourceDeletion::Deleting,
-        deletion.clone(),
-    )?;
-    delete_process(p, &row.record)?;
-    p.event(
-        deletion_key,
-        of::ResourceDeletion::Deleted,
-        deletion.clone(),
-    )?;
+    let deleting = of::ResourceDeletion::Deleting;
+    p.event(deletion_key, deleting, deletion.clone())?;
+    match &found {
+        Found::Process(record) => delete_process(p, record)?,
+        Found::File(kind, record) => delete_file(p, *kind, record)?,
+    }
+    let deleted = of::ResourceDeletion::Deleted;
+    p.event(deletion_key, deleted, deletion.clone())?;
     if distributed {
         return distribute::acknowledge(p, command.key, command.intent);
     }
-    p.respond(
-        deletion_key,
-        of::ResourceDeletion::Deleting,
-        deletion.clone(),
-    );
+    p.respond(deletion_key, deleting, deletion.clone());
     let deletion = deletion.into();
     distribute::distribute(
         p,
@@ -73,6 +84,46 @@ pub(crate) fn delete(
         of::ResourceDeletion::Delete,
         &deletion,
     )
+}
+
+fn find(p: &Processing<'_>, value: &ResourceDeletionRecord) -> Outcome<Option<Found>> {
+    let key = value.resource_key;
+    if let Some(row) = p.state().definition(key, &value.tenant_id)? {
+        return Ok(Some(Found::Process(row.record.clone())));
+    }
+    for kind in FileKind::ALL {
+        let row = p.state().file(kind, key)?;
+        if let Some(row) = row.filter(|row| row.record.tenant_id == value.tenant_id) {
+            return Ok(Some(Found::File(kind, row.record.clone())));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether instances run here; banned ones never end and do not count.
+pub(crate) fn is_running(p: &Processing<'_>, definition: Key) -> Outcome<bool> {
+    let running = p.state().running_instances.get(&definition)?;
+    let mut running = running.map_or(0, |row| row.count);
+    if running == 0 {
+        return Ok(false);
+    }
+    for banned in p.state().banned.iter() {
+        let row = p.state().elements.get(banned)?;
+        running -=
+            i32::from(row.is_some_and(|row| row.record.process_definition_key == definition));
+    }
+    Ok(running > 0)
+}
+
+fn delete_file(p: &mut Processing<'_>, kind: FileKind, record: &Arc<ResourceRecord>) -> Outcome {
+    let stated = ResourceRecord {
+        resource: Blob::EMPTY,
+        ..ResourceRecord::clone(record)
+    };
+    match kind {
+        FileKind::Form => p.event(record.key, of::Form::Deleted, FormRecord::from(stated)),
+        FileKind::Resource => p.event(record.key, of::Resource::Deleted, stated),
+    }
 }
 
 fn delete_process(p: &mut Processing<'_>, record: &Arc<ProcessRecord>) -> Outcome {
@@ -94,5 +145,27 @@ fn delete_process(p: &mut Processing<'_>, record: &Arc<ProcessRecord>) -> Outcom
             starts::open(p, &next.record, &definition.process)?;
         }
     }
+    if is_running(p, key)? {
+        // The last of them deletes it.
+        return Ok(());
+    }
     p.event(key, of::Process::Deleted, stated)
+}
+
+/// An instance has ended: deletes its definition if that only waited for it.
+pub(crate) fn instance_ended(p: &mut Processing<'_>, definition: Key) -> Outcome {
+    if p.state().deletions_waiting.is_empty()
+        || !p.state().deletions_waiting.contains(&definition)
+        || is_running(p, definition)?
+    {
+        return Ok(());
+    }
+    let Some(row) = p.state().definitions.get(&definition)? else {
+        return Ok(());
+    };
+    let stated = ProcessRecord {
+        resource: Blob::EMPTY,
+        ..ProcessRecord::clone(&row.record)
+    };
+    p.event(definition, of::Process::Deleted, stated)
 }

@@ -1,9 +1,9 @@
 //! DEPLOYMENT CREATE: files become definitions, here and on all other partitions.
 //!
 //! Everything is parsed and checked before anything is written; all errors go into one rejection.
-//! If one definition of the deployment is new, all of them get a new version and key; if all are
-//! known already, nothing is created and the known ones are reported. The other partitions process
-//! the same command with the keys found here.
+//! If one file of the deployment is new, all of them get a new version and key; if all are known
+//! already, nothing is created and the known ones are reported. The other partitions process the
+//! same command with the keys found here.
 
 use std::sync::Arc;
 
@@ -15,10 +15,18 @@ use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::engine::rule::starts;
 use crate::ids::Key;
-use crate::model;
+use crate::model::{self, Bound};
 use crate::record::intent::of;
-use crate::record::value::{DeploymentRecord, DeploymentResource, ProcessMetadata, ProcessRecord};
+use crate::record::value::{
+    DeploymentRecord, DeploymentResource, FormMetadata, ProcessMetadata, ProcessRecord,
+    ResourceMetadata,
+};
 use crate::record::{Blob, Text};
+use crate::state::file::FileKind;
+
+mod file;
+
+use file::DeployedFile;
 
 /// Queue that keeps deployments and deletions in order on every partition.
 pub(crate) const DEPLOYMENT_QUEUE: &str = "DEPLOYMENT";
@@ -30,6 +38,13 @@ struct Deployed {
     metadata: ProcessMetadata,
     resource: Blob,
     process: Arc<model::Process>,
+}
+
+/// What the files of a deployment are.
+#[derive(Default)]
+struct Parsed {
+    processes: Vec<Deployed>,
+    files: Vec<DeployedFile>,
 }
 
 /// Deploys.
@@ -49,17 +64,24 @@ pub(crate) fn deploy(
     let mut deployed = parse(value)?;
     let deployment_key = p.next_key();
     number(p, &mut deployed, deployment_key)?;
-    for one in deployed.iter().filter(|one| !one.metadata.is_duplicate) {
+    let processes = &deployed.processes;
+    for one in processes.iter().filter(|one| !one.metadata.is_duplicate) {
         starts::check(p, &one.process)?;
     }
+    let metadata = |kind: FileKind| {
+        let of_kind = deployed.files.iter().filter(move |one| one.kind == kind);
+        of_kind.map(|one| one.metadata.clone())
+    };
     let record = DeploymentRecord {
         resources: value.resources.clone(),
-        processes_metadata: deployed.iter().map(|one| one.metadata.clone()).collect(),
+        processes_metadata: processes.iter().map(|one| one.metadata.clone()).collect(),
+        form_metadata: metadata(FileKind::Form).map(FormMetadata::from).collect(),
+        resource_metadata: metadata(FileKind::Resource).collect(),
         tenant_id: value.tenant_id.clone(),
         deployment_key,
     };
     let previous = create(p, &deployed)?;
-    for (one, previous) in changed(&deployed, &previous) {
+    for (one, previous) in changed(processes, &previous) {
         if let Some(previous) = previous {
             starts::close_timers(p, previous.process_definition_key)?;
         }
@@ -80,39 +102,83 @@ pub(crate) fn deploy(
     } else {
         p.event(deployment_key, of::Deployment::FullyDistributed, stated)?;
     }
-    subscribe(p, &deployed, &previous)
+    subscribe(p, processes, &previous)
 }
 
 /// Another partition deployed: the same definitions with the same keys.
 fn receive(p: &mut Processing<'_>, command: &Command, value: &Arc<DeploymentRecord>) -> Outcome {
-    let known = value.processes_metadata.iter().map(|metadata| {
-        let key = metadata.process_definition_key;
-        Ok(metadata.is_duplicate || p.state().definitions.contains(&key)?)
-    });
-    let known: Outcome<Vec<bool>> = known.collect();
-    if known?.iter().any(|known| !known) {
+    if !is_received(p, value)? {
         let mut deployed = parse(value)?;
-        for (one, metadata) in deployed.iter_mut().zip(&value.processes_metadata) {
+        let processes = deployed.processes.iter_mut().zip(&value.processes_metadata);
+        for (one, metadata) in processes {
             one.metadata = metadata.clone();
+        }
+        let mut forms = value.form_metadata.iter();
+        let mut resources = value.resource_metadata.iter();
+        for one in &mut deployed.files {
+            let metadata = match one.kind {
+                FileKind::Form => forms.next().map(|of| ResourceMetadata::from(of.clone())),
+                FileKind::Resource => resources.next().cloned(),
+            };
+            if let Some(metadata) = metadata {
+                one.metadata = metadata;
+            }
         }
         let previous = create(p, &deployed)?;
         p.event(command.key, of::Deployment::Created, without_content(value))?;
-        subscribe(p, &deployed, &previous)?;
+        subscribe(p, &deployed.processes, &previous)?;
     }
     distribute::acknowledge(p, command.key, command.intent)
 }
 
-/// Compiles all files; the metadata has what the files say, without keys and versions.
-fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
+/// Whether everything new in a deployment is here already.
+fn is_received(p: &Processing<'_>, value: &DeploymentRecord) -> Outcome<bool> {
+    for metadata in &value.processes_metadata {
+        let key = metadata.process_definition_key;
+        if !metadata.is_duplicate && !p.state().definitions.contains(&key)? {
+            return Ok(false);
+        }
+    }
+    let forms = value.form_metadata.iter();
+    let forms = forms.map(|of| (FileKind::Form, of.is_duplicate, of.key));
+    let resources = value.resource_metadata.iter();
+    let resources = resources.map(|of| (FileKind::Resource, of.is_duplicate, of.key));
+    for (kind, is_duplicate, key) in forms.chain(resources) {
+        if !is_duplicate && p.state().file(kind, key)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads all files; the metadata has what the files say, without keys and versions.
+fn parse(value: &DeploymentRecord) -> Outcome<Parsed> {
     let mut errors = Vec::new();
-    let mut deployed: Vec<Deployed> = Vec::new();
+    let mut deployed = Parsed::default();
     for resource in &value.resources {
         let name = &resource.resource_name;
-        if !(name.ends_with(".bpmn") || name.ends_with(".xml")) {
-            errors.push(format!("'{name}': unknown resource type"));
+        let content = resource.resource.as_bytes();
+        let checksum = Blob::from(Md5::digest(content).as_slice());
+        if name.ends_with(".dmn") {
+            errors.push(format!(
+                "'{name}': decisions are not supported by this version"
+            ));
             continue;
         }
-        let content = resource.resource.as_bytes();
+        if !(name.ends_with(".bpmn") || name.ends_with(".xml")) {
+            match file::parse(resource, &value.tenant_id, checksum) {
+                Ok(one) => match deployed
+                    .files
+                    .iter()
+                    .find_map(|known| file::twice(known, &one))
+                {
+                    None => deployed.files.push(one),
+                    Some(refused) => errors.push(refused),
+                },
+                Err(refused) => errors.push(refused),
+            }
+            continue;
+        }
         let processes = match model::compile(content) {
             Ok(processes) => processes,
             Err(refused) => {
@@ -120,10 +186,10 @@ fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
                 continue;
             }
         };
-        let checksum = Blob::from(Md5::digest(content).as_slice());
         for process in processes {
             let id = process.id().clone();
             if let Some(other) = deployed
+                .processes
                 .iter()
                 .find(|one| one.metadata.bpmn_process_id == id)
             {
@@ -133,7 +199,7 @@ fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
                 ));
                 continue;
             }
-            deployed.push(Deployed {
+            deployed.processes.push(Deployed {
                 metadata: ProcessMetadata {
                     bpmn_process_id: id,
                     resource_name: name.clone(),
@@ -146,6 +212,9 @@ fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
                 process: Arc::new(process),
             });
         }
+    }
+    if errors.is_empty() {
+        check_bindings(value, &deployed, &mut errors);
     }
     if errors.is_empty() {
         return Ok(deployed);
@@ -164,10 +233,36 @@ fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
     Err(Stop::invalid_argument(text))
 }
 
+/// What models bind to their own deployment has to be in it.
+fn check_bindings(value: &DeploymentRecord, deployed: &Parsed, errors: &mut Vec<String>) {
+    let mut has = |bound: Bound, id: &str| {
+        let file =
+            |kind| (deployed.files.iter()).any(|one| one.kind == kind && one.metadata.id == *id);
+        match bound {
+            Bound::Process => {
+                (deployed.processes.iter()).any(|one| one.metadata.bpmn_process_id == *id)
+            }
+            Bound::Form => file(FileKind::Form),
+            Bound::Resource => file(FileKind::Resource),
+            // Looked up when the task is activated.
+            Bound::Decision => true,
+        }
+    };
+    for resource in &value.resources {
+        let name = &resource.resource_name;
+        if !(name.ends_with(".bpmn") || name.ends_with(".xml")) {
+            continue;
+        }
+        if let Err(refused) = model::check_bindings(resource.resource.as_bytes(), &mut has) {
+            errors.push(format!("'{name}': {refused}"));
+        }
+    }
+}
+
 /// Gives out keys and versions, or finds those of the same files deployed before.
-fn number(p: &mut Processing<'_>, deployed: &mut [Deployed], deployment_key: Key) -> Outcome {
-    let mut known = Vec::with_capacity(deployed.len());
-    for one in deployed.iter() {
+fn number(p: &mut Processing<'_>, deployed: &mut Parsed, deployment_key: Key) -> Outcome {
+    let mut known = Vec::with_capacity(deployed.processes.len());
+    for one in &deployed.processes {
         let metadata = &one.metadata;
         let latest = p
             .state()
@@ -177,8 +272,26 @@ fn number(p: &mut Processing<'_>, deployed: &mut [Deployed], deployment_key: Key
                 && row.record.resource_name == metadata.resource_name
         }));
     }
-    let all_known = known.iter().all(Option::is_some);
-    for (one, known) in deployed.iter_mut().zip(known) {
+    let mut known_files = Vec::with_capacity(deployed.files.len());
+    for one in &deployed.files {
+        known_files.push(file::is_known(p, one)?);
+    }
+    let all_known = known.iter().all(Option::is_some) && known_files.iter().all(Option::is_some);
+    for (one, known) in deployed.files.iter_mut().zip(known_files) {
+        let metadata = &mut one.metadata;
+        if let Some((version, key, deployment_key)) = known.filter(|_| all_known) {
+            metadata.is_duplicate = true;
+            metadata.version = version;
+            metadata.key = key;
+            metadata.deployment_key = deployment_key;
+            continue;
+        }
+        let (tenant, id) = (&metadata.tenant_id, &metadata.id);
+        metadata.version = p.state().highest_file_version(one.kind, tenant, id)? + 1;
+        metadata.key = p.next_key();
+        metadata.deployment_key = deployment_key;
+    }
+    for (one, known) in deployed.processes.iter_mut().zip(known) {
         let metadata = &mut one.metadata;
         if let Some(row) = known.filter(|_| all_known) {
             metadata.is_duplicate = true;
@@ -196,13 +309,13 @@ fn number(p: &mut Processing<'_>, deployed: &mut [Deployed], deployment_key: Key
     Ok(())
 }
 
-/// Writes the new definitions; returns for each the one it takes the place of.
-fn create(
-    p: &mut Processing<'_>,
-    deployed: &[Deployed],
-) -> Outcome<Vec<Option<Arc<ProcessRecord>>>> {
-    let mut previous = Vec::with_capacity(deployed.len());
-    for one in deployed {
+/// Writes what is new; returns for each process the one it takes the place of.
+fn create(p: &mut Processing<'_>, deployed: &Parsed) -> Outcome<Vec<Option<Arc<ProcessRecord>>>> {
+    for one in &deployed.files {
+        file::create(p, one)?;
+    }
+    let mut previous = Vec::with_capacity(deployed.processes.len());
+    for one in &deployed.processes {
         let metadata = &one.metadata;
         let latest = p
             .state()

@@ -4,6 +4,7 @@
 //! active and no token is on a flow; then answers who waits for the result and tells the call
 //! activity that called it.
 
+use crate::engine::command::delete_resource;
 use crate::engine::effect::Response;
 use crate::engine::element;
 use crate::engine::element::{Element, Termination};
@@ -48,6 +49,7 @@ impl Element for Process {
         if let Some(lock) = lock {
             starts::after_instance(p, &lock)?;
         }
+        delete_resource::instance_ended(p, at.definition.key())?;
         match call {
             Some(call) => {
                 let behavior = element::of(call.element());
@@ -77,6 +79,7 @@ impl Element for Process {
         if let Some(lock) = lock {
             starts::after_instance(p, &lock)?;
         }
+        delete_resource::instance_ended(p, at.definition.key())?;
         match call {
             Some(call) => element::of(call.element()).child_terminated(p, &call, Some(at)),
             None => Ok(()),

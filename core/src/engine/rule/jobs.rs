@@ -11,15 +11,20 @@ use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::{expressions, incidents, task_listeners};
 use crate::ids::{Key, Timestamp};
-use crate::model::{Expr, Job};
+use crate::json::write_string;
+use crate::model::{Binding, Expr, Job, LinkedResource};
 use crate::record::field::Headers;
 use crate::record::intent::of;
 use crate::record::value::{ErrorType, JobBatchRecord, JobKind, JobRecord, ListenerEventType};
 use crate::record::{Document, Text};
 use crate::state::JobState;
+use crate::state::file::FileKind;
 
 /// Room kept free in a batch of activated jobs.
 pub(crate) const BATCH_SAFETY_BYTES: usize = 8 << 10;
+
+/// Header of a job that names the deployed resources it links.
+const LINKED_RESOURCES_HEADER: &str = "linkedResources";
 
 /// What a new job is.
 #[derive(Debug)]
@@ -35,13 +40,61 @@ pub(crate) struct Properties {
 pub(crate) fn evaluate(p: &Processing<'_>, at: &At, job: &Job) -> Outcome<Properties> {
     let job_type = job_type(p, &job.job_type, at.key)?;
     let retries = expressions::number(p, &job.retries, at.key)?;
+    let mut all = headers(&job.headers);
+    if !job.linked_resources.is_empty() {
+        let linked = linked_resources(p, at, &job.linked_resources)?;
+        let mut with_linked = job.headers.to_vec();
+        with_linked.push((Text::from(LINKED_RESOURCES_HEADER), linked));
+        all = headers(&with_linked);
+    }
     Ok(Properties {
         job_type,
         retries: clamp(retries),
-        headers: headers(&job.headers),
+        headers: all,
         kind: JobKind::BpmnElement,
         listener: ListenerEventType::Unspecified,
     })
+}
+
+/// The resources that an element links, as JSON.
+fn linked_resources(p: &Processing<'_>, at: &At, linked: &[LinkedResource]) -> Outcome<Text> {
+    let mut out = String::from("[");
+    for one in linked {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        let key = linked_resource(p, at, one)?;
+        out.push_str(&format!("{{\"resourceKey\":\"{key}\",\"resourceType\":"));
+        write_string(&one.resource_type, &mut out);
+        out.push_str(",\"linkName\":");
+        write_string(&one.link_name, &mut out);
+        out.push('}');
+    }
+    out.push(']');
+    Ok(Text::from(out))
+}
+
+/// The key of the deployed resource that the model means.
+fn linked_resource(p: &Processing<'_>, at: &At, linked: &LinkedResource) -> Outcome<Key> {
+    let id = expressions::text(p, &linked.resource_id, at.key)?;
+    let deployment = at.definition.record.deployment_key;
+    let (tenant, binding) = (&at.record.tenant_id, &linked.binding);
+    let found = (p.state()).bound_file(FileKind::Resource, tenant, &id, binding, deployment)?;
+    if let Some(resource) = found {
+        return Ok(resource.record.key);
+    }
+    let message = match binding {
+        Binding::Latest => format!(
+            "Expected to link a resource with id '{id}', but no resource with this id is found, at least a resource with this id should be available. To resolve the Incident please deploy a resource with the same id.\n"
+        ),
+        Binding::Deployment => format!(
+            "Expected to link a resource with id '{id}' with binding type 'deployment', but no such resource found in the deployment with key {deployment} which contained the current process. To resolve this incident, migrate the process instance to a process definition that is deployed together with the intended resource to use."
+        ),
+        Binding::VersionTag(tag) => format!(
+            "Expected to link a resource with id '{id}' and version tag '{tag}', but no such resource found. To resolve the incident, deploy a resource with the given id and version tag.\n"
+        ),
+    };
+    Err(Failure::new(ErrorType::ResourceNotFound, message).into())
 }
 
 /// The type of a job.

@@ -1,8 +1,7 @@
 //! User tasks that the engine manages, from the element's side: what the model says about them,
 //! evaluated, and the task made of it.
 //!
-//! Forms are not deployed to this engine: a model that needs one gets an incident that says so,
-//! never a task that lacks it silently.
+//! A form is looked up once, when the task is created: later versions do not reach the task.
 
 use std::sync::Arc;
 
@@ -12,11 +11,12 @@ use crate::engine::output::Processing;
 use crate::engine::rule::jobs;
 use crate::engine::rule::{event_expressions, expressions, task_listeners};
 use crate::ids::Key;
-use crate::model::{Expr, Form, UserTask};
+use crate::model::{Binding, Expr, Form, UserTask};
 use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{ErrorType, UserTaskRecord};
 use crate::schedule;
+use crate::state::file::FileKind;
 
 /// Names of attributes, where a record lists what changed.
 pub(crate) const ASSIGNEE: &str = "assignee";
@@ -37,6 +37,7 @@ pub(crate) struct Properties {
     candidate_users: Vec<Text>,
     due_date: Text,
     follow_up_date: Text,
+    form_key: Key,
     external_form_reference: Text,
     priority: i32,
 }
@@ -45,9 +46,8 @@ pub(crate) struct Properties {
 pub(crate) fn evaluate(p: &Processing<'_>, at: &At, task: &UserTask) -> Outcome<Properties> {
     let mut properties = assignment(p, at, task)?;
     match &task.form {
-        Some(Form::Linked { form_id, .. }) => {
-            let form_id = expressions::text(p, form_id, at.key)?;
-            return Err(form_not_found(&form_id).into());
+        Some(Form::Linked { form_id, binding }) => {
+            properties.form_key = linked_form(p, at, form_id, binding)?;
         }
         Some(Form::External(reference)) => {
             properties.external_form_reference = expressions::text(p, reference, at.key)?;
@@ -68,11 +68,27 @@ pub(crate) fn evaluate(p: &Processing<'_>, at: &At, task: &UserTask) -> Outcome<
     Ok(properties)
 }
 
-fn form_not_found(form_id: &str) -> Failure {
-    let message = format!(
-        "Expected to find a form with id '{form_id}', but no form with this id is found, at least a form with this id should be available. To resolve the Incident please deploy a form with the same id"
-    );
-    Failure::new(ErrorType::FormNotFound, message)
+/// The key of the deployed form that the model means.
+fn linked_form(p: &Processing<'_>, at: &At, form_id: &Expr, binding: &Binding) -> Outcome<Key> {
+    let id = expressions::text(p, form_id, at.key)?;
+    let deployment = at.definition.record.deployment_key;
+    let tenant = &at.record.tenant_id;
+    let form = (p.state()).bound_file(FileKind::Form, tenant, &id, binding, deployment)?;
+    if let Some(form) = form {
+        return Ok(form.record.key);
+    }
+    let message = match binding {
+        Binding::Latest => format!(
+            "Expected to find a form with id '{id}', but no form with this id is found, at least a form with this id should be available. To resolve the Incident please deploy a form with the same id"
+        ),
+        Binding::Deployment => format!(
+            "Expected to use a form with id '{id}' with binding type 'deployment', but no such form found in the deployment with key {deployment} which contained the current process. To resolve this incident, migrate the process instance to a process definition that is deployed together with the intended form to use."
+        ),
+        Binding::VersionTag(tag) => format!(
+            "Expected to use a form with id '{id}' and version tag '{tag}', but no such form found. To resolve the incident, deploy a form with the given id and version tag.\n"
+        ),
+    };
+    Err(Failure::new(ErrorType::FormNotFound, message).into())
 }
 
 /// Who shall do the task, and when.
@@ -126,6 +142,7 @@ pub(crate) fn create(
         candidate_users: properties.candidate_users,
         due_date: properties.due_date,
         follow_up_date: properties.follow_up_date,
+        form_key: properties.form_key,
         external_form_reference: properties.external_form_reference,
         custom_headers: jobs::headers(&task.headers),
         bpmn_process_id: at.record.bpmn_process_id.clone(),
@@ -194,10 +211,12 @@ pub(crate) fn job_headers(
     headers: &[(Text, Text)],
 ) -> Outcome<Vec<(Text, Text)>> {
     let properties = assignment(p, at, task)?;
-    if let Some(Form::Linked { form_id, .. }) = &task.form {
-        let form_id = expressions::text(p, form_id, at.key)?;
-        return Err(form_not_found(&form_id).into());
-    }
+    let form = match &task.form {
+        Some(Form::Linked { form_id, binding }) => {
+            Text::from(linked_form(p, at, form_id, binding)?.to_string())
+        }
+        Some(Form::Key(_) | Form::External(_)) | None => Text::EMPTY,
+    };
     let mut all = headers.to_vec();
     let mut add = |name: &str, value: Text| {
         if !value.is_empty() {
@@ -215,6 +234,7 @@ pub(crate) fn job_headers(
     );
     add("dueDate", properties.due_date);
     add("followUpDate", properties.follow_up_date);
+    add("formKey", form);
     Ok(all)
 }
 

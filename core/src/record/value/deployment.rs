@@ -3,7 +3,7 @@
 //! Zeebe: `DeploymentRecord`, `ProcessRecord`, `ResourceDeletionRecord`.
 
 use crate::ids::Key;
-use crate::record::value::default_tenant;
+use crate::record::value::{FormMetadata, ResourceMetadata, default_tenant};
 use crate::record::{Blob, Text};
 use crate::record_value;
 
@@ -52,6 +52,10 @@ record_value! {
         tenant_id "tenantId": Text = default_tenant(),
         /// The deployment.
         deployment_key "deploymentKey": Key,
+        /// The forms.
+        form_metadata "formMetadata": Vec<FormMetadata>,
+        /// The files of other kinds.
+        resource_metadata "resourceMetadata": Vec<ResourceMetadata>,
     }
 }
 

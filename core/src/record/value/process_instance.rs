@@ -142,6 +142,38 @@ record_value! {
     }
 }
 
+field_enum! {
+    /// What happens to an instance at run time by instruction of its creator.
+    pub enum RuntimeInstructionType {
+        /// It is terminated.
+        #[default] TerminateProcessInstance = 0 "TERMINATE_PROCESS_INSTANCE",
+    }
+}
+
+record_value! {
+    /// What shall happen to an instance.
+    pub struct RuntimeInstruction {
+        /// What.
+        kind "type": RuntimeInstructionType,
+        /// Behind which element.
+        after_element_id "afterElementId": Text,
+    }
+}
+
+record_value! {
+    /// An instruction was followed.
+    pub struct RuntimeInstructionRecord {
+        /// The instance.
+        process_instance_key "processInstanceKey": Key,
+        /// Its definition.
+        process_definition_key "processDefinitionKey": Key,
+        /// Element that was to be the last.
+        element_id "elementId": Text,
+        /// Tenant.
+        tenant_id "tenantId": Text = default_tenant(),
+    }
+}
+
 record_value! {
     /// A request to create an instance.
     pub struct ProcessInstanceCreationRecord {
@@ -165,6 +197,8 @@ record_value! {
         tags "tags": Vec<Text>,
         /// Business id.
         business_id "businessId": Text,
+        /// What shall happen to it at run time.
+        runtime_instructions "runtimeInstructions": Vec<RuntimeInstruction>,
     }
 }
 
