@@ -22,6 +22,8 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
+pub mod compensation;
+pub mod conditional;
 pub mod definition;
 pub mod distribution;
 pub mod element_instance;
@@ -41,9 +43,11 @@ pub mod timer;
 pub mod user_task;
 pub mod variable;
 
+pub use compensation::CompensationSubscriptionRow;
+pub use conditional::ConditionalSubscriptionRow;
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
 pub use distribution::{ContinuationRow, DistributionRow};
-pub use element_instance::{CountRow, ElementRow, ElementState};
+pub use element_instance::{CountRow, ElementRow, ElementState, InputCollectionRow};
 pub use event_scope::{EventScopeRow, TriggerRow};
 pub use family::StateError;
 pub use groups::Groups;
@@ -268,12 +272,20 @@ families! {
     signal_subscriptions_by_waiting: Groups<Key, (Text, Text), Unit> = 78,
     /// User tasks by key.
     user_tasks: Table<Key, UserTaskRow> = 79,
+    /// Instance, subscription: completed activities that can be compensated.
+    compensation_subscriptions: Groups<Key, Key, CompensationSubscriptionRow> = 81,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
     /// Message to the synchronous correlation that published it.
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Multi-instance body to what it iterates over.
+    input_collections: Table<Key, InputCollectionRow> = 125,
+    /// What waits (element instance or definition), subscription.
+    conditional_subscriptions: Groups<Key, Key, ConditionalSubscriptionRow> = 127,
+    /// Tenant, definition that conditions can start.
+    conditional_starts: Groups<Text, Key, Unit> = 134,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -439,9 +451,13 @@ mod tests {
             (77, "signal_subscriptions"),
             (78, "signal_subscriptions_by_waiting"),
             (79, "user_tasks"),
+            (81, "compensation_subscriptions"),
             (82, "definition_by_deployment"),
             (85, "awaited_correlations"),
             (91, "definition_by_tag"),
+            (125, "input_collections"),
+            (127, "conditional_subscriptions"),
+            (134, "conditional_starts"),
             (142, "running_instances"),
             (200, "continuations"),
         ];

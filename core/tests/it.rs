@@ -23,6 +23,8 @@ mod feel;
 mod feel_api;
 #[path = "it/feel_limits.rs"]
 mod feel_limits;
+#[path = "it/fixture.rs"]
+mod fixture;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/model.rs"]
@@ -35,6 +37,8 @@ mod random_event;
 mod schedule;
 #[path = "it/scope.rs"]
 mod scope;
+#[path = "it/sketch.rs"]
+mod sketch;
 #[path = "it/task.rs"]
 mod task;
 #[path = "it/task_listener.rs"]

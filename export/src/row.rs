@@ -195,6 +195,11 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::CommandDistribution(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
+        | Value::CompensationSubscription(_)
+        | Value::AdHocSubProcessInstruction(_)
+        | Value::MultiInstance(_)
+        | Value::ConditionalSubscription(_)
+        | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_) => {}
     }
 }
@@ -233,6 +238,11 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::CommandDistribution(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
+        | Value::CompensationSubscription(_)
+        | Value::AdHocSubProcessInstruction(_)
+        | Value::MultiInstance(_)
+        | Value::ConditionalSubscription(_)
+        | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_) => None,
     }
 }

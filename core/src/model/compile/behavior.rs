@@ -15,7 +15,8 @@ use crate::model::{
     AdHoc, Behavior, CatchEvent, Conditional, Container, ElementId, FlowId, Message, MultiInstance,
     MultiInstanceOutput, PublishMessage, Refused, ThrowEvent, Timer,
 };
-use crate::record::Text;
+use crate::msgpack;
+use crate::record::{RawValue, Text};
 
 impl<'a> Compiler<'_, 'a> {
     pub(super) fn behavior(&self, place: ElementId) -> Result<Behavior, Refused> {
@@ -154,18 +155,57 @@ impl<'a> Compiler<'_, 'a> {
                 .filter(|value| !value.trim().is_empty())
         };
         let output = match (given("outputCollection"), given("outputElement")) {
-            (Some(collection), Some(element)) => Some((collection.into(), expr(element)?)),
+            (Some(collection), Some(element)) => Some(MultiInstanceOutput {
+                collection: collection.into(),
+                element: expr(element)?,
+                element_variable: root_variable(element),
+            }),
             _ => None,
         };
+        let activities: Box<[ElementId]> = activities.collect();
         Ok(Behavior::AdHoc(Box::new(AdHoc {
             inner,
-            activities: activities.collect(),
+            elements: self.elements_of(&activities)?,
+            activities,
             active_elements: given("activeElementsCollection").map(expr).transpose()?,
             completion_condition: optional(child_content(xml, "completionCondition"))?,
             cancel_remaining_instances: flag(xml, "cancelRemainingInstances", true),
             output,
             job: extension::job(xml)?,
         })))
+    }
+
+    /// Activities of an ad-hoc sub-process as a variable describes them; what is empty is left out.
+    fn elements_of(&self, activities: &[ElementId]) -> Result<RawValue, Refused> {
+        let mut out = Vec::new();
+        msgpack::write_array_header(&mut out, activities.len());
+        for activity in activities {
+            let xml = self.draft(*activity).xml;
+            let documentation = child_content(xml, "documentation").unwrap_or_default();
+            let properties = extension::properties(xml);
+            let texts: Vec<(&str, &str)> = [
+                ("elementId", xml.attribute("id").unwrap_or("")),
+                ("elementName", xml.attribute("name").unwrap_or("")),
+                ("documentation", documentation.as_str()),
+            ]
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .collect();
+            msgpack::write_map_header(&mut out, texts.len() + usize::from(!properties.is_empty()));
+            for (name, text) in texts {
+                msgpack::write_str(&mut out, name);
+                msgpack::write_str(&mut out, text);
+            }
+            if !properties.is_empty() {
+                msgpack::write_str(&mut out, "properties");
+                msgpack::write_map_header(&mut out, properties.len());
+                for (name, value) in &properties {
+                    msgpack::write_str(&mut out, name);
+                    msgpack::write_str(&mut out, value);
+                }
+            }
+        }
+        Ok(RawValue::from(out))
     }
 
     /// The message an element refers to.
