@@ -31,6 +31,7 @@ mod eval;
 pub mod number;
 mod parse;
 mod reference;
+mod tagged;
 pub mod temporal;
 mod unary;
 pub mod value;
@@ -40,6 +41,7 @@ use std::fmt;
 
 pub use eval::Function;
 pub use parse::ParseError;
+pub use tagged::AiParameter;
 pub use unary::{UnaryTests, compile_unary_tests};
 pub use value::{ResultType, Value};
 

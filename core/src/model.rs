@@ -176,6 +176,8 @@ pub struct Process {
     pub version_tag: Text,
     /// Priority of jobs whose element has none.
     pub job_priority: Option<Expr>,
+    compensates: bool,
+    watches_conditions: bool,
 }
 
 impl Process {
@@ -189,6 +191,18 @@ impl Process {
     #[must_use]
     pub fn root(&self) -> &Element {
         &self[ElementId::PROCESS]
+    }
+
+    /// True if an activity has a compensation handler.
+    #[must_use]
+    pub fn compensates(&self) -> bool {
+        self.compensates
+    }
+
+    /// True if an instance may wait for a condition.
+    #[must_use]
+    pub fn watches_conditions(&self) -> bool {
+        self.watches_conditions
     }
 
     /// What `id` names; the body if it is a multi-instance activity.

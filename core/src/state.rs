@@ -22,6 +22,8 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
+pub mod compensation;
+pub mod conditional;
 pub mod definition;
 pub mod distribution;
 pub mod element_instance;
@@ -42,9 +44,11 @@ pub mod timer;
 pub mod user_task;
 pub mod variable;
 
+pub use compensation::CompensationSubscriptionRow;
+pub use conditional::ConditionalSubscriptionRow;
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
 pub use distribution::{ContinuationRow, DistributionRow};
-pub use element_instance::{CountRow, ElementRow, ElementState};
+pub use element_instance::{CountRow, ElementRow, ElementState, InputCollectionRow};
 pub use event_scope::{EventScopeRow, TriggerRow};
 pub use family::StateError;
 pub use file::FileRow;
@@ -274,6 +278,8 @@ families! {
     signal_subscriptions_by_waiting: Groups<Key, (Text, Text), Unit> = 78,
     /// User tasks by key.
     user_tasks: Table<Key, UserTaskRow> = 79,
+    /// Instance, subscription: completed activities that can be compensated.
+    compensation_subscriptions: Groups<Key, Key, CompensationSubscriptionRow> = 81,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
     /// Tenant, form id, deployment.
@@ -292,6 +298,12 @@ families! {
     resource_by_deployment: Table<(Text, Text, Key), KeyRow> = 103,
     /// Tenant, resource id, version tag.
     resource_by_tag: Table<(Text, Text, Text), KeyRow> = 104,
+    /// Multi-instance body to what it iterates over.
+    input_collections: Table<Key, InputCollectionRow> = 125,
+    /// What waits (element instance or definition), subscription.
+    conditional_subscriptions: Groups<Key, Key, ConditionalSubscriptionRow> = 127,
+    /// Tenant, definition that conditions can start.
+    conditional_starts: Groups<Text, Key, Unit> = 134,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Definitions being deleted, until the last instance of them has ended.
@@ -463,6 +475,7 @@ mod tests {
             (77, "signal_subscriptions"),
             (78, "signal_subscriptions_by_waiting"),
             (79, "user_tasks"),
+            (81, "compensation_subscriptions"),
             (82, "definition_by_deployment"),
             (84, "form_by_deployment"),
             (85, "awaited_correlations"),
@@ -472,6 +485,9 @@ mod tests {
             (101, "resource_versions"),
             (103, "resource_by_deployment"),
             (104, "resource_by_tag"),
+            (125, "input_collections"),
+            (127, "conditional_subscriptions"),
+            (134, "conditional_starts"),
             (142, "running_instances"),
             (207, "deletions_waiting"),
             (208, "runtime_instructions"),

@@ -9,6 +9,8 @@
     reason = "a test that cannot go on has failed, says why, and picks out what it looks for"
 )]
 
+#[path = "it/bounds.rs"]
+mod bounds;
 #[path = "it/command.rs"]
 mod command;
 #[path = "it/decimal.rs"]
@@ -25,6 +27,8 @@ mod feel_api;
 mod feel_limits;
 #[path = "it/file.rs"]
 mod file;
+#[path = "it/fixture.rs"]
+mod fixture;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/model.rs"]
@@ -37,6 +41,8 @@ mod random_event;
 mod schedule;
 #[path = "it/scope.rs"]
 mod scope;
+#[path = "it/sketch.rs"]
+mod sketch;
 #[path = "it/task.rs"]
 mod task;
 #[path = "it/task_listener.rs"]

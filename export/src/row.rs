@@ -200,6 +200,11 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
         | Value::RuntimeInstruction(_)
+        | Value::CompensationSubscription(_)
+        | Value::AdHocSubProcessInstruction(_)
+        | Value::MultiInstance(_)
+        | Value::ConditionalSubscription(_)
+        | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_) => {}
     }
 }
@@ -241,6 +246,11 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
         | Value::RuntimeInstruction(_)
+        | Value::CompensationSubscription(_)
+        | Value::AdHocSubProcessInstruction(_)
+        | Value::MultiInstance(_)
+        | Value::ConditionalSubscription(_)
+        | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_) => None,
     }
 }

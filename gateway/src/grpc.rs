@@ -5,7 +5,8 @@
 //! | ActivateJobs, StreamActivatedJobs, CompleteJob, FailJob, ThrowError, UpdateJob* | [`job`] |
 //! | CreateProcessInstance*, CancelProcessInstance | [`process_instance`] |
 //! | DeployResource, DeployProcess, DeleteResource | [`resource`] |
-//! | PublishMessage, BroadcastSignal, ResolveIncident, SetVariables, Topology | here |
+//! | PublishMessage, BroadcastSignal, EvaluateConditional | here |
+//! | ResolveIncident, SetVariables, Topology | here |
 //! | everything else | UNIMPLEMENTED, with a sentence |
 //!
 //! gzip is understood in requests and never used in answers: it would cost more than the bytes it
@@ -26,7 +27,7 @@ use tonic::{Request, Response, Status};
 
 use crate::document;
 use crate::identity::Identity;
-use crate::op::{Caller, incident, message, operation_reference, signal, variable};
+use crate::op::{Caller, conditional, incident, message, operation_reference, signal, variable};
 use crate::problem::Problem;
 use crate::submit::Front;
 
@@ -386,9 +387,33 @@ impl Gateway for Service {
 
     async fn evaluate_conditional(
         &self,
-        _request: Request<proto::EvaluateConditionalRequest>,
+        request: Request<proto::EvaluateConditionalRequest>,
     ) -> Answered<proto::EvaluateConditionalResponse> {
-        self.unimplemented("EvaluateConditional")
+        self.unary(
+            "EvaluateConditional",
+            request,
+            |request, caller| async move {
+                let evaluated = conditional::Evaluate {
+                    definition: request.process_definition_key.map_or(Key::NONE, Key),
+                    variables: document::from_text("variables", &request.variables)?,
+                    tenant_id: Some(request.tenant_id),
+                }
+                .run(&self.front, &caller)
+                .await?;
+                let started = evaluated.record.started.iter();
+                Ok(proto::EvaluateConditionalResponse {
+                    process_instances: started
+                        .map(|started| proto::ProcessInstanceReference {
+                            process_definition_key: started.process_definition_key.0,
+                            process_instance_key: started.process_instance_key.0,
+                        })
+                        .collect(),
+                    conditional_evaluation_key: evaluated.key.0,
+                    tenant_id: evaluated.record.tenant_id.to_string(),
+                })
+            },
+        )
+        .await
     }
 
     async fn update_job_priority(

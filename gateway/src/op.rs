@@ -10,13 +10,16 @@
 //! | [`process_instance`] | create, create and wait, cancel |
 //! | [`job`] | activate, push, complete, fail, throw error, update |
 //! | [`message`], [`signal`] | publish, correlate; broadcast |
+//! | [`conditional`], [`ad_hoc`] | evaluate conditions; activate activities |
 //! | [`user_task`] | assign, unassign, complete, update |
 //! | [`incident`], [`variable`] | resolve; set |
 //! | [`resource`] | deploy, delete |
 //! | [`cluster`] | topology, status, licence, who am I |
 //! | [`search`] | everything that is read from the secondary storage |
 
+pub(crate) mod ad_hoc;
 pub(crate) mod cluster;
+pub(crate) mod conditional;
 pub(crate) mod incident;
 pub(crate) mod job;
 pub(crate) mod message;

@@ -35,8 +35,8 @@ use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::op::{
-    Caller, cluster, incident, job, message, process_instance, resource, search, signal, user_task,
-    variable,
+    Caller, ad_hoc, cluster, conditional, incident, job, message, process_instance, resource,
+    search, signal, user_task, variable,
 };
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
@@ -126,6 +126,10 @@ const SERVED: &[(&str, Handler)] = &[
     ("publishMessage", |c| message::publish(c).boxed()),
     ("correlateMessage", |c| message::correlate(c).boxed()),
     ("broadcastSignal", |c| signal::broadcast(c).boxed()),
+    ("evaluateConditionals", |c| conditional::evaluate(c).boxed()),
+    ("activateAdHocSubProcessActivities", |c| {
+        ad_hoc::activate(c).boxed()
+    }),
     ("resolveIncident", |c| incident::resolve(c).boxed()),
     ("createElementInstanceVariables", |c| {
         variable::set(c).boxed()

@@ -14,6 +14,8 @@ use crate::record::intent::of;
 use crate::record::{Blob, Intent, Record, RecordType, Value, codec};
 use crate::state::{ContinuationRow, State};
 
+mod compensation;
+mod conditional;
 mod definition;
 mod distribution;
 mod element_instance;
@@ -156,6 +158,8 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::VariableDocument(
             of::VariableDocument::Updated | of::VariableDocument::UpdateDenied,
         )
+        | Intent::AdHocSubProcessInstruction(of::AdHocSubProcessInstruction::Activated)
+        | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluated)
         | Intent::ResourceDeletion(
             of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
         ) => Ok(()),
@@ -185,6 +189,16 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Signal(of::Signal::Broadcasted) | Intent::Escalation(_) => Ok(()),
         Intent::Signal(of::Signal::Broadcast) => unsupported(record),
         Intent::UserTask(intent) => apply_user_task(a, record, intent),
+        Intent::CompensationSubscription(intent) => apply_compensation(a, record, intent),
+        Intent::ConditionalSubscription(intent) => apply_conditional(a, record, intent),
+        Intent::MultiInstance(of::MultiInstance::InputCollectionEvaluated) => {
+            appliers!(a, record; MultiInstance => element_instance::input_collection_evaluated)
+        }
+        Intent::AdHocSubProcessInstruction(of::AdHocSubProcessInstruction::Completed) => {
+            appliers!(
+                a, record; AdHocSubProcessInstruction => element_instance::ad_hoc_fulfilled
+            )
+        }
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Resource(of::Resource::Fetch)
         | Intent::Incident(of::Incident::Resolve)
@@ -195,6 +209,10 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         )
         | Intent::VariableDocument(of::VariableDocument::Update)
         | Intent::ResourceDeletion(of::ResourceDeletion::Delete)
+        | Intent::AdHocSubProcessInstruction(
+            of::AdHocSubProcessInstruction::Activate | of::AdHocSubProcessInstruction::Complete,
+        )
+        | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluate)
         | Intent::ProcessInstanceBatch(_)
         | Intent::MessageBatch(_) => unsupported(record),
     }
@@ -387,6 +405,43 @@ fn apply_message_start(
         of::MessageStartEventSubscription::Deleted => appliers!(
             a, record; MessageStartEventSubscription => message::start_subscription_deleted
         ),
+    }
+}
+
+fn apply_compensation(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::CompensationSubscription,
+) -> Result<(), Fault> {
+    match intent {
+        of::CompensationSubscription::Created | of::CompensationSubscription::Triggered => {
+            appliers!(a, record; CompensationSubscription => compensation::written)
+        }
+        of::CompensationSubscription::Completed | of::CompensationSubscription::Deleted => {
+            appliers!(a, record; CompensationSubscription => compensation::ended)
+        }
+        of::CompensationSubscription::Migrated => unsupported(record),
+    }
+}
+
+fn apply_conditional(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::ConditionalSubscription,
+) -> Result<(), Fault> {
+    match intent {
+        of::ConditionalSubscription::Created => {
+            appliers!(a, record; ConditionalSubscription => conditional::created)
+        }
+        of::ConditionalSubscription::Triggered => {
+            appliers!(a, record; ConditionalSubscription => conditional::triggered)
+        }
+        of::ConditionalSubscription::Deleted => {
+            appliers!(a, record; ConditionalSubscription => conditional::deleted)
+        }
+        of::ConditionalSubscription::Trigger | of::ConditionalSubscription::Migrated => {
+            unsupported(record)
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 //! A processor checks first and writes afterwards: what it refuses has changed nothing.
 
 pub(crate) mod acknowledge;
+pub(crate) mod ad_hoc;
 pub(crate) mod cancel_instance;
+pub(crate) mod conditional;
 pub(crate) mod create_instance;
 pub(crate) mod delete_resource;
 pub(crate) mod deploy;

@@ -86,6 +86,22 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             call!(p, command; Signal => command::signal::broadcast)
         }
         Intent::UserTask(intent) => user_task(p, command, intent),
+        Intent::ConditionalSubscription(of::ConditionalSubscription::Trigger) => {
+            call!(p, command; ConditionalSubscription => command::conditional::trigger)
+        }
+        Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluate) => {
+            call!(p, command; ConditionalEvaluation => command::conditional::evaluate)
+        }
+        Intent::AdHocSubProcessInstruction(intent) => match intent {
+            of::AdHocSubProcessInstruction::Activate => {
+                call!(p, command; AdHocSubProcessInstruction => command::ad_hoc::activate)
+            }
+            of::AdHocSubProcessInstruction::Complete => {
+                call!(p, command; AdHocSubProcessInstruction => command::ad_hoc::complete)
+            }
+            of::AdHocSubProcessInstruction::Activated
+            | of::AdHocSubProcessInstruction::Completed => not_a_command(command),
+        },
         Intent::MessageCorrelation(
             of::MessageCorrelation::Correlating
             | of::MessageCorrelation::Correlated
@@ -99,6 +115,15 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         | Intent::Form(_)
         | Intent::RuntimeInstruction(_)
         | Intent::Resource(of::Resource::Created | of::Resource::Deleted | of::Resource::Fetched)
+        | Intent::CompensationSubscription(_)
+        | Intent::ConditionalSubscription(
+            of::ConditionalSubscription::Created
+            | of::ConditionalSubscription::Triggered
+            | of::ConditionalSubscription::Deleted
+            | of::ConditionalSubscription::Migrated,
+        )
+        | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluated)
+        | Intent::MultiInstance(_)
         | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
         | Intent::Process(_)
@@ -280,6 +305,8 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::UserTask(value) => value.process_instance_key,
         Value::Escalation(value) => value.process_instance_key,
         Value::RuntimeInstruction(value) => value.process_instance_key,
+        Value::CompensationSubscription(value) => value.process_instance_key,
+        Value::ConditionalSubscription(value) => value.process_instance_key,
         Value::Deployment(_)
         | Value::Message(_)
         | Value::JobBatch(_)
@@ -293,6 +320,9 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::ResourceDeletion(_)
         | Value::CommandDistribution(_)
         | Value::MessageBatch(_)
+        | Value::AdHocSubProcessInstruction(_)
+        | Value::MultiInstance(_)
+        | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_) => Key::NONE,
     };
     Some(key).filter(|key| key.is_some())
@@ -337,6 +367,10 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::Escalation(_)
         | Intent::RuntimeInstruction(_)
         | Intent::SignalSubscription(_)
+        | Intent::CompensationSubscription(_)
+        | Intent::ConditionalSubscription(_)
+        | Intent::MultiInstance(_)
+        | Intent::AdHocSubProcessInstruction(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)
         | Intent::Deployment(_)
@@ -351,6 +385,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ResourceDeletion(_)
         | Intent::CommandDistribution(_)
         | Intent::MessageBatch(_)
+        | Intent::ConditionalEvaluation(_)
         | Intent::MessageCorrelation(_) => false,
     }
 }

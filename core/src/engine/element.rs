@@ -7,13 +7,18 @@
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{incidents, jobs, subscriptions, triggers, variable_mapping};
+use crate::engine::rule::{
+    compensation, incidents, jobs, subscriptions, triggers, variable_mapping,
+};
 use crate::model::{self, Behavior, ThrowEvent};
 use crate::state::ElementRow;
 
+mod ad_hoc;
+mod ad_hoc_inner;
 mod call_activity;
 mod event_boundary;
 mod event_catch;
+mod event_compensation;
 mod event_end_error;
 mod event_end_terminate;
 mod event_escalation;
@@ -62,7 +67,9 @@ pub(crate) trait Element: Sync {
 
     /// After end listeners: ELEMENT_COMPLETED and the way on.
     fn complete(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
+        compensation::subscribe(p, at)?;
         lifecycle::completed(p, at)?;
+        compensation::handler_completed(p, at)?;
         lifecycle::take_outgoing(p, at)
     }
 
@@ -143,16 +150,17 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Signal(_) => &event_throw_signal::SignalThrowEvent,
             ThrowEvent::Link(_) => &event_throw_link::LinkThrowEvent,
             ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
-            ThrowEvent::Publish(_) | ThrowEvent::Compensation(_) => &unsupported::Unsupported,
+            ThrowEvent::Compensation(_) => &event_compensation::CompensationEvent,
+            ThrowEvent::Publish(_) => &unsupported::Unsupported,
         },
         Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,
         Behavior::Receive(_) | Behavior::Catch(_) => &event_catch::CatchingElement,
         Behavior::EventBasedGateway => &gateway_event_based::EventBasedGateway,
         Behavior::UserTask(_) => &user_task::UserTask,
         Behavior::Call(_) => &call_activity::CallActivity,
-        Behavior::AdHoc(_) | Behavior::AdHocInner(_) | Behavior::Decision(_) => {
-            &unsupported::Unsupported
-        }
+        Behavior::AdHoc(_) => &ad_hoc::AdHocSubProcess,
+        Behavior::AdHocInner(_) => &ad_hoc_inner::InnerInstance,
+        Behavior::Decision(_) => &unsupported::Unsupported,
     }
 }
 

@@ -356,6 +356,17 @@ pub(crate) fn ask_activate_child(p: &mut Processing<'_>, at: &At, element: Eleme
     p.command(Key::NONE, of::ProcessInstance::ActivateElement, record)
 }
 
+/// Asks for the activation of a child under a key of its own, as of a multi-instance body.
+pub(crate) fn ask_activate_child_with_key(
+    p: &mut Processing<'_>,
+    at: &At,
+    element: ElementId,
+) -> Outcome {
+    let record = at.child(&at.process()[element]);
+    let key = p.next_key();
+    p.command(key, of::ProcessInstance::ActivateElement, record)
+}
+
 /// Asks for the termination of all children, in pieces. True if there is none.
 pub(crate) fn terminate_children(p: &mut Processing<'_>, at: &At) -> Outcome<bool> {
     let row = p.state().elements.get(&at.key)?;

@@ -5,21 +5,35 @@
 //! nothing is, except `item`, because a name may be an entry of the item or a variable.
 
 use super::ast::{
-    Arguments, Expr, For, Iteration, Name, Quantified, RangeExpr, Source, Step, Test,
+    Arguments, Call, Expr, For, Iteration, Name, Quantified, RangeExpr, Source, Step, Test,
 };
 
 /// The dotted names, each once, in the order of the source.
 pub(super) fn names(root: &Expr) -> Box<[Name]> {
     let mut collector = Collector {
         found: Vec::new(),
+        calls: Vec::new(),
         bound: Vec::new(),
     };
     collector.visit(root);
     collector.found.into()
 }
 
+/// The calls of a built-in function, in the order of the source.
+pub(super) fn calls<'t>(root: &'t Expr, name: &str) -> Vec<&'t Call> {
+    let mut collector = Collector {
+        found: Vec::new(),
+        calls: Vec::new(),
+        bound: Vec::new(),
+    };
+    collector.visit(root);
+    collector.calls.retain(|call| *call.name == *name);
+    collector.calls
+}
+
 struct Collector<'t> {
     found: Vec<Name>,
+    calls: Vec<&'t Call>,
     /// Names that are introduced around the current place.
     bound: Vec<&'t str>,
 }
@@ -124,6 +138,7 @@ impl<'t> Collector<'t> {
                 }
             }
             Expr::Call(call) => {
+                self.calls.push(call);
                 self.all(&call.path);
                 match &call.arguments {
                     Arguments::Positional(values) => self.all(values),

@@ -14,7 +14,10 @@ use super::extension::{self, expr};
 use super::parse::{
     Source, Xml, child_content, children, event_definitions, extension as find_extension, flag, id,
 };
-use super::{Element, ElementId, ExecutionListeners, Flow, FlowId, Node, Process, Refused};
+use super::{
+    CatchEvent, CatchEventRef, Element, ElementId, ExecutionListeners, Flow, FlowId, Node, Process,
+    Refused,
+};
 use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType};
 
@@ -114,6 +117,11 @@ fn compile_process<'a>(
         ids.entry(flow.id.clone())
             .or_insert(Node::Flow(FlowId(index as u32)));
     }
+    let events = || elements.iter().filter_map(|element| element.catch_event());
+    let compensates = events()
+        .any(|event| matches!(event, CatchEventRef::Event(CatchEvent::Compensation { .. })));
+    let watches_conditions =
+        events().any(|event| matches!(event, CatchEventRef::Event(CatchEvent::Conditional(_))));
     Ok(Process {
         elements,
         flows: compiler.flows.into(),
@@ -123,6 +131,8 @@ fn compile_process<'a>(
             .unwrap_or("")
             .into(),
         job_priority: extension::job_priority(process)?,
+        compensates,
+        watches_conditions,
     })
 }
 

@@ -6,8 +6,8 @@
 
 use super::{ElementId, FlowId};
 use crate::model::expression::Expr;
-use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType};
+use crate::record::{RawValue, Text};
 
 /// A flow node, a scope, or one half of a multi-instance activity.
 #[derive(Debug)]
@@ -441,7 +441,7 @@ pub struct MultiInstance {
     pub completion_condition: Option<Expr>,
 }
 
-/// Where the results of a multi-instance activity go.
+/// Where the results of a multi-instance activity or an ad-hoc sub-process go.
 #[derive(Debug)]
 pub struct MultiInstanceOutput {
     /// Variable for the list.
@@ -466,8 +466,10 @@ pub struct AdHoc {
     pub completion_condition: Option<Expr>,
     /// What still runs is terminated when the condition holds.
     pub cancel_remaining_instances: bool,
-    /// Where results are gathered: variable for the list, FEEL for one result.
-    pub output: Option<(Text, Expr)>,
+    /// Where results are gathered.
+    pub output: Option<MultiInstanceOutput>,
+    /// What can be activated, as the variable `adHocSubProcessElements` describes it.
+    pub elements: RawValue,
     /// Run by a job worker instead of by the engine.
     pub job: Option<Box<Job>>,
 }

@@ -329,6 +329,21 @@ impl Item for Text {
     }
 }
 
+impl Item for RawValue {
+    fn put_item(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_bytes());
+    }
+    fn take_item(bytes: &[u8], _depth: u8) -> Result<Self, DecodeError> {
+        Ok(Self::from(bytes))
+    }
+    fn item_json(&self, out: &mut String) {
+        msgpack_json(self.as_bytes(), out);
+    }
+    fn item_weight(&self) -> usize {
+        self.as_bytes().len()
+    }
+}
+
 impl Item for Key {
     fn put_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0.to_le_bytes());

@@ -277,6 +277,13 @@ intents! {
         Create = 22 "CREATE" command,
         Cancel = 23 "CANCEL" command,
     }
+    CompensationSubscription {
+        Created = 0 "CREATED" event,
+        Triggered = 1 "TRIGGERED" event,
+        Completed = 2 "COMPLETED" event,
+        Deleted = 3 "DELETED" event,
+        Migrated = 4 "MIGRATED" event,
+    }
     MessageCorrelation {
         Correlate = 0 "CORRELATE" command,
         Correlating = 1 "CORRELATING" event,
@@ -291,6 +298,26 @@ intents! {
     }
     RuntimeInstruction {
         Interrupted = 0 "INTERRUPTED" event,
+    }
+    AdHocSubProcessInstruction {
+        Activate = 0 "ACTIVATE" command,
+        Activated = 1 "ACTIVATED" event,
+        Complete = 2 "COMPLETE" command,
+        Completed = 3 "COMPLETED" event,
+    }
+    MultiInstance {
+        InputCollectionEvaluated = 0 "INPUT_COLLECTION_EVALUATED" event,
+    }
+    ConditionalSubscription {
+        Created = 0 "CREATED" event,
+        Trigger = 1 "TRIGGER" command,
+        Triggered = 2 "TRIGGERED" event,
+        Deleted = 3 "DELETED" event,
+        Migrated = 4 "MIGRATED" event,
+    }
+    ConditionalEvaluation {
+        Evaluate = 0 "EVALUATE" command,
+        Evaluated = 1 "EVALUATED" event,
     }
 }
 

@@ -8,12 +8,16 @@ use std::sync::Arc;
 
 use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 
+mod ad_hoc;
+mod compensation;
+mod conditional;
 mod deployment;
 mod distribution;
 mod escalation;
 mod incident;
 mod job;
 mod message;
+mod multi_instance;
 mod process_instance;
 mod resource;
 mod signal;
@@ -21,12 +25,16 @@ mod timer;
 mod user_task;
 mod variable;
 
+pub use ad_hoc::*;
+pub use compensation::*;
+pub use conditional::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
+pub use multi_instance::*;
 pub use process_instance::*;
 pub use resource::*;
 pub use signal::*;
@@ -146,6 +154,11 @@ ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
 MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
 Form(FormRecord) = 36 "FORM",
 UserTask(UserTaskRecord) = 37 "USER_TASK",
+CompensationSubscription(CompensationSubscriptionRecord) = 39 "COMPENSATION_SUBSCRIPTION",
 MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
 Resource(ResourceRecord) = 44 "RESOURCE",
-RuntimeInstruction(RuntimeInstructionRecord) = 59 "RUNTIME_INSTRUCTION",}
+AdHocSubProcessInstruction(AdHocSubProcessInstructionRecord) = 53 "AD_HOC_SUB_PROCESS_INSTRUCTION",
+MultiInstance(MultiInstanceRecord) = 58 "MULTI_INSTANCE",
+RuntimeInstruction(RuntimeInstructionRecord) = 59 "RUNTIME_INSTRUCTION",
+ConditionalSubscription(ConditionalSubscriptionRecord) = 63 "CONDITIONAL_SUBSCRIPTION",
+ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::ids::Key;
 use crate::record::Text;
-use crate::record::value::ProcessInstanceRecord;
+use crate::record::value::{MultiInstanceRecord, ProcessInstanceRecord};
 use crate::state::{State, StateError};
 use crate::{field_enum, record_value};
 
@@ -66,6 +66,16 @@ record_value! {
         depth "": i32 = 1,
         /// Execution listeners of the current phase that are done.
         listener_index "": i32,
+        /// An ad-hoc sub-process that is done once nothing is active in it.
+        completion_condition_fulfilled "": bool,
+    }
+}
+
+record_value! {
+    /// What a multi-instance body iterates over.
+    pub struct InputCollectionRow {
+        /// The items.
+        record "": Arc<MultiInstanceRecord>,
     }
 }
 

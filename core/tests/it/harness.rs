@@ -534,6 +534,31 @@ fn detail(value: &Value) -> String {
         Value::RuntimeInstruction(value) => value.element_id.to_string(),
         Value::Form(value) => format!("{} v{}", value.id, value.version),
         Value::Resource(value) => format!("{} v{}", value.id, value.version),
+        Value::CompensationSubscription(value) => format!(
+            "{} handler={} throw={}",
+            value.compensable_activity_id, value.compensation_handler_id, value.throw_event_id
+        ),
+        Value::ConditionalSubscription(value) => {
+            format!("{} {}", value.catch_event_id, value.condition)
+        }
+        Value::ConditionalEvaluation(value) => {
+            format!(
+                "{} started={}",
+                json_of(&value.variables),
+                value.started.len()
+            )
+        }
+        Value::AdHocSubProcessInstruction(value) => {
+            let elements = value.activate_elements.iter();
+            let ids: Vec<&str> = elements.map(|one| one.element_id.as_str()).collect();
+            format!(
+                "[{}] cancel={} fulfilled={}",
+                ids.join(", "),
+                value.cancel_remaining_instances,
+                value.completion_condition_fulfilled
+            )
+        }
+        Value::MultiInstance(value) => format!("x{}", value.input_collection.len()),
         Value::Deployment(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)

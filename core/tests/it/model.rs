@@ -472,9 +472,10 @@ fn behavior(behavior: &Behavior) -> Vec<String> {
                 maybe("active", of.active_elements.as_ref()),
                 maybe("until", of.completion_condition.as_ref()),
                 of.cancel_remaining_instances,
-                output.map_or(String::new(), |(list, one)| format!(
-                    " {} into {list}",
-                    shown(one)
+                output.map_or(String::new(), |output| format!(
+                    " {} into {}",
+                    shown(&output.element),
+                    output.collection
                 )),
             )];
             lines.extend(of.job.iter().flat_map(|of| job(of)));

@@ -10,7 +10,9 @@ use ringflow_core::engine::EngineConfig;
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::{JobRecord, MessageRecord, SignalRecord, UserTaskRecord};
+use ringflow_core::record::value::{
+    ActivateElement, JobKind, JobRecord, JobResult, MessageRecord, SignalRecord, UserTaskRecord,
+};
 use ringflow_core::record::{RecordType, Value};
 
 use super::element::{bpmn, flow, service_task};
@@ -50,25 +52,30 @@ impl Builder {
 
     /// A definition that can interrupt or not; `which` keeps the names of one host apart.
     fn definition(&mut self, interrupting: bool, which: u64) -> String {
-        match which % 4 {
+        match which % 5 {
             0 if !interrupting => timer("timeCycle", "R2/PT20S"),
             0 => timer("timeDuration", "PT20S"),
             1 => message("m1"),
             2 => message("m2"),
+            3 => condition(self.dice.roll(3)),
             _ => r#"<bpmn:signalEventDefinition signalRef="s"/>"#.to_owned(),
         }
     }
 
     fn catch_definition(&mut self) -> String {
-        match self.dice.roll(3) {
+        match self.dice.roll(4) {
             0 => timer("timeDuration", "PT10S"),
             1 => message("m1"),
+            2 => condition(self.dice.roll(3)),
             _ => r#"<bpmn:signalEventDefinition signalRef="s"/>"#.to_owned(),
         }
     }
 
     fn boundaries(&mut self, host: &str) {
-        let first = self.dice.roll(4);
+        if self.dice.roll(2) == 0 {
+            self.compensated(host);
+        }
+        let first = self.dice.roll(5);
         for n in 0..self.dice.roll(3) {
             let interrupting = self.dice.roll(2) == 0;
             let definition = self.definition(interrupting, first + n);
@@ -78,6 +85,60 @@ impl Builder {
             );
             self.end(&id);
         }
+    }
+
+    /// A job that undoes `host`.
+    fn compensated(&mut self, host: &str) {
+        let (id, handler) = (self.name("compensate"), self.name("undo"));
+        let task = service_task(&handler, "work").replace(
+            &format!(r#"id="{handler}""#),
+            &format!(r#"id="{handler}" isForCompensation="true""#),
+        );
+        let task = self.repeated(&task, "serviceTask");
+        self.content += &format!(
+            r#"<bpmn:boundaryEvent id="{id}" attachedToRef="{host}"><bpmn:compensateEventDefinition/></bpmn:boundaryEvent>
+{task}<bpmn:association id="{id}_to" associationDirection="One" sourceRef="{id}" targetRef="{handler}"/>"#
+        );
+    }
+
+    /// An ad-hoc sub-process, run by the engine or by a job; what it holds is named after it.
+    fn ad_hoc(&mut self) -> String {
+        let id = self.name("adhoc");
+        let by_job = self.dice.roll(2) == 0;
+        let first = service_task(&format!("{id}_a"), "work");
+        let first = self.repeated(&first, "serviceTask");
+        let next = service_task(&format!("{id}_c"), "work");
+        let follows = flow(&format!("{id}_f"), &format!("{id}_b"), &format!("{id}_c"));
+        let collected = r#"outputCollection="all" outputElement="=x""#;
+        let (attributes, extensions, until) = if by_job {
+            let job = r#"<zeebe:taskDefinition type="work"/>"#;
+            (
+                String::new(),
+                format!("{job}<zeebe:adHoc {collected}/>"),
+                String::new(),
+            )
+        } else {
+            let cancel = self.dice.roll(2) == 0;
+            let until = match self.dice.roll(3) {
+                0 => String::new(),
+                n => format!("<bpmn:completionCondition>=x = {n}</bpmn:completionCondition>"),
+            };
+            (
+                format!(r#" cancelRemainingInstances="{cancel}""#),
+                format!(
+                    r#"<zeebe:adHoc activeElementsCollection="=[&quot;{id}_a&quot;,&quot;{id}_b&quot;]" {collected}/>"#
+                ),
+                until,
+            )
+        };
+        let marked = format!(
+            r#"<bpmn:adHocSubProcess id="{id}"{attributes}><bpmn:extensionElements>{extensions}</bpmn:extensionElements>
+{until}{first}<bpmn:manualTask id="{id}_b"/>{next}{follows}</bpmn:adHocSubProcess>"#
+        );
+        let marked = self.repeated(&marked, "adHocSubProcess");
+        self.content += &marked;
+        self.boundaries(&id);
+        id
     }
 
     /// The activity, sometimes with a multi-instance marker.
@@ -99,7 +160,7 @@ impl Builder {
     }
 
     fn block(&mut self, depth: u32) -> (String, String) {
-        let sides = if depth == 0 { 5 } else { 10 };
+        let sides = if depth == 0 { 5 } else { 11 };
         let id = match self.dice.roll(sides) {
             0 => {
                 let id = self.name("job");
@@ -132,10 +193,10 @@ impl Builder {
             }
             4 => {
                 let id = self.name("throw");
-                let what = if self.dice.roll(2) == 0 && !self.quiet {
-                    r#"<bpmn:signalEventDefinition signalRef="s"/>"#
-                } else {
-                    r#"<bpmn:escalationEventDefinition escalationRef="esc"/>"#
+                let what = match self.dice.roll(3) {
+                    0 if !self.quiet => r#"<bpmn:signalEventDefinition signalRef="s"/>"#,
+                    1 => "<bpmn:compensateEventDefinition/>",
+                    _ => r#"<bpmn:escalationEventDefinition escalationRef="esc"/>"#,
                 };
                 self.content += &format!(
                     r#"<bpmn:intermediateThrowEvent id="{id}">{what}</bpmn:intermediateThrowEvent>"#
@@ -160,6 +221,7 @@ impl Builder {
                 id
             }
             8 => return self.fork(depth),
+            9 => self.ad_hoc(),
             _ => self.sub_process(depth),
         };
         (id.clone(), id)
@@ -202,7 +264,14 @@ impl Builder {
         self.content += &format!(r#"<bpmn:startEvent id="{start}"/>"#);
         let (first, last) = self.block(depth - 1);
         self.flow(&start, &first);
-        match self.dice.roll(4) {
+        match self.dice.roll(5) {
+            2 => {
+                let end = self.name("end");
+                self.content += &format!(
+                    r#"<bpmn:endEvent id="{end}"><bpmn:compensateEventDefinition/></bpmn:endEvent>"#
+                );
+                self.flow(&last, &end);
+            }
             0 => {
                 let end = self.name("end");
                 self.content += &format!(
@@ -227,6 +296,9 @@ impl Builder {
             r#"<bpmn:boundaryEvent id="{caught}" attachedToRef="{id}" cancelActivity="{interrupting}"><bpmn:escalationEventDefinition escalationRef="esc"/></bpmn:boundaryEvent>"#
         );
         self.end(&caught);
+        if self.dice.roll(4) == 0 {
+            self.compensated(&id);
+        }
         if self.dice.roll(2) == 0 {
             // Names of the event sub-processes and of the boundary events must differ.
             let caught = self.name("timeout");
@@ -240,7 +312,7 @@ impl Builder {
     }
 
     fn event_sub_processes(&mut self) {
-        let first = self.dice.roll(4);
+        let first = self.dice.roll(5);
         for n in 0..self.dice.roll(3) {
             let interrupting = self.dice.roll(2) == 0;
             let definition = self.definition(interrupting, first + n);
@@ -268,6 +340,13 @@ fn timer(kind: &str, text: &str) -> String {
     )
 }
 
+/// Holds while x is at least this.
+fn condition(x: u64) -> String {
+    format!(
+        r#"<bpmn:conditionalEventDefinition><bpmn:condition>=x &gt;= {x}</bpmn:condition></bpmn:conditionalEventDefinition>"#
+    )
+}
+
 fn message(name: &str) -> String {
     format!(r#"<bpmn:messageEventDefinition messageRef="{name}"/>"#)
 }
@@ -285,7 +364,16 @@ fn process(seed: u64, id: &str) -> String {
     builder.content += &format!(r#"<bpmn:startEvent id="{start}"/>"#);
     let (first, last) = builder.block(if id == "child" { 1 } else { 3 });
     builder.flow(&start, &first);
-    builder.end(&last);
+    if builder.dice.roll(2) == 0 {
+        let undo = builder.name("undo");
+        builder.content += &format!(
+            r#"<bpmn:intermediateThrowEvent id="{undo}"><bpmn:compensateEventDefinition/></bpmn:intermediateThrowEvent>"#
+        );
+        builder.flow(&last, &undo);
+        builder.end(&undo);
+    } else {
+        builder.end(&last);
+    }
     builder.event_sub_processes();
     bpmn(id, &builder.content).replace("<bpmn:process", &format!("{ROOTS}<bpmn:process"))
 }
@@ -297,11 +385,13 @@ fn treat(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
         1 => h.advance(31_000),
         2 | 3 => {
             let jobs = h.activate("work");
-            for (job, _) in jobs {
+            for (job, given) in jobs {
+                let x = dice.roll(3);
                 let record = JobRecord {
                     error_code: "broken".into(),
-                    variables: document(r#"{"x":1}"#),
+                    variables: document(&format!(r#"{{"x":{x}}}"#)),
                     retries: 1,
+                    result: decision(dice, &given),
                     ..JobRecord::default()
                 };
                 let intent = match dice.roll(4) {
@@ -334,6 +424,26 @@ fn treat(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
         }
         _ => publish(h, dice, key),
     }
+}
+
+/// What the job of an ad-hoc sub-process says; some of it is refused.
+fn decision(dice: &mut Dice, job: &JobRecord) -> Vec<JobResult> {
+    if job.kind != JobKind::AdHocSubProcess {
+        return Vec::new();
+    }
+    let activities = ["a", "b"][..dice.roll(3) as usize].iter();
+    vec![JobResult {
+        kind: "adHocSubProcess".into(),
+        activate_elements: activities
+            .map(|name| ActivateElement {
+                element_id: format!("{}_{name}", job.element_id).into(),
+                variables: document(r#"{"local":1}"#),
+            })
+            .collect(),
+        completion_condition_fulfilled: dice.roll(3) == 0,
+        cancel_remaining_instances: dice.roll(2) == 0,
+        ..JobResult::default()
+    }]
 }
 
 fn publish(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
@@ -483,6 +593,14 @@ const EVENTS: &[&str] = &[
     "USER_TASK CANCELED",
     "PROCESS_EVENT TRIGGERED",
     "JOB CANCELED",
+    "COMPENSATION_SUBSCRIPTION TRIGGERED",
+    "COMPENSATION_SUBSCRIPTION COMPLETED",
+    "COMPENSATION_SUBSCRIPTION DELETED",
+    "CONDITIONAL_SUBSCRIPTION TRIGGERED",
+    "CONDITIONAL_SUBSCRIPTION DELETED",
+    "AD_HOC_SUB_PROCESS_INSTRUCTION ACTIVATED",
+    "AD_HOC_SUB_PROCESS_INSTRUCTION COMPLETED",
+    "MULTI_INSTANCE INPUT_COLLECTION_EVALUATED",
 ];
 
 #[test]

@@ -10,13 +10,14 @@ use futures::StreamExt;
 use futures::stream;
 use prost::Message;
 use ringflow_core::ids::Key;
-use ringflow_core::record::value::{JobKind, JobRecord, ListenerEventType};
+use ringflow_core::record::Text;
+use ringflow_core::record::value::{ActivateElement, JobKind, JobRecord, ListenerEventType};
 
 use super::{Streamed, proto, status};
 use crate::backend::PushedJobs;
 use crate::document;
 use crate::op::job::activate::{Activate, Taken, UserTask, give_back};
-use crate::op::job::{Action, Corrections, OnJob, Outcome, refuse_ad_hoc};
+use crate::op::job::{AD_HOC, Action, Corrections, Decision, OnJob, Outcome};
 use crate::op::{Caller, operation_reference, strings};
 use crate::problem::Problem;
 use crate::submit::Front;
@@ -29,11 +30,16 @@ pub(super) fn complete(request: proto::CompleteJobRequest) -> Result<OnJob, Prob
     let result = match request.result {
         None => None,
         Some(result) => {
-            refuse_ad_hoc(result.r#type.as_deref())?;
+            let ad_hoc = if result.r#type.as_deref() == Some(AD_HOC) {
+                Some(decision(&result)?)
+            } else {
+                None
+            };
             Some(Outcome {
                 denied: result.denied.unwrap_or(false),
                 denied_reason: result.denied_reason.unwrap_or_default(),
                 corrections: result.corrections.map(corrections).unwrap_or_default(),
+                ad_hoc,
             })
         }
     };
@@ -44,6 +50,20 @@ pub(super) fn complete(request: proto::CompleteJobRequest) -> Result<OnJob, Prob
             result,
         },
         operation_reference: None,
+    })
+}
+
+fn decision(given: &proto::JobResult) -> Result<Decision, Problem> {
+    let activate = given.activate_elements.iter().map(|element| {
+        Ok(ActivateElement {
+            element_id: Text::from(element.element_id.as_str()),
+            variables: document::from_text("variables", &element.variables)?,
+        })
+    });
+    Ok(Decision {
+        activate: activate.collect::<Result<_, Problem>>()?,
+        fulfilled: given.is_completion_condition_fulfilled.unwrap_or(false),
+        cancel: given.is_cancel_remaining_instances.unwrap_or(false),
     })
 }
 

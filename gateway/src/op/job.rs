@@ -8,7 +8,7 @@ pub(crate) mod activate;
 use ringflow_core::ids::Key;
 use ringflow_core::msgpack;
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::{JobRecord, JobResult};
+use ringflow_core::record::value::{ActivateElement, JobRecord, JobResult};
 use ringflow_core::record::{Document, Intent, Text};
 
 use super::Caller;
@@ -59,12 +59,26 @@ pub(crate) enum Action {
     },
 }
 
-/// What a listener job says about the user task it listens to.
+/// What a listener job says about the user task it listens to, or the job of an ad-hoc sub-process
+/// about that.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) denied: bool,
     pub(crate) denied_reason: String,
     pub(crate) corrections: Corrections,
+    /// Present = it is about an ad-hoc sub-process, and nothing of the above counts.
+    pub(crate) ad_hoc: Option<Decision>,
+}
+
+/// What the job of an ad-hoc sub-process decides.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Decision {
+    /// Activities to run.
+    pub(crate) activate: Vec<ActivateElement>,
+    /// The sub-process is done.
+    pub(crate) fulfilled: bool,
+    /// What still runs is terminated.
+    pub(crate) cancel: bool,
 }
 
 /// Attributes of a user task that a listener changes; `None` = leaves.
@@ -159,6 +173,15 @@ fn record_of(action: Action) -> (Intent, JobRecord) {
 
 impl Outcome {
     fn record(self) -> JobResult {
+        if let Some(decision) = self.ad_hoc {
+            return JobResult {
+                kind: Text::from(AD_HOC),
+                activate_elements: decision.activate,
+                completion_condition_fulfilled: decision.fulfilled,
+                cancel_remaining_instances: decision.cancel,
+                ..JobResult::default()
+            };
+        }
         let Corrections {
             assignee,
             due_date,
@@ -211,6 +234,7 @@ impl Outcome {
             denied_reason: Text::from(self.denied_reason),
             corrected_attributes: entries.iter().map(|(name, _)| Text::from(*name)).collect(),
             corrections: Document::from(corrections),
+            ..JobResult::default()
         }
     }
 }
@@ -221,14 +245,19 @@ fn packed(put: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     bytes
 }
 
-/// Refuses a result that completes an ad-hoc sub-process.
-pub(crate) fn refuse_ad_hoc(kind: Option<&str>) -> Result<(), Problem> {
-    match kind {
-        None | Some("" | "userTask") => Ok(()),
-        Some(_) => Err(Problem::Unimplemented(
-            "Job results of the type adHocSubProcess are not implemented yet.".into(),
-        )),
-    }
+/// The type of a result that is about an ad-hoc sub-process.
+pub(crate) const AD_HOC: &str = "adHocSubProcess";
+
+/// Activities to run in an ad-hoc sub-process, as REST writes them.
+pub(crate) fn activities(list: &[serde_json::Value]) -> Vec<ActivateElement> {
+    let activity = |value| {
+        let members = Members(value);
+        ActivateElement {
+            element_id: members.text("elementId"),
+            variables: members.document("variables"),
+        }
+    };
+    list.iter().map(activity).collect()
 }
 
 /// Refuses a lease token: no job is ever handed out with one.
@@ -263,7 +292,13 @@ pub(crate) async fn complete(call: Call) -> Result<Answer, Problem> {
     let result = match body.object("result") {
         None => None,
         Some(result) => {
-            refuse_ad_hoc(result.str("type"))?;
+            let ad_hoc = (result.str("type") == Some(AD_HOC)).then(|| Decision {
+                activate: activities(result.list("activateElements")),
+                fulfilled: result
+                    .flag("isCompletionConditionFulfilled")
+                    .unwrap_or(false),
+                cancel: result.flag("isCancelRemainingInstances").unwrap_or(false),
+            });
             let corrections = result.object("corrections");
             let text = |name| {
                 corrections
@@ -286,6 +321,7 @@ pub(crate) async fn complete(call: Call) -> Result<Answer, Problem> {
                     candidate_groups: list("candidateGroups"),
                     priority: corrections.and_then(|members| members.int32("priority")),
                 },
+                ad_hoc,
             })
         }
     };
@@ -363,6 +399,7 @@ mod tests {
                 priority: Some(7),
                 ..Corrections::default()
             },
+            ad_hoc: None,
         };
         let record = outcome.record();
         assert_eq!(

@@ -20,24 +20,28 @@ enum Twin {
     Create,
     Cancel,
     Complete,
+    Decide,
     Fail,
     ThrowError,
     Publish,
     Broadcast,
+    Evaluate,
     Resolve,
     SetVariables,
     Deploy,
     Delete,
 }
 
-const TWINS: [Twin; 11] = [
+const TWINS: [Twin; 13] = [
     Twin::Create,
     Twin::Cancel,
     Twin::Complete,
+    Twin::Decide,
     Twin::Fail,
     Twin::ThrowError,
     Twin::Publish,
     Twin::Broadcast,
+    Twin::Evaluate,
     Twin::Resolve,
     Twin::SetVariables,
     Twin::Deploy,
@@ -93,6 +97,30 @@ async fn by_grpc(running: &Running, twin: Twin) -> Result<(), Status> {
                 error_message: "m".into(),
                 variables,
                 job_lease_token: None,
+            })
+            .await
+            .map(drop),
+        Twin::Decide => client
+            .complete_job(proto::CompleteJobRequest {
+                job_key: KEY,
+                result: Some(proto::JobResult {
+                    r#type: Some("adHocSubProcess".into()),
+                    activate_elements: vec![proto::JobResultActivateElement {
+                        element_id: "e".into(),
+                        variables,
+                    }],
+                    is_cancel_remaining_instances: Some(true),
+                    ..proto::JobResult::default()
+                }),
+                ..proto::CompleteJobRequest::default()
+            })
+            .await
+            .map(drop),
+        Twin::Evaluate => client
+            .evaluate_conditional(proto::EvaluateConditionalRequest {
+                tenant_id: String::new(),
+                process_definition_key: Some(KEY),
+                variables,
             })
             .await
             .map(drop),
@@ -191,6 +219,20 @@ async fn by_rest(running: &Running, twin: Twin) -> fake::Http {
             let body = json!({"signalName": "s", "variables": variables});
             running.post("/signals/broadcast", body).await
         }
+        Twin::Decide => {
+            let body = json!({"result": {
+                "type": "adHocSubProcess",
+                "activateElements": [{"elementId": "e", "variables": variables}],
+                "isCancelRemainingInstances": true,
+            }});
+            running.post(&format!("/jobs/{KEY}/completion"), body).await
+        }
+        Twin::Evaluate => {
+            let body = json!({
+                "processDefinitionKey": KEY.to_string(), "variables": variables,
+            });
+            running.post("/conditionals/evaluation", body).await
+        }
         Twin::Resolve => {
             let path = format!("/incidents/{KEY}/resolution");
             running.rest("POST", &path, "").await
@@ -244,7 +286,9 @@ async fn both_protocols_send_the_same_command() {
             "{twin:?}"
         );
         match twin {
-            Twin::Create | Twin::Broadcast => assert_ne!(grpc.0, rest.0, "{twin:?}"),
+            Twin::Create | Twin::Broadcast | Twin::Evaluate => {
+                assert_ne!(grpc.0, rest.0, "{twin:?}")
+            }
             Twin::Deploy | Twin::Delete => {
                 assert_eq!((grpc.0.0, rest.0.0), (1, 1), "{twin:?}");
             }
@@ -254,6 +298,7 @@ async fn both_protocols_send_the_same_command() {
             }
             Twin::Cancel
             | Twin::Complete
+            | Twin::Decide
             | Twin::Fail
             | Twin::ThrowError
             | Twin::Resolve

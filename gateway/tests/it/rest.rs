@@ -169,14 +169,10 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
         ),
         (
             "POST",
-            "/jobs/2251799813685249/completion",
+            "/element-instances/ad-hoc-activities/2251799813685249/activation",
             &json_type,
-            "{\"result\":{\"type\":\"adHocSubProcess\"}}",
-            problem(
-                501,
-                "Not Implemented",
-                "Job results of the type adHocSubProcess are not implemented yet.",
-            ),
+            "{\"elements\":[]}",
+            problem(400, "INVALID_ARGUMENT", "No elements provided."),
         ),
         (
             "GET",

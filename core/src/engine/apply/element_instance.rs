@@ -12,8 +12,12 @@ use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::model::{Behavior, Element, Process, ThrowEvent};
 use crate::record::Text;
-use crate::record::value::{BpmnElementType, ProcessInstanceRecord};
-use crate::state::{CountRow, ElementRow, ElementState, EventScopeRow, TriggerRow, Unit};
+use crate::record::value::{
+    AdHocSubProcessInstructionRecord, BpmnElementType, MultiInstanceRecord, ProcessInstanceRecord,
+};
+use crate::state::{
+    CountRow, ElementRow, ElementState, EventScopeRow, InputCollectionRow, TriggerRow, Unit,
+};
 
 type Value = Arc<ProcessInstanceRecord>;
 
@@ -107,6 +111,9 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
         a.state.timers.found(&key);
         a.state.process_message_subscriptions.found(&key);
         a.state.signal_subscriptions_by_waiting.found(&key);
+        if process.watches_conditions() {
+            a.state.conditional_subscriptions.found(&key);
+        }
     }
     let mut row = ElementRow {
         record: value.clone(),
@@ -125,6 +132,9 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
             .running_instances
             .put(value.process_definition_key, CountRow { count })?;
         a.state.elements.insert_new(key, row);
+        if process.compensates() {
+            a.state.compensation_subscriptions.found(&key);
+        }
         return Ok(());
     };
     let scope_type = scope.record.bpmn_element_type;
@@ -284,7 +294,8 @@ fn tokens_consumed(process: &Process, element: &Element, in_body: bool, joined: 
         | BpmnElementType::CallActivity
         | BpmnElementType::BusinessRuleTask
         | BpmnElementType::ScriptTask
-        | BpmnElementType::SendTask => i32::from(!in_body),
+        // Without incoming flow: a compensation handler, an activity of an ad-hoc sub-process.
+        | BpmnElementType::SendTask => i32::from(!in_body && !element.incoming.is_empty()),
     }
 }
 
@@ -300,6 +311,31 @@ fn enter_call(a: &mut Applying<'_>, key: Key, value: &Value) -> Result<i32, Faul
         })?;
     let caller = a.state.elements.get(&value.parent_process_instance_key)?;
     Ok(caller.map_or(0, |caller| caller.depth) + 1)
+}
+
+pub(super) fn input_collection_evaluated(
+    a: &mut Applying<'_>,
+    key: Key,
+    value: &Arc<MultiInstanceRecord>,
+) -> Applied {
+    let row = InputCollectionRow {
+        record: value.clone(),
+    };
+    Ok(a.state.input_collections.put(key, row)?)
+}
+
+pub(super) fn ad_hoc_fulfilled(
+    a: &mut Applying<'_>,
+    _key: Key,
+    value: &Arc<AdHocSubProcessInstructionRecord>,
+) -> Applied {
+    let fulfilled = value.completion_condition_fulfilled;
+    a.state
+        .elements
+        .update(&value.ad_hoc_sub_process_instance_key, |row| {
+            row.completion_condition_fulfilled = fulfilled;
+        })?;
+    Ok(())
 }
 
 pub(super) fn activated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
@@ -404,6 +440,9 @@ fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     a.state.variables.release(&key);
     a.state.children.release(&key);
     a.state.elements.remove(&key)?;
+    if value.bpmn_element_type == BpmnElementType::MultiInstanceBody {
+        a.state.input_collections.remove(&key)?;
+    }
     if let Some(container) = element.container() {
         for child in &container.children {
             let child = &process[*child];

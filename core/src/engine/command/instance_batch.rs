@@ -56,7 +56,7 @@ pub(crate) fn activate(p: &mut Processing<'_>, _command: &Command, value: &Value
     let left = value.index.max(0);
     let now = left.min(CHILDREN_PER_BATCH as i64);
     for _ in 0..now {
-        lifecycle::ask_activate_child(p, &at, inner)?;
+        lifecycle::ask_activate_child_with_key(p, &at, inner)?;
     }
     if left > now {
         return again_activate(p, value, left - now);

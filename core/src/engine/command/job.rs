@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::engine::NO_CATCH_EVENT_FOUND;
+use crate::engine::command::ad_hoc;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::lifecycle::{self, At};
@@ -55,8 +56,10 @@ const REPORTABLE: [JobState; 2] = [JobState::Activatable, JobState::Activated];
 pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let key = command.key;
     let row = require(p, key, "complete", &REPORTABLE)?;
-    if row.record.kind == JobKind::TaskListener {
-        task_listeners::check(p, key, &row.record, value)?;
+    match row.record.kind {
+        JobKind::TaskListener => task_listeners::check(p, key, &row.record, value)?,
+        JobKind::AdHocSubProcess => ad_hoc::check_job(p, key, &row.record, value.result.first())?,
+        JobKind::BpmnElement | JobKind::ExecutionListener => {}
     }
     let completed = Arc::new(JobRecord {
         variables: value.variables.clone(),
@@ -67,7 +70,7 @@ pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value)
     if let Some(at) = At::find(p, completed.element_instance_key)? {
         let target = at.record.element_id.clone();
         match completed.kind {
-            JobKind::BpmnElement | JobKind::AdHocSubProcess => {
+            JobKind::BpmnElement => {
                 triggers::triggering(p, &at, &target, completed.variables.clone())?;
                 lifecycle::ask_complete(p, &at)?;
             }
@@ -76,6 +79,11 @@ pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value)
                 listeners::ask_complete(p, &at)?;
             }
             JobKind::TaskListener => ask_transition(p, &at, &completed)?,
+            JobKind::AdHocSubProcess => {
+                ad_hoc::follow_job(p, &at, completed.result.first())?;
+                let owner = Owner::of(&at.record);
+                variables::merge(p, at.key, &owner, &completed.variables)?;
+            }
         }
     }
     p.respond(key, of::Job::Completed, completed);

@@ -1,8 +1,10 @@
 //! Multi-instance body: runs its activity once per item of a collection, at once or one by one.
 //!
-//! The collection is evaluated whenever an inner instance needs its item. Inner instances get the
-//! item, a counter from 1 and room for their result as local variables; results are gathered in a
+//! The collection is evaluated once, when the body activates; what becomes of the variable afterwards
+//! does not matter. Inner instances get the item, a counter from 1 and room for their result as local variables; results are gathered in a
 //! list that is local to the body until the body completes.
+
+use std::rc::Rc;
 
 use crate::engine::element::{self, Element, Termination};
 use crate::engine::fault::{Failure, Outcome, Stop};
@@ -14,8 +16,9 @@ use crate::feel::DocumentVariables;
 use crate::model::{self, Behavior};
 use crate::msgpack::{self, Reader};
 use crate::record::intent::of;
-use crate::record::value::{ErrorType, ProcessInstanceBatchRecord};
+use crate::record::value::{ErrorType, MultiInstanceRecord, ProcessInstanceBatchRecord};
 use crate::record::{RawValue, Text};
+use crate::state::InputCollectionRow;
 
 /// A multi-instance body.
 pub(super) struct MultiInstance;
@@ -32,8 +35,8 @@ fn model(at: &At) -> Outcome<&model::MultiInstance> {
     )))
 }
 
-/// The items of the input collection, as the body sees it now.
-fn items(p: &Processing<'_>, at: &At) -> Outcome<Vec<RawValue>> {
+/// The items of the input collection, as the body sees it when it activates.
+fn evaluate(p: &Processing<'_>, at: &At) -> Outcome<Vec<RawValue>> {
     let expr = &model(at)?.input_collection;
     let list = expressions::list(p, expr, at.key)?;
     let malformed = |error: msgpack::Error| Stop::fault(format!("input collection: {error}"));
@@ -44,6 +47,14 @@ fn items(p: &Processing<'_>, at: &At) -> Outcome<Vec<RawValue>> {
         .collect()
 }
 
+/// What the body iterates over, as evaluated when it activated.
+fn collection(p: &Processing<'_>, at: &At) -> Outcome<Rc<InputCollectionRow>> {
+    p.state()
+        .input_collections
+        .get(&at.key)?
+        .ok_or_else(|| Stop::fault(format!("no input collection of '{}'", at.record.element_id)))
+}
+
 impl Element for MultiInstance {
     fn prepare(&self, _p: &mut Processing<'_>, _at: &At) -> Outcome {
         Ok(())
@@ -51,7 +62,13 @@ impl Element for MultiInstance {
 
     fn activate(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
         let body = model(at)?;
-        let count = items(p, at)?.len();
+        let input_collection = evaluate(p, at)?;
+        let count = input_collection.len();
+        p.event(
+            at.key,
+            of::MultiInstance::InputCollectionEvaluated,
+            MultiInstanceRecord { input_collection },
+        )?;
         subscriptions::open(p, at)?;
         lifecycle::activated(p, at)?;
         if let Some(output) = &body.output {
@@ -66,7 +83,7 @@ impl Element for MultiInstance {
             return lifecycle::ask_complete(p, at);
         }
         if body.sequential {
-            return lifecycle::ask_activate_child(p, at, body.inner);
+            return lifecycle::ask_activate_child_with_key(p, at, body.inner);
         }
         let record = ProcessInstanceBatchRecord {
             process_instance_key: at.record.process_instance_key,
@@ -104,13 +121,15 @@ impl Element for MultiInstance {
     fn child_activating(&self, p: &mut Processing<'_>, at: &At, child: &At) -> Outcome {
         let body = model(at)?;
         let counter = element::row(p, child)?.loop_counter;
-        let items = items(p, at)?;
+        let collection = collection(p, at)?;
+        let items = &collection.record.input_collection;
         let Some(item) = usize::try_from(counter - 1)
             .ok()
             .and_then(|at| items.get(at))
         else {
             let message = format!(
-                "Expected to read item at index {counter} of the multiInstanceInputCollection but it contains only {} elements. The input collection might be modified while iterating over it.",
+                "Expected to read item at index {} of the multiInstanceBody input collection but it contains only {} elements. The input collection might be modified while iterating over it.",
+                counter - 1,
                 items.len()
             );
             return Err(Failure::new(ErrorType::ExtractValueError, message).into());
@@ -144,8 +163,9 @@ impl Element for MultiInstance {
             return Ok(false);
         };
         let row = element::row(p, at)?;
+        let created = row.active_children + row.completed_children + row.terminated_children;
         let counts = [
-            ("numberOfInstances", items(p, at)?.len() as i64),
+            ("numberOfInstances", i64::from(created)),
             (
                 "numberOfActiveInstances",
                 i64::from(row.active_children) - 1,
@@ -178,16 +198,11 @@ impl Element for MultiInstance {
             return Ok(());
         }
         let row = element::row(p, at)?;
-        // A collection that cannot be read any more ends with the instances it gave.
-        let count = match items(p, at) {
-            Ok(items) => i32::try_from(items.len()).unwrap_or(i32::MAX),
-            Err(Stop::Incident(_)) => row.created_children,
-            Err(stop) => return Err(stop),
-        };
-        if row.created_children < count {
+        let count = collection(p, at)?.record.input_collection.len();
+        if usize::try_from(row.created_children).is_ok_and(|created| created < count) {
             // At once: commands for the others are under way.
             if body.sequential {
-                lifecycle::ask_activate_child(p, at, body.inner)?;
+                lifecycle::ask_activate_child_with_key(p, at, body.inner)?;
             }
             return Ok(());
         }

@@ -11,7 +11,7 @@ use crate::engine::element::{Element, Termination};
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{incidents, jobs, starts, subscriptions, triggers};
+use crate::engine::rule::{compensation, incidents, jobs, starts, subscriptions, triggers};
 use crate::record::intent::of;
 use crate::record::value::ProcessInstanceResultRecord;
 
@@ -38,7 +38,8 @@ impl Element for Process {
     }
 
     fn leave(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
-        subscriptions::close(p, at)
+        subscriptions::close(p, at)?;
+        compensation::forget_instance(p, at)
     }
 
     fn complete(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
@@ -64,6 +65,7 @@ impl Element for Process {
         jobs::cancel(p, at)?;
         subscriptions::close(p, at)?;
         incidents::resolve_of_element(p, at)?;
+        compensation::forget_instance(p, at)?;
         if lifecycle::terminate_children(p, at)? {
             Ok(Termination::Done)
         } else {

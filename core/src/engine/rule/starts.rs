@@ -7,7 +7,7 @@
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::{expressions, messages, timers};
+use crate::engine::rule::{conditions, expressions, messages, timers};
 use crate::ids::{Key, PartitionId};
 use crate::model::{CatchEvent, CatchEventRef, Element, Process};
 use crate::record::intent::of;
@@ -127,7 +127,7 @@ pub(crate) fn close_timers(p: &mut Processing<'_>, definition: Key) -> Outcome {
     Ok(())
 }
 
-/// Opens the message and signal subscriptions of the start events of a definition that became the
+/// Opens the message, signal and conditional subscriptions of the start events of a definition that became the
 /// latest of its id.
 pub(crate) fn open(
     p: &mut Processing<'_>,
@@ -160,11 +160,13 @@ pub(crate) fn open(
                 let key = p.next_key();
                 p.event(key, of::SignalSubscription::Created, record)?;
             }
+            CatchEvent::Conditional(conditional) => {
+                conditions::open_start(p, definition, element, conditional)?;
+            }
             CatchEvent::None
             | CatchEvent::Timer(_)
             | CatchEvent::Error(_)
             | CatchEvent::Escalation(_)
-            | CatchEvent::Conditional(_)
             | CatchEvent::Link(_)
             | CatchEvent::Compensation { .. } => {}
         }
@@ -172,7 +174,7 @@ pub(crate) fn open(
     Ok(())
 }
 
-/// Closes the message and signal subscriptions of the start events of a definition.
+/// Closes the message, signal and conditional subscriptions of the start events of a definition.
 pub(crate) fn close(p: &mut Processing<'_>, definition: &ProcessRecord) -> Outcome {
     let key = definition.process_definition_key;
     for name in p.state().message_starts_by_definition.members(&key)? {
@@ -188,7 +190,7 @@ pub(crate) fn close(p: &mut Processing<'_>, definition: &ProcessRecord) -> Outco
     for row in p.state().signal_subscriptions_of(key)? {
         p.event(row.key, of::SignalSubscription::Deleted, row.record.clone())?;
     }
-    Ok(())
+    conditions::close_starts(p, key)
 }
 
 /// Whether a message can start the process.

@@ -1,7 +1,7 @@
 //! What an element instance waits for: opened when it activates, closed when it leaves.
 //!
 //! All expressions are evaluated before anything is opened, so that a failure leaves no half. Opened
-//! by kind: messages, timers, signals; closed: timers, messages, signals. Errors, escalations and
+//! by kind: messages, timers, signals, conditions; closed: timers, messages, signals, conditions. Errors, escalations and
 //! compensation are found by looking when they are thrown and need no subscription.
 //!
 //! A message subscription has a second half on the partition of its correlation key, reached by
@@ -12,7 +12,7 @@ use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::timers;
-use crate::engine::rule::{event_expressions, expressions, messages};
+use crate::engine::rule::{conditions, event_expressions, expressions, messages};
 use crate::ids::{Key, PartitionId};
 use crate::model::{CatchEvent, CatchEventRef, Element, Message};
 use crate::record::Text;
@@ -69,6 +69,22 @@ pub(crate) fn open(p: &mut Processing<'_>, at: &At) -> Outcome {
             p.event(key, of::SignalSubscription::Created, record)?;
         }
     }
+    open_conditions(p, at)
+}
+
+fn open_conditions(p: &mut Processing<'_>, at: &At) -> Outcome {
+    let process = at.process();
+    if !process.watches_conditions() {
+        return Ok(());
+    }
+    for id in &at.element().waits_for {
+        let event = &process[*id];
+        if let Some(CatchEventRef::Event(CatchEvent::Conditional(conditional))) =
+            event.catch_event()
+        {
+            conditions::open(p, at, event, conditional, closes_after_first(at, event))?;
+        }
+    }
     Ok(())
 }
 
@@ -94,14 +110,9 @@ fn evaluate(p: &Processing<'_>, at: &At, event: &Element) -> Outcome<Option<Wait
                 let name = expressions::text(p, name, at.key)?;
                 Ok(Some(Wait::Signal(name)))
             }
-            CatchEvent::Conditional(_) => {
-                let message = format!(
-                    "Expected to subscribe to the event '{}', but conditional events are not supported by this version",
-                    event.id
-                );
-                Err(Failure::new(ErrorType::Unknown, message).into())
-            }
-            CatchEvent::None
+            // A condition is watched as it is written.
+            CatchEvent::Conditional(_)
+            | CatchEvent::None
             | CatchEvent::Error(_)
             | CatchEvent::Escalation(_)
             | CatchEvent::Link(_)
@@ -222,5 +233,5 @@ fn close_those(p: &mut Processing<'_>, at: &At, which: impl Fn(&Element) -> bool
             p.event(row.key, of::SignalSubscription::Deleted, row.record.clone())?;
         }
     }
-    Ok(())
+    conditions::close(p, at, meant)
 }

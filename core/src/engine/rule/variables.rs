@@ -8,6 +8,7 @@
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
+use crate::engine::rule::conditions::{self, Change};
 use crate::ids::Key;
 use crate::msgpack;
 use crate::record::intent::of;
@@ -44,10 +45,11 @@ pub(crate) fn merge_local(
     owner: &Owner,
     document: &Document,
 ) -> Outcome {
+    let mut writer = Writer::new(owner);
     for (name, value) in entries(document)? {
-        set(p, scope, owner, name, value)?;
+        writer.set(p, scope, name, value)?;
     }
-    Ok(())
+    writer.finish(p)
 }
 
 /// Sets the entries of a document in the nearest scopes that have them, else in the root.
@@ -57,6 +59,7 @@ pub(crate) fn merge(
     owner: &Owner,
     document: &Document,
 ) -> Outcome {
+    let mut writer = Writer::new(owner);
     let mut left = entries(document)?;
     let mut at = scope;
     while let Some(parent) = p.state().parent_scope(at)? {
@@ -64,21 +67,21 @@ pub(crate) fn merge(
         for (name, value) in left {
             let known = p.state().variables.get(&at, &name)?;
             if known.is_some_and(|row| row.value != value) {
-                set(p, at, owner, name, value)?;
+                writer.set(p, at, name, value)?;
             } else {
                 rest.push((name, value));
             }
         }
         left = rest;
         if left.is_empty() {
-            return Ok(());
+            return writer.finish(p);
         }
         at = parent;
     }
     for (name, value) in left {
-        set(p, at, owner, name, value)?;
+        writer.set(p, at, name, value)?;
     }
-    Ok(())
+    writer.finish(p)
 }
 
 /// Sets one variable in `scope` itself.
@@ -89,23 +92,67 @@ pub(crate) fn set(
     name: Text,
     value: RawValue,
 ) -> Outcome {
-    let known = p.state().variables.get(&scope, &name)?;
-    let (key, intent) = match known {
-        Some(row) if row.value == value => return Ok(()),
-        Some(row) => (row.key, of::Variable::Updated),
-        None => (p.next_key(), of::Variable::Created),
-    };
-    let record = VariableRecord {
-        name,
-        value,
-        scope_key: scope,
-        process_instance_key: owner.process_instance_key,
-        root_process_instance_key: owner.root_process_instance_key,
-        process_definition_key: owner.process_definition_key,
-        bpmn_process_id: owner.bpmn_process_id.clone(),
-        tenant_id: owner.tenant_id.clone(),
-    };
-    p.event(key, intent, record)
+    let mut writer = Writer::new(owner);
+    writer.set(p, scope, name, value)?;
+    writer.finish(p)
+}
+
+/// Writes the variables of one document and tells the conditions that watch them.
+struct Writer<'o> {
+    owner: &'o Owner,
+    /// Whether a condition watches; asked at the first change.
+    watched: Option<bool>,
+    changes: Vec<Change>,
+}
+
+impl<'o> Writer<'o> {
+    fn new(owner: &'o Owner) -> Self {
+        Self {
+            owner,
+            watched: None,
+            changes: Vec::new(),
+        }
+    }
+
+    fn set(&mut self, p: &mut Processing<'_>, scope: Key, name: Text, value: RawValue) -> Outcome {
+        let known = p.state().variables.get(&scope, &name)?;
+        let (key, intent) = match known {
+            Some(row) if row.value == value => return Ok(()),
+            Some(row) => (row.key, of::Variable::Updated),
+            None => (p.next_key(), of::Variable::Created),
+        };
+        let watched = match self.watched {
+            Some(watched) => watched,
+            None => conditions::watched(p, self.owner)?,
+        };
+        self.watched = Some(watched);
+        if watched {
+            self.changes.push(Change {
+                scope,
+                name: name.clone(),
+                created: intent == of::Variable::Created,
+            });
+        }
+        let owner = self.owner;
+        let record = VariableRecord {
+            name,
+            value,
+            scope_key: scope,
+            process_instance_key: owner.process_instance_key,
+            root_process_instance_key: owner.root_process_instance_key,
+            process_definition_key: owner.process_definition_key,
+            bpmn_process_id: owner.bpmn_process_id.clone(),
+            tenant_id: owner.tenant_id.clone(),
+        };
+        p.event(key, intent, record)
+    }
+
+    fn finish(self, p: &mut Processing<'_>) -> Outcome {
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        conditions::evaluate(p, &self.changes)
+    }
 }
 
 /// Sets one variable in the scope of an element instance itself.

@@ -5,6 +5,7 @@
 //! resolved to their catch event here, so that the engine jumps by index.
 
 use super::{Compiler, Draft, Half, impossible};
+use crate::feel::AiParameter;
 use crate::model::element_type::Tag;
 use crate::model::expression::Expr;
 use crate::model::extension::{self, expr};
@@ -12,10 +13,11 @@ use crate::model::parse::{
     Xml, child_content, children, event_definitions, extension as find_extension, flag,
 };
 use crate::model::{
-    AdHoc, Behavior, CatchEvent, Conditional, Container, ElementId, FlowId, Message, MultiInstance,
-    MultiInstanceOutput, PublishMessage, Refused, ThrowEvent, Timer,
+    AdHoc, Behavior, CatchEvent, Code, Conditional, Container, ElementId, FlowId, Message,
+    MultiInstance, MultiInstanceOutput, PublishMessage, Refused, ThrowEvent, Timer,
 };
-use crate::record::Text;
+use crate::msgpack;
+use crate::record::{RawValue, Text};
 
 impl<'a> Compiler<'_, 'a> {
     pub(super) fn behavior(&self, place: ElementId) -> Result<Behavior, Refused> {
@@ -154,18 +156,82 @@ impl<'a> Compiler<'_, 'a> {
                 .filter(|value| !value.trim().is_empty())
         };
         let output = match (given("outputCollection"), given("outputElement")) {
-            (Some(collection), Some(element)) => Some((collection.into(), expr(element)?)),
+            (Some(collection), Some(element)) => Some(MultiInstanceOutput {
+                collection: collection.into(),
+                element: expr(element)?,
+                element_variable: root_variable(element),
+            }),
             _ => None,
         };
+        let activities: Box<[ElementId]> = activities.collect();
         Ok(Behavior::AdHoc(Box::new(AdHoc {
             inner,
-            activities: activities.collect(),
+            elements: self.elements_of(&activities)?,
+            activities,
             active_elements: given("activeElementsCollection").map(expr).transpose()?,
             completion_condition: optional(child_content(xml, "completionCondition"))?,
             cancel_remaining_instances: flag(xml, "cancelRemainingInstances", true),
             output,
             job: extension::job(xml)?,
         })))
+    }
+
+    /// Activities of an ad-hoc sub-process as a variable describes them; what is empty is left out.
+    fn elements_of(&self, activities: &[ElementId]) -> Result<RawValue, Refused> {
+        let mut out = Vec::new();
+        msgpack::write_array_header(&mut out, activities.len());
+        for activity in activities {
+            let xml = self.draft(*activity).xml;
+            let id = xml.attribute("id").unwrap_or("");
+            let documentation = child_content(xml, "documentation").unwrap_or_default();
+            let mut entries = Vec::new();
+            put_text(&mut entries, "elementId", id);
+            put_text(
+                &mut entries,
+                "elementName",
+                xml.attribute("name").unwrap_or(""),
+            );
+            put_text(&mut entries, "documentation", &documentation);
+            let properties = extension::properties(xml);
+            if !properties.is_empty() {
+                let mut map = Vec::new();
+                msgpack::write_map_header(&mut map, properties.len());
+                for (name, value) in &properties {
+                    msgpack::write_str(&mut map, name);
+                    msgpack::write_str(&mut map, value);
+                }
+                entries.push(("properties", map));
+            }
+            let parameters = ai_parameters(xml).map_err(|reason| {
+                Refused::Invalid(format!(
+                    "Failed to extract ad-hoc activity parameters for element '{id}'. {reason}"
+                ))
+            })?;
+            if !parameters.is_empty() {
+                let mut list = Vec::new();
+                msgpack::write_array_header(&mut list, parameters.len());
+                for parameter in parameters {
+                    let mut entries = Vec::new();
+                    put_text(&mut entries, "name", &parameter.name);
+                    put_text(&mut entries, "description", &parameter.description);
+                    put_text(&mut entries, "type", &parameter.kind);
+                    for (name, map) in
+                        [("schema", parameter.schema), ("options", parameter.options)]
+                    {
+                        if msgpack::Reader::new(&map)
+                            .map()
+                            .is_ok_and(|count| count > 0)
+                        {
+                            entries.push((name, map));
+                        }
+                    }
+                    put_map(&mut list, &entries);
+                }
+                entries.push(("parameters", list));
+            }
+            put_map(&mut out, &entries);
+        }
+        Ok(RawValue::from(out))
     }
 
     /// The message an element refers to.
@@ -289,6 +355,35 @@ impl<'a> Compiler<'_, 'a> {
             time_to_live: given("timeToLive").map(expr).transpose()?,
         })))
     }
+}
+
+/// Adds a text unless it is empty.
+fn put_text(entries: &mut Vec<(&'static str, Vec<u8>)>, name: &'static str, text: &str) {
+    if !text.is_empty() {
+        let mut value = Vec::new();
+        msgpack::write_str(&mut value, text);
+        entries.push((name, value));
+    }
+}
+
+fn put_map(out: &mut Vec<u8>, entries: &[(&str, Vec<u8>)]) {
+    msgpack::write_map_header(out, entries.len());
+    for (name, value) in entries {
+        msgpack::write_str(out, name);
+        out.extend_from_slice(value);
+    }
+}
+
+/// What the input mappings of an activity ask a language model for.
+fn ai_parameters(activity: Xml<'_>) -> Result<Vec<AiParameter>, String> {
+    let (inputs, _) = extension::mappings(activity).map_err(|refused| refused.to_string())?;
+    let mut found = Vec::new();
+    for input in &inputs {
+        if let Code::Feel(expression) = &input.source.code {
+            found.extend(expression.ai_parameters()?);
+        }
+    }
+    Ok(found)
 }
 
 fn optional(source: Option<String>) -> Result<Option<Expr>, Refused> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ids::{Key, Timestamp};
 use crate::record::field::Headers;
+use crate::record::value::ActivateElement;
 use crate::record::{Document, Text};
 use crate::{field_enum, record_value};
 
@@ -58,6 +59,12 @@ record_value! {
         corrected_attributes "correctedAttributes": Vec<Text>,
         /// Corrected attributes, a document.
         corrections "corrections": Document,
+        /// Activities of an ad-hoc sub-process to run.
+        activate_elements "activateElements": Vec<ActivateElement>,
+        /// An ad-hoc sub-process is done.
+        completion_condition_fulfilled "isCompletionConditionFulfilled": bool,
+        /// What still runs in an ad-hoc sub-process is terminated.
+        cancel_remaining_instances "isCancelRemainingInstances": bool,
     }
 }
 

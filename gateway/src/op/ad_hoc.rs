@@ -1,0 +1,32 @@
+//! Activities of an ad-hoc sub-process that a client starts.
+//!
+//! The command goes to the partition of the sub-process' key; the engine knows what can be activated.
+
+use ringflow_core::record::intent::of;
+use ringflow_core::record::value::AdHocSubProcessInstructionRecord;
+
+use super::job::activities;
+use super::shape::Members;
+use crate::problem::Problem;
+use crate::rest::{Answer, Call};
+use crate::route::Target;
+
+/// `activateAdHocSubProcessActivities`.
+pub(crate) async fn activate(call: Call) -> Result<Answer, Problem> {
+    let body = Members(&call.body);
+    let elements = body.list("elements");
+    if elements.is_empty() {
+        return Err(Problem::invalid("No elements provided."));
+    }
+    let key = call.path_key("adHocSubProcessInstanceKey");
+    let record = AdHocSubProcessInstructionRecord {
+        ad_hoc_sub_process_instance_key: key,
+        activate_elements: activities(elements),
+        cancel_remaining_instances: body.flag("cancelRemainingInstances").unwrap_or(false),
+        ..AdHocSubProcessInstructionRecord::default()
+    };
+    let intent = of::AdHocSubProcessInstruction::Activate;
+    let command = call.caller.command(key, intent, record, None);
+    call.front.call(&Target::Key(key), command, None).await?;
+    Ok(Answer::NoContent)
+}
