@@ -35,8 +35,8 @@ use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::op::{
-    Caller, cluster, incident, job, message, process_instance, resource, search, signal, user_task,
-    variable,
+    Caller, cluster, incident, instance_change, job, message, process_instance, resource, search,
+    signal, user_task, variable,
 };
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
@@ -104,6 +104,12 @@ const SERVED: &[(&str, Handler)] = &[
     }),
     ("cancelProcessInstance", |c| {
         process_instance::cancel(c).boxed()
+    }),
+    ("migrateProcessInstance", |c| {
+        instance_change::migrate(c).boxed()
+    }),
+    ("modifyProcessInstance", |c| {
+        instance_change::modify(c).boxed()
     }),
     ("activateJobs", |c| job::activate::activate(c).boxed()),
     ("completeJob", |c| job::complete(c).boxed()),

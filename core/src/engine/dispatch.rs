@@ -83,7 +83,15 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             call!(p, command; Signal => command::signal::broadcast)
         }
         Intent::UserTask(intent) => user_task(p, command, intent),
-        Intent::MessageCorrelation(
+        Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modify) => {
+            call!(p, command; ProcessInstanceModification => command::modify_instance::modify)
+        }
+        Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrate) => {
+            call!(p, command; ProcessInstanceMigration => command::migrate_instance::migrate)
+        }
+        Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modified)
+        | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrated)
+        | Intent::MessageCorrelation(
             of::MessageCorrelation::Correlating
             | of::MessageCorrelation::Correlated
             | of::MessageCorrelation::NotCorrelated,
@@ -169,7 +177,9 @@ fn message_subscription(
         of::MessageSubscription::Delete => {
             call!(p, command; MessageSubscription => side::delete)
         }
-        of::MessageSubscription::Migrate => unsupported(command),
+        of::MessageSubscription::Migrate => {
+            call!(p, command; MessageSubscription => side::migrate)
+        }
         of::MessageSubscription::Created
         | of::MessageSubscription::Correlating
         | of::MessageSubscription::Correlated
@@ -273,6 +283,8 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::ProcessInstanceBatch(value) => value.process_instance_key,
         Value::UserTask(value) => value.process_instance_key,
         Value::Escalation(value) => value.process_instance_key,
+        Value::ProcessInstanceModification(value) => value.process_instance_key,
+        Value::ProcessInstanceMigration(value) => value.process_instance_key,
         Value::Deployment(_)
         | Value::Message(_)
         | Value::JobBatch(_)
@@ -327,8 +339,10 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ProcessInstanceBatch(_)
         | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
+        | Intent::ProcessInstanceModification(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)
+        | Intent::ProcessInstanceMigration(_)
         | Intent::Deployment(_)
         | Intent::Message(_)
         | Intent::JobBatch(_)

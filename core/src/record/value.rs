@@ -14,6 +14,7 @@ mod escalation;
 mod incident;
 mod job;
 mod message;
+mod modification;
 mod process_instance;
 mod signal;
 mod timer;
@@ -26,6 +27,7 @@ pub use escalation::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
+pub use modification::*;
 pub use process_instance::*;
 pub use signal::*;
 pub use timer::*;
@@ -135,6 +137,7 @@ Error(ErrorRecord) = 20 "ERROR",
 ProcessInstanceResult(ProcessInstanceResultRecord) = 21 "PROCESS_INSTANCE_RESULT",
 Process(ProcessRecord) = 22 "PROCESS",
 ProcessEvent(ProcessEventRecord) = 24 "PROCESS_EVENT",
+ProcessInstanceModification(ProcessInstanceModificationRecord) = 28 "PROCESS_INSTANCE_MODIFICATION",
 Escalation(EscalationRecord) = 29 "ESCALATION",
 SignalSubscription(SignalSubscriptionRecord) = 30 "SIGNAL_SUBSCRIPTION",
 Signal(SignalRecord) = 31 "SIGNAL",
@@ -143,4 +146,5 @@ CommandDistribution(CommandDistributionRecord) = 33 "COMMAND_DISTRIBUTION",
 ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
 MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
 UserTask(UserTaskRecord) = 37 "USER_TASK",
+ProcessInstanceMigration(ProcessInstanceMigrationRecord) = 38 "PROCESS_INSTANCE_MIGRATION",
 MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",}

@@ -345,7 +345,7 @@ impl EngineHarness {
                 && record.record_type == RecordType::Event
             {
                 open.retain(|(key, _)| *key != record.key);
-                if intent == of::Incident::Created {
+                if matches!(intent, of::Incident::Created | of::Incident::Migrated) {
                     open.push((record.key, IncidentRecord::clone(value)));
                 }
             }
@@ -532,6 +532,8 @@ fn detail(value: &Value) -> String {
         Value::UserTask(value) => format!("{} {}", value.element_id, value.assignee),
         Value::MessageCorrelation(value) => format!("{} {}", value.name, value.correlation_key),
         Value::Deployment(_)
+        | Value::ProcessInstanceModification(_)
+        | Value::ProcessInstanceMigration(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
         | Value::ResourceDeletion(_) => String::new(),
