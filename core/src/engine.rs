@@ -49,6 +49,7 @@ pub use fault::Fault;
 pub use streams::{JobStreams, StreamSpec};
 
 use await_result::AwaitedResults;
+use command::modify_instance;
 use definitions::Definitions;
 use effect::Effect;
 use fault::Stop;
@@ -199,8 +200,16 @@ impl Engine {
                 Err((Stop::Fault(fault), _)) => {
                     return self.contain(now, &command, &fault.to_string(), out);
                 }
-                Err((Stop::Reject(_) | Stop::Incident(_), _)) => {
-                    return self.contain(now, &command, "a refusal outside a command", out);
+                Err((Stop::Reject(rejection), finished)) => {
+                    self.undo_step(out);
+                    if finished > 0 && finished < limit {
+                        limit = finished;
+                        continue;
+                    }
+                    return self.refuse(now, &command, source, rejection, out);
+                }
+                Err((Stop::Incident(_), _)) => {
+                    return self.contain(now, &command, "a failure without an element", out);
                 }
             }
         }
@@ -300,8 +309,11 @@ impl Engine {
     ) -> Result<(), (Stop, usize)> {
         self.with_step(now, command, source, limit, out, |step| {
             while let Some(command) = step.next() {
+                let before = step.written();
                 match dispatch::dispatch(step, &command) {
                     Ok(()) => {}
+                    // What a refused command wrote before it was refused has to go.
+                    Err(stop @ Stop::Reject(_)) if step.written() > before => return Err(stop),
                     Err(Stop::Reject(rejection)) => step.reject(&command, rejection)?,
                     Err(stop @ (Stop::Incident(_) | Stop::TooLarge | Stop::Fault(_))) => {
                         return Err(stop);
@@ -367,6 +379,9 @@ impl Engine {
                 "Expected to process command, but the records it causes exceed the limit of {} bytes",
                 step.config.max_batch_bytes
             );
+            if let Some(rejection) = modify_instance::too_large(command) {
+                return step.reject(command, rejection);
+            }
             let mut command = command.clone();
             if let Intent::Deployment(_) = command.intent {
                 command.value = Value::default_of(command.value.value_type());
@@ -376,6 +391,31 @@ impl Engine {
                 Rejection::new(RejectionType::ExceededBatchRecordSize, reason),
             )
         });
+        self.keep_refusal(command, written, out);
+    }
+
+    /// The first command of a step, which was undone, is refused.
+    fn refuse(
+        &mut self,
+        now: Timestamp,
+        command: &Command,
+        source: Option<Position>,
+        rejection: Rejection,
+        out: &mut Step,
+    ) {
+        let written = self.with_step(now, command, source, 1, out, |step| {
+            step.next();
+            step.reject(command, rejection)
+        });
+        self.keep_refusal(command, written, out);
+    }
+
+    fn keep_refusal(
+        &mut self,
+        command: &Command,
+        written: Result<(), (Stop, usize)>,
+        out: &mut Step,
+    ) {
         match written {
             Ok(()) => self.keep_step(),
             Err((stop, _)) => {

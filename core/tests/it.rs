@@ -31,10 +31,16 @@ mod file;
 mod fixture;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/migrate.rs"]
+mod migrate;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/modify.rs"]
+mod modify;
 #[path = "it/random.rs"]
 mod random;
+#[path = "it/random_change.rs"]
+mod random_change;
 #[path = "it/random_event.rs"]
 mod random_event;
 #[path = "it/schedule.rs"]

@@ -3,7 +3,7 @@
 //! | RPC | file |
 //! |---|---|
 //! | ActivateJobs, StreamActivatedJobs, CompleteJob, FailJob, ThrowError, UpdateJob* | [`job`] |
-//! | CreateProcessInstance*, CancelProcessInstance | [`process_instance`] |
+//! | CreateProcessInstance*, CancelProcessInstance, ModifyProcessInstance, MigrateProcessInstance | [`process_instance`] |
 //! | DeployResource, DeployProcess, DeleteResource | [`resource`] |
 //! | PublishMessage, BroadcastSignal, EvaluateConditional | here |
 //! | ResolveIncident, SetVariables, Topology | here |
@@ -373,16 +373,36 @@ impl Gateway for Service {
 
     async fn modify_process_instance(
         &self,
-        _request: Request<proto::ModifyProcessInstanceRequest>,
+        request: Request<proto::ModifyProcessInstanceRequest>,
     ) -> Answered<proto::ModifyProcessInstanceResponse> {
-        self.unimplemented("ModifyProcessInstance")
+        self.unary(
+            "ModifyProcessInstance",
+            request,
+            |request, caller| async move {
+                process_instance::modify(request)?
+                    .run(&self.front, &caller)
+                    .await?;
+                Ok(proto::ModifyProcessInstanceResponse {})
+            },
+        )
+        .await
     }
 
     async fn migrate_process_instance(
         &self,
-        _request: Request<proto::MigrateProcessInstanceRequest>,
+        request: Request<proto::MigrateProcessInstanceRequest>,
     ) -> Answered<proto::MigrateProcessInstanceResponse> {
-        self.unimplemented("MigrateProcessInstance")
+        self.unary(
+            "MigrateProcessInstance",
+            request,
+            |request, caller| async move {
+                process_instance::migrate(request)?
+                    .run(&self.front, &caller)
+                    .await?;
+                Ok(proto::MigrateProcessInstanceResponse {})
+            },
+        )
+        .await
     }
 
     async fn evaluate_conditional(

@@ -8,6 +8,7 @@
 //! | module | operations |
 //! |---|---|
 //! | [`process_instance`] | create, create and wait, cancel |
+//! | [`instance_change`] | modify, migrate a process instance |
 //! | [`job`] | activate, push, complete, fail, throw error, update |
 //! | [`message`], [`signal`] | publish, correlate; broadcast |
 //! | [`conditional`], [`ad_hoc`] | evaluate conditions; activate activities |
@@ -21,6 +22,7 @@ pub(crate) mod ad_hoc;
 pub(crate) mod cluster;
 pub(crate) mod conditional;
 pub(crate) mod incident;
+pub(crate) mod instance_change;
 pub(crate) mod job;
 pub(crate) mod message;
 pub(crate) mod process_instance;

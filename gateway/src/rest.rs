@@ -35,8 +35,8 @@ use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::op::{
-    Caller, ad_hoc, cluster, conditional, incident, job, message, process_instance, resource,
-    search, signal, user_task, variable,
+    Caller, ad_hoc, cluster, conditional, incident, instance_change, job, message,
+    process_instance, resource, search, signal, user_task, variable,
 };
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
@@ -117,6 +117,12 @@ const SERVED: &[(&str, Handler)] = &[
     }),
     ("cancelProcessInstance", |c| {
         process_instance::cancel(c).boxed()
+    }),
+    ("migrateProcessInstance", |c| {
+        instance_change::migrate(c).boxed()
+    }),
+    ("modifyProcessInstance", |c| {
+        instance_change::modify(c).boxed()
     }),
     ("activateJobs", |c| job::activate::activate(c).boxed()),
     ("completeJob", |c| job::complete(c).boxed()),

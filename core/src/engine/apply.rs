@@ -110,7 +110,8 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Variable(of::Variable::Created | of::Variable::Updated) => {
             appliers!(a, record; Variable => variable::written)
         }
-        Intent::Variable(of::Variable::Migrated) => unsupported(record),
+        // A variable's row does not name the definition.
+        Intent::Variable(of::Variable::Migrated) => Ok(()),
         Intent::ProcessEvent(of::ProcessEvent::Triggering) => {
             appliers!(a, record; ProcessEvent => process_event::triggering)
         }
@@ -146,7 +147,9 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Incident(of::Incident::Resolved) => {
             appliers!(a, record; Incident => incident::resolved)
         }
-        Intent::Incident(of::Incident::Migrated) => unsupported(record),
+        Intent::Incident(of::Incident::Migrated) => {
+            appliers!(a, record; Incident => incident::migrated)
+        }
         Intent::Error(of::Error::Created) => {
             appliers!(a, record; Error => incident::error_created)
         }
@@ -160,6 +163,8 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         )
         | Intent::AdHocSubProcessInstruction(of::AdHocSubProcessInstruction::Activated)
         | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluated)
+        | Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modified)
+        | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrated)
         | Intent::ResourceDeletion(
             of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
         ) => Ok(()),
@@ -177,14 +182,17 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Timer(of::Timer::Triggered | of::Timer::Canceled) => {
             appliers!(a, record; Timer => timer::ended)
         }
-        Intent::Timer(of::Timer::Migrated | of::Timer::Trigger) => unsupported(record),
+        Intent::Timer(of::Timer::Migrated) => appliers!(a, record; Timer => timer::migrated),
+        Intent::Timer(of::Timer::Trigger) => unsupported(record),
         Intent::SignalSubscription(of::SignalSubscription::Created) => {
             appliers!(a, record; SignalSubscription => signal::created)
         }
         Intent::SignalSubscription(of::SignalSubscription::Deleted) => {
             appliers!(a, record; SignalSubscription => signal::deleted)
         }
-        Intent::SignalSubscription(of::SignalSubscription::Migrated) => unsupported(record),
+        Intent::SignalSubscription(of::SignalSubscription::Migrated) => {
+            appliers!(a, record; SignalSubscription => signal::migrated)
+        }
         // Signals and escalations are not kept.
         Intent::Signal(of::Signal::Broadcasted) | Intent::Escalation(_) => Ok(()),
         Intent::Signal(of::Signal::Broadcast) => unsupported(record),
@@ -213,6 +221,8 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
             of::AdHocSubProcessInstruction::Activate | of::AdHocSubProcessInstruction::Complete,
         )
         | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluate)
+        | Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modify)
+        | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrate)
         | Intent::ProcessInstanceBatch(_)
         | Intent::MessageBatch(_) => unsupported(record),
     }
@@ -250,9 +260,15 @@ fn apply_process_instance(
         of::ProcessInstance::ElementTerminated => {
             appliers!(a, record; ProcessInstance => element::terminated)
         }
-        of::ProcessInstance::ElementMigrated
-        | of::ProcessInstance::AncestorMigrated
-        | of::ProcessInstance::Cancel
+        of::ProcessInstance::SequenceFlowDeleted => {
+            appliers!(a, record; ProcessInstance => element::sequence_flow_deleted)
+        }
+        of::ProcessInstance::ElementMigrated => {
+            appliers!(a, record; ProcessInstance => element::migrated)
+        }
+        // Paths are not kept.
+        of::ProcessInstance::AncestorMigrated => Ok(()),
+        of::ProcessInstance::Cancel
         | of::ProcessInstance::ActivateElement
         | of::ProcessInstance::CompleteElement
         | of::ProcessInstance::TerminateElement
@@ -275,8 +291,8 @@ fn apply_job(a: &mut Applying<'_>, record: &Record, intent: of::Job) -> Result<(
         of::Job::TimeoutUpdated | of::Job::Updated => {
             appliers!(a, record; Job => job::updated)
         }
-        of::Job::Migrated
-        | of::Job::Complete
+        of::Job::Migrated => appliers!(a, record; Job => job::migrated),
+        of::Job::Complete
         | of::Job::TimeOut
         | of::Job::Fail
         | of::Job::UpdateRetries
@@ -355,8 +371,10 @@ fn apply_message_subscription(
         of::MessageSubscription::Deleted => {
             appliers!(a, record; MessageSubscription => message::subscription_deleted)
         }
-        of::MessageSubscription::Migrated
-        | of::MessageSubscription::Create
+        of::MessageSubscription::Migrated => {
+            appliers!(a, record; MessageSubscription => message::subscription_migrated)
+        }
+        of::MessageSubscription::Create
         | of::MessageSubscription::Correlate
         | of::MessageSubscription::Reject
         | of::MessageSubscription::Delete
@@ -386,7 +404,10 @@ fn apply_process_message_subscription(
         Of::Deleted => appliers!(
             a, record; ProcessMessageSubscription => message::process_subscription_deleted
         ),
-        Of::Migrated | Of::Create | Of::Correlate | Of::Delete => unsupported(record),
+        Of::Migrated => appliers!(
+            a, record; ProcessMessageSubscription => message::process_subscription_migrated
+        ),
+        Of::Create | Of::Correlate | Of::Delete => unsupported(record),
     }
 }
 
@@ -463,12 +484,12 @@ fn apply_user_task(
         of::UserTask::Completed | of::UserTask::Canceled => {
             appliers!(a, record; UserTask => user_task::ended)
         }
+        of::UserTask::Migrated => appliers!(a, record; UserTask => user_task::migrated),
         of::UserTask::Corrected => appliers!(a, record; UserTask => user_task::corrected),
         of::UserTask::CompletionDenied
         | of::UserTask::AssignmentDenied
         | of::UserTask::UpdateDenied => appliers!(a, record; UserTask => user_task::denied),
-        of::UserTask::Migrated
-        | of::UserTask::Complete
+        of::UserTask::Complete
         | of::UserTask::Assign
         | of::UserTask::Claim
         | of::UserTask::Update

@@ -14,6 +14,8 @@ pub(crate) mod instance_batch;
 pub(crate) mod job;
 pub(crate) mod message;
 pub(crate) mod message_subscription;
+pub(crate) mod migrate_instance;
+pub(crate) mod modify_instance;
 pub(crate) mod process_message_subscription;
 pub(crate) mod resolve_incident;
 pub(crate) mod signal;

@@ -102,7 +102,15 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             of::AdHocSubProcessInstruction::Activated
             | of::AdHocSubProcessInstruction::Completed => not_a_command(command),
         },
-        Intent::MessageCorrelation(
+        Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modify) => {
+            call!(p, command; ProcessInstanceModification => command::modify_instance::modify)
+        }
+        Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrate) => {
+            call!(p, command; ProcessInstanceMigration => command::migrate_instance::migrate)
+        }
+        Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modified)
+        | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrated)
+        | Intent::MessageCorrelation(
             of::MessageCorrelation::Correlating
             | of::MessageCorrelation::Correlated
             | of::MessageCorrelation::NotCorrelated,
@@ -200,7 +208,9 @@ fn message_subscription(
         of::MessageSubscription::Delete => {
             call!(p, command; MessageSubscription => side::delete)
         }
-        of::MessageSubscription::Migrate => unsupported(command),
+        of::MessageSubscription::Migrate => {
+            call!(p, command; MessageSubscription => side::migrate)
+        }
         of::MessageSubscription::Created
         | of::MessageSubscription::Correlating
         | of::MessageSubscription::Correlated
@@ -307,6 +317,8 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::RuntimeInstruction(value) => value.process_instance_key,
         Value::CompensationSubscription(value) => value.process_instance_key,
         Value::ConditionalSubscription(value) => value.process_instance_key,
+        Value::ProcessInstanceModification(value) => value.process_instance_key,
+        Value::ProcessInstanceMigration(value) => value.process_instance_key,
         Value::Deployment(_)
         | Value::Message(_)
         | Value::JobBatch(_)
@@ -371,8 +383,10 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ConditionalSubscription(_)
         | Intent::MultiInstance(_)
         | Intent::AdHocSubProcessInstruction(_)
+        | Intent::ProcessInstanceModification(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)
+        | Intent::ProcessInstanceMigration(_)
         | Intent::Deployment(_)
         | Intent::Message(_)
         | Intent::JobBatch(_)

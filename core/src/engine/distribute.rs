@@ -109,7 +109,32 @@ pub(crate) fn distribute(
     value: &Value,
 ) -> Outcome {
     let intent = intent.into();
-    if p.config.partition_count <= 1 {
+    let own = p.partition();
+    let others = (1..=p.config.partition_count).map(PartitionId);
+    let others: Vec<PartitionId> = others.filter(|to| *to != own).collect();
+    distribute_to(p, key, queue, &others, intent, value)
+}
+
+/// Distributes a command to one other partition, in no order with others.
+pub(crate) fn to_partition(
+    p: &mut Processing<'_>,
+    key: Key,
+    to: PartitionId,
+    intent: impl Into<Intent>,
+    value: &Value,
+) -> Outcome {
+    distribute_to(p, key, "", &[to], intent.into(), value)
+}
+
+fn distribute_to(
+    p: &mut Processing<'_>,
+    key: Key,
+    queue: &str,
+    partitions: &[PartitionId],
+    intent: Intent,
+    value: &Value,
+) -> Outcome {
+    if partitions.is_empty() {
         return Ok(());
     }
     let mut bytes = Vec::new();
@@ -123,11 +148,7 @@ pub(crate) fn distribute(
         command_key: key,
     };
     p.event(key, of::CommandDistribution::Started, record.clone())?;
-    for number in 1..=p.config.partition_count {
-        let to = PartitionId(number);
-        if to == p.partition() {
-            continue;
-        }
+    for to in partitions.iter().copied() {
         let record = CommandDistributionRecord {
             partition_id: to,
             command_value: Blob::EMPTY,

@@ -146,6 +146,7 @@ pub(crate) fn process(
         }
         of::ProcessInstance::Cancel
         | of::ProcessInstance::SequenceFlowTaken
+        | of::ProcessInstance::SequenceFlowDeleted
         | of::ProcessInstance::ElementActivating
         | of::ProcessInstance::ElementActivated
         | of::ProcessInstance::ElementCompleting
@@ -423,6 +424,7 @@ pub(crate) fn refuse_large(p: &mut Processing<'_>, command: &Command) -> Outcome
         | of::ProcessInstance::CompleteExecutionListener
         | of::ProcessInstance::Cancel
         | of::ProcessInstance::SequenceFlowTaken
+        | of::ProcessInstance::SequenceFlowDeleted
         | of::ProcessInstance::ElementActivating
         | of::ProcessInstance::ElementActivated
         | of::ProcessInstance::ElementCompleting

@@ -140,6 +140,11 @@ impl<'e> Processing<'e> {
         self.processed.saturating_sub(1)
     }
 
+    /// Records of all steps in the buffer so far.
+    pub(crate) fn written(&self) -> usize {
+        self.records.len()
+    }
+
     /// State, to read.
     pub(crate) fn state(&self) -> &State {
         self.state

@@ -131,6 +131,7 @@ intents! {
         CompleteExecutionListener = 12 "COMPLETE_EXECUTION_LISTENER" command,
         AncestorMigrated = 13 "ANCESTOR_MIGRATED" event,
         ContinueTerminatingElement = 14 "CONTINUE_TERMINATING_ELEMENT" command,
+        SequenceFlowDeleted = 15 "SEQUENCE_FLOW_DELETED" event,
     }
     Incident {
         Created = 0 "CREATED" event,
@@ -215,6 +216,10 @@ intents! {
         Triggering = 0 "TRIGGERING" event,
         Triggered = 1 "TRIGGERED" event,
     }
+    ProcessInstanceModification {
+        Modify = 0 "MODIFY" command,
+        Modified = 1 "MODIFIED" event,
+    }
     Escalation {
         Escalated = 0 "ESCALATED" event,
         NotEscalated = 1 "NOT_ESCALATED" event,
@@ -283,6 +288,10 @@ intents! {
         Completed = 2 "COMPLETED" event,
         Deleted = 3 "DELETED" event,
         Migrated = 4 "MIGRATED" event,
+    }
+    ProcessInstanceMigration {
+        Migrate = 0 "MIGRATE" command,
+        Migrated = 1 "MIGRATED" event,
     }
     MessageCorrelation {
         Correlate = 0 "CORRELATE" command,

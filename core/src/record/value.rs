@@ -17,6 +17,7 @@ mod escalation;
 mod incident;
 mod job;
 mod message;
+mod modification;
 mod multi_instance;
 mod process_instance;
 mod resource;
@@ -34,6 +35,7 @@ pub use escalation::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
+pub use modification::*;
 pub use multi_instance::*;
 pub use process_instance::*;
 pub use resource::*;
@@ -145,6 +147,7 @@ Error(ErrorRecord) = 20 "ERROR",
 ProcessInstanceResult(ProcessInstanceResultRecord) = 21 "PROCESS_INSTANCE_RESULT",
 Process(ProcessRecord) = 22 "PROCESS",
 ProcessEvent(ProcessEventRecord) = 24 "PROCESS_EVENT",
+ProcessInstanceModification(ProcessInstanceModificationRecord) = 28 "PROCESS_INSTANCE_MODIFICATION",
 Escalation(EscalationRecord) = 29 "ESCALATION",
 SignalSubscription(SignalSubscriptionRecord) = 30 "SIGNAL_SUBSCRIPTION",
 Signal(SignalRecord) = 31 "SIGNAL",
@@ -154,6 +157,7 @@ ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
 MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
 Form(FormRecord) = 36 "FORM",
 UserTask(UserTaskRecord) = 37 "USER_TASK",
+ProcessInstanceMigration(ProcessInstanceMigrationRecord) = 38 "PROCESS_INSTANCE_MIGRATION",
 CompensationSubscription(CompensationSubscriptionRecord) = 39 "COMPENSATION_SUBSCRIPTION",
 MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
 Resource(ResourceRecord) = 44 "RESOURCE",

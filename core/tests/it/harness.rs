@@ -345,7 +345,7 @@ impl EngineHarness {
                 && record.record_type == RecordType::Event
             {
                 open.retain(|(key, _)| *key != record.key);
-                if intent == of::Incident::Created {
+                if matches!(intent, of::Incident::Created | of::Incident::Migrated) {
                     open.push((record.key, IncidentRecord::clone(value)));
                 }
             }
@@ -560,6 +560,8 @@ fn detail(value: &Value) -> String {
         }
         Value::MultiInstance(value) => format!("x{}", value.input_collection.len()),
         Value::Deployment(_)
+        | Value::ProcessInstanceModification(_)
+        | Value::ProcessInstanceMigration(_)
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
         | Value::ResourceDeletion(_) => String::new(),

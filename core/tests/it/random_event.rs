@@ -351,7 +351,7 @@ fn message(name: &str) -> String {
     format!(r#"<bpmn:messageEventDefinition messageRef="{name}"/>"#)
 }
 
-fn process(seed: u64, id: &str) -> String {
+pub(crate) fn process(seed: u64, id: &str) -> String {
     let salt = if id == "child" { 3 } else { 1 };
     let mut builder = Builder {
         dice: Dice(seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(salt) | 1),
@@ -379,7 +379,7 @@ fn process(seed: u64, id: &str) -> String {
 }
 
 /// Something happens on a partition.
-fn treat(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
+pub(crate) fn treat(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
     match dice.roll(9) {
         0 => h.advance(11_000),
         1 => h.advance(31_000),
@@ -457,7 +457,7 @@ fn publish(h: &mut EngineHarness, dice: &mut Dice, key: &str) {
     let _ = h.request(Command::internal(Key::NONE, of::Message::Publish, record));
 }
 
-fn no_faults(h: &EngineHarness) {
+pub(crate) fn no_faults(h: &EngineHarness) {
     for (at, record) in h.log.iter().enumerate() {
         if let Value::Error(fault) = &record.value {
             let from = at.saturating_sub(40);

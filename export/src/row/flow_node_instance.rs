@@ -98,6 +98,7 @@ pub fn write(
         }
         of::ProcessInstance::Cancel
         | of::ProcessInstance::SequenceFlowTaken
+        | of::ProcessInstance::SequenceFlowDeleted
         | of::ProcessInstance::ElementActivated
         | of::ProcessInstance::ElementCompleting
         | of::ProcessInstance::ElementTerminating

@@ -30,9 +30,11 @@ enum Twin {
     SetVariables,
     Deploy,
     Delete,
+    Modify,
+    Migrate,
 }
 
-const TWINS: [Twin; 13] = [
+const TWINS: &[Twin] = &[
     Twin::Create,
     Twin::Cancel,
     Twin::Complete,
@@ -46,6 +48,8 @@ const TWINS: [Twin; 13] = [
     Twin::SetVariables,
     Twin::Deploy,
     Twin::Delete,
+    Twin::Modify,
+    Twin::Migrate,
 ];
 
 async fn by_grpc(running: &Running, twin: Twin) -> Result<(), Status> {
@@ -177,6 +181,80 @@ async fn by_grpc(running: &Running, twin: Twin) -> Result<(), Status> {
             })
             .await
             .map(drop),
+        Twin::Modify => client
+            .modify_process_instance(modification())
+            .await
+            .map(drop),
+        Twin::Migrate => client
+            .migrate_process_instance(proto::MigrateProcessInstanceRequest {
+                process_instance_key: KEY,
+                migration_plan: Some(proto::migrate_process_instance_request::MigrationPlan {
+                    target_process_definition_key: 8,
+                    mapping_instructions: vec![
+                        proto::migrate_process_instance_request::MappingInstruction {
+                            source_element_id: "a".into(),
+                            target_element_id: "b".into(),
+                        },
+                    ],
+                }),
+                operation_reference: None,
+            })
+            .await
+            .map(drop),
+    }
+}
+
+/// Every kind of instruction once.
+fn modification() -> proto::ModifyProcessInstanceRequest {
+    use proto::modify_process_instance_request::{
+        ActivateInstruction, MoveInstruction, TerminateInstruction, VariableInstruction,
+    };
+    let moved = MoveInstruction {
+        target_element_id: "t".into(),
+        ..MoveInstruction::default()
+    };
+    proto::ModifyProcessInstanceRequest {
+        process_instance_key: KEY,
+        activate_instructions: vec![ActivateInstruction {
+            element_id: "e".into(),
+            ancestor_element_instance_key: 7,
+            variable_instructions: vec![VariableInstruction {
+                variables: r#"{"a":1}"#.into(),
+                scope_id: "s".into(),
+            }],
+        }],
+        terminate_instructions: vec![
+            TerminateInstruction {
+                element_instance_key: 8,
+                element_id: String::new(),
+            },
+            TerminateInstruction {
+                element_instance_key: 0,
+                element_id: "x".into(),
+            },
+        ],
+        operation_reference: Some(3),
+        move_instructions: vec![
+            MoveInstruction {
+                source_element_id: "a".into(),
+                infer_ancestor_scope_from_source_hierarchy: true,
+                ..moved.clone()
+            },
+            MoveInstruction {
+                source_element_instance_key: 9,
+                use_source_parent_key_as_ancestor_scope_key: true,
+                ..moved.clone()
+            },
+            MoveInstruction {
+                source_element_id: "b".into(),
+                ancestor_element_instance_key: 5,
+                ..moved.clone()
+            },
+            MoveInstruction {
+                source_element_id: "c".into(),
+                ..moved
+            },
+        ],
     }
 }
 
@@ -253,6 +331,51 @@ async fn by_rest(running: &Running, twin: Twin) -> fake::Http {
             let path = format!("/resources/{KEY}/deletion");
             running.rest("POST", &path, "").await
         }
+        Twin::Modify => {
+            let body = json!({
+                "activateInstructions": [{
+                    "elementId": "e", "ancestorElementInstanceKey": "7",
+                    "variableInstructions": [{"variables": variables, "scopeId": "s"}],
+                }],
+                "terminateInstructions": [{"elementInstanceKey": "8"}, {"elementId": "x"}],
+                "moveInstructions": [
+                    {
+                        "sourceElementInstruction": {"sourceType": "byId", "sourceElementId": "a"},
+                        "targetElementId": "t",
+                        "ancestorScopeInstruction": {"ancestorScopeType": "inferred"},
+                    },
+                    {
+                        "sourceElementInstruction": {
+                            "sourceType": "byKey", "sourceElementInstanceKey": "9",
+                        },
+                        "targetElementId": "t",
+                        "ancestorScopeInstruction": {"ancestorScopeType": "sourceParent"},
+                    },
+                    {
+                        "sourceElementInstruction": {"sourceType": "byId", "sourceElementId": "b"},
+                        "targetElementId": "t",
+                        "ancestorScopeInstruction": {
+                            "ancestorScopeType": "direct", "ancestorElementInstanceKey": "5",
+                        },
+                    },
+                    {
+                        "sourceElementInstruction": {"sourceType": "byId", "sourceElementId": "c"},
+                        "targetElementId": "t",
+                    },
+                ],
+                "operationReference": 3,
+            });
+            let path = format!("/process-instances/{KEY}/modification");
+            running.post(&path, body).await
+        }
+        Twin::Migrate => {
+            let body = json!({
+                "targetProcessDefinitionKey": "8",
+                "mappingInstructions": [{"sourceElementId": "a", "targetElementId": "b"}],
+            });
+            let path = format!("/process-instances/{KEY}/migration");
+            running.post(&path, body).await
+        }
     }
 }
 
@@ -272,7 +395,7 @@ fn command(running: &Running) -> (PartitionId, Key, Intent, Value, i64) {
 
 #[tokio::test]
 async fn both_protocols_send_the_same_command() {
-    for twin in TWINS {
+    for &twin in TWINS {
         let running = start(Fake::new(2, fake::echo)).await;
         by_grpc(&running, twin).await.unwrap();
         let grpc = command(&running);
@@ -302,6 +425,8 @@ async fn both_protocols_send_the_same_command() {
             | Twin::Fail
             | Twin::ThrowError
             | Twin::Resolve
+            | Twin::Modify
+            | Twin::Migrate
             | Twin::SetVariables => assert_eq!((grpc.0.0, rest.0.0), (2, 2), "{twin:?}"),
         }
         running.gateway.stop().await;
@@ -346,7 +471,7 @@ async fn both_protocols_say_the_same_about_a_rejection() {
     for (kind, code, http, title) in kinds {
         let refuse = move |_: PartitionId, command: &_| fake::refused(command, kind, "why");
         let running = start(Fake::new(2, refuse)).await;
-        for twin in TWINS {
+        for &twin in TWINS {
             let status = by_grpc(&running, twin).await.unwrap_err();
             let intent = command(&running).2;
             let text = format!(
@@ -391,7 +516,7 @@ async fn both_protocols_tell_lost_answers_apart() {
     ];
     for (error, code, http, title) in cases {
         let running = start(Fake::new(2, move |_, _| Err(error))).await;
-        for twin in TWINS {
+        for &twin in TWINS {
             let status = by_grpc(&running, twin).await.unwrap_err();
             assert_eq!(status.code(), code, "{twin:?} {error:?}");
             let problem = by_rest(&running, twin).await.problem();

@@ -16,7 +16,8 @@ use crate::record::value::{
     AdHocSubProcessInstructionRecord, BpmnElementType, MultiInstanceRecord, ProcessInstanceRecord,
 };
 use crate::state::{
-    CountRow, ElementRow, ElementState, EventScopeRow, InputCollectionRow, TriggerRow, Unit,
+    CountRow, ElementRow, ElementState, EventScopeRow, InputCollectionRow, StartLockRow,
+    TriggerRow, Unit,
 };
 
 type Value = Arc<ProcessInstanceRecord>;
@@ -61,6 +62,34 @@ pub(super) fn sequence_flow_taken(a: &mut Applying<'_>, _key: Key, value: &Value
         a.state
             .taken_flows
             .put(group, flow.id.clone(), CountRow { count })?;
+    }
+    Ok(())
+}
+
+/// A token that waits in front of a join is taken off its flow again.
+pub(super) fn sequence_flow_deleted(a: &mut Applying<'_>, _key: Key, value: &Value) -> Applied {
+    let process = process(a, value)?;
+    let flow = process
+        .flow(&value.element_id)
+        .ok_or_else(|| Fault::Processing(format!("no flow with id '{}'", value.element_id)))?;
+    let flow = &process[flow];
+    change(a, value.flow_scope_key, |scope| {
+        if let Some(at) = scope.active_flow_ids.iter().position(|id| *id == flow.id) {
+            scope.active_flow_ids.swap_remove(at);
+            scope.active_flows -= 1;
+        }
+    })?;
+    let group = (value.flow_scope_key, process[flow.target].id.clone());
+    let Some(row) = a.state.taken_flows.get(&group, &flow.id)? else {
+        return Ok(());
+    };
+    let count = row.count - 1;
+    if count > 0 {
+        a.state
+            .taken_flows
+            .put(group, flow.id.clone(), CountRow { count })?;
+    } else {
+        a.state.taken_flows.remove(&group, &flow.id)?;
     }
     Ok(())
 }
@@ -123,14 +152,7 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
     let scope_key = value.flow_scope_key;
     let Some(scope) = a.state.elements.get(&scope_key)? else {
         row.depth = enter_call(a, key, value)?;
-        let running = a
-            .state
-            .running_instances
-            .get(&value.process_definition_key)?;
-        let count = running.map_or(0, |row| row.count) + 1;
-        a.state
-            .running_instances
-            .put(value.process_definition_key, CountRow { count })?;
+        count_running(a, value.process_definition_key, 1)?;
         a.state.elements.insert_new(key, row);
         if process.compensates() {
             a.state.compensation_subscriptions.found(&key);
@@ -149,13 +171,18 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
     let mut loop_counter = 0;
     change(a, scope_key, |scope| {
         scope.active_children += 1;
+        // Activated by hand, an element finds fewer tokens, and may not take those of others.
+        let mut taken = 0;
         for flow in &element.incoming {
             let id = &process[*flow].id;
-            if let Some(at) = scope.active_flow_ids.iter().position(|taken| taken == id) {
+            if taken < tokens
+                && let Some(at) = scope.active_flow_ids.iter().position(|known| known == id)
+            {
                 scope.active_flow_ids.swap_remove(at);
+                taken += 1;
             }
         }
-        scope.active_flows = (scope.active_flows - tokens).max(0);
+        scope.active_flows -= taken;
         if interrupting {
             scope.active_flows = 0;
             scope.active_flow_ids.clear();
@@ -189,22 +216,28 @@ fn open_event_scope(
     process: &Process,
     element: &Element,
 ) -> Applied {
+    if has_event_scope(element) {
+        a.state
+            .event_scopes
+            .insert_new(key, event_scope(process, element));
+    }
+    a.state.event_triggers.found(&key);
+    Ok(())
+}
+
+/// What an instance of `element` accepts at first.
+fn event_scope(process: &Process, element: &Element) -> EventScopeRow {
     let mut row = EventScopeRow::default();
     for id in &element.waits_for {
         let event = &process[*id];
-        let boundary = event.element_type == BpmnElementType::BoundaryEvent;
-        if boundary {
+        if event.element_type == BpmnElementType::BoundaryEvent {
             row.boundary.push(event.id.clone());
         }
         if event.interrupting() {
             row.interrupting.push(event.id.clone());
         }
     }
-    if has_event_scope(element) {
-        a.state.event_scopes.insert_new(key, row);
-    }
-    a.state.event_triggers.found(&key);
-    Ok(())
+    row
 }
 
 /// Whether instances of an element catch events or take a result.
@@ -456,20 +489,77 @@ fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     }
     if value.bpmn_element_type == BpmnElementType::Process {
         runtime_instruction::instance_ended(a, key);
-        let definition = value.process_definition_key;
-        let running = a.state.running_instances.get(&definition)?;
-        let count = running.map_or(0, |row| row.count) - 1;
-        if count > 0 {
-            a.state
-                .running_instances
-                .put(definition, CountRow { count })?;
-        } else {
-            a.state.running_instances.remove(&definition)?;
-        }
+        count_running(a, value.process_definition_key, -1)?;
         a.state.banned.remove(&key);
         if starts::has_message_start(&process) {
             a.state.unlock_start(key)?;
         }
+    }
+    Ok(())
+}
+
+/// The instance is one of another definition now; its event scope is what that definition has, as
+/// open as it was.
+pub(super) fn migrated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let Some(row) = a.state.elements.get(&key)? else {
+        return Err(missing("element instance", key));
+    };
+    let before = row.record.process_definition_key;
+    drop(row);
+    let process = process(a, value)?;
+    let element = element_of(&process, value)?;
+    let scope = a.state.event_scopes.get(&key)?;
+    if has_event_scope(element) {
+        let known = scope.map_or((true, false), |row| (row.accepting, row.interrupted));
+        let row = EventScopeRow {
+            accepting: known.0,
+            interrupted: known.1,
+            ..event_scope(&process, element)
+        };
+        a.state.event_scopes.put(key, row)?;
+    } else if scope.is_some() {
+        a.state.event_scopes.remove(&key)?;
+    }
+    let record = ProcessInstanceRecord {
+        element_instance_path: Vec::new(),
+        process_definition_path: Vec::new(),
+        calling_element_path: Vec::new(),
+        ..ProcessInstanceRecord::clone(value)
+    };
+    change(a, key, |row| row.record = Arc::new(record))?;
+    if value.bpmn_element_type == BpmnElementType::Process {
+        count_running(a, before, -1)?;
+        count_running(a, value.process_definition_key, 1)?;
+        move_start_lock(a, key, &process)?;
+    }
+    Ok(())
+}
+
+fn count_running(a: &mut Applying<'_>, definition: Key, change: i32) -> Applied {
+    let running = a.state.running_instances.get(&definition)?;
+    let count = running.map_or(0, |row| row.count) + change;
+    if count > 0 {
+        a.state
+            .running_instances
+            .put(definition, CountRow { count })?;
+    } else {
+        a.state.running_instances.remove(&definition)?;
+    }
+    Ok(())
+}
+
+/// Messages with the correlation key of the instance start no other one of its new process.
+fn move_start_lock(a: &mut Applying<'_>, key: Key, process: &Process) -> Applied {
+    let Some(lock) = a.state.message_locked_instances.get(&key)? else {
+        return Ok(());
+    };
+    a.state.unlock_start(key)?;
+    if starts::has_message_start(process) {
+        let lock = StartLockRow {
+            bpmn_process_id: process.id().clone(),
+            ..StartLockRow::clone(&lock)
+        };
+        a.state.lock_start(key, lock)?;
     }
     Ok(())
 }

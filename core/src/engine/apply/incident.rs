@@ -62,6 +62,12 @@ pub(super) fn resolved(a: &mut Applying<'_>, key: Key, value: &Arc<IncidentRecor
     Ok(())
 }
 
+/// What it is about is restated under another definition.
+pub(super) fn migrated(a: &mut Applying<'_>, key: Key, value: &Arc<IncidentRecord>) -> Applied {
+    let record = value.clone();
+    Ok(a.state.incidents.put(key, IncidentRow { record })?)
+}
+
 pub(super) fn error_created(a: &mut Applying<'_>, _key: Key, value: &Arc<ErrorRecord>) -> Applied {
     if value.process_instance_key.is_some() {
         a.state.banned.insert(value.process_instance_key);

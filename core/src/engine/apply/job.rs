@@ -166,3 +166,15 @@ pub(super) fn updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied 
     };
     Ok(a.state.put_job(key, row)?)
 }
+
+/// The job of an element that was migrated: of another definition, otherwise as it was.
+pub(super) fn migrated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let Some(row) = a.state.jobs.get(&key)? else {
+        return Err(missing("job", key));
+    };
+    let row = JobRow {
+        record: stored(value),
+        state: row.state,
+    };
+    Ok(a.state.put_job(key, row)?)
+}

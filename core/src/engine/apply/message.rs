@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::apply::Applied;
+use crate::engine::apply::{Applied, missing};
 use crate::engine::output::Applying;
 use crate::ids::Key;
 use crate::record::Document;
@@ -236,4 +236,41 @@ pub(super) fn start_subscription_deleted(
         &value.message_name,
         value.process_definition_key,
     )?)
+}
+
+pub(super) fn process_subscription_migrated(
+    a: &mut Applying<'_>,
+    key: Key,
+    value: &ProcessSubscription,
+) -> Applied {
+    let element = value.element_instance_key;
+    let known = &a.state.process_message_subscriptions;
+    match known.get(&element, &value.message_name)? {
+        Some(row) => put_process_subscription(a, key, value, row.state),
+        None => Err(missing("subscription of element instance", element)),
+    }
+}
+
+/// The subscription may be gone when the message side learns of the migration.
+pub(super) fn subscription_migrated(
+    a: &mut Applying<'_>,
+    _key: Key,
+    value: &Subscription,
+) -> Applied {
+    let id = (value.element_instance_key, value.message_name.clone());
+    let Some(row) = a.state.message_subscriptions.get(&id)? else {
+        return Ok(());
+    };
+    let record = MessageSubscriptionRecord {
+        bpmn_process_id: value.bpmn_process_id.clone(),
+        process_definition_key: value.process_definition_key,
+        element_id: value.element_id.clone(),
+        interrupting: value.interrupting,
+        ..MessageSubscriptionRecord::clone(&row.record)
+    };
+    Ok(a.state.put_message_subscription(MessageSubscriptionRow {
+        key: row.key,
+        record: Arc::new(record),
+        correlating: row.correlating,
+    })?)
 }

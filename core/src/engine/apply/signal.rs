@@ -21,3 +21,11 @@ pub(super) fn created(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied 
 pub(super) fn deleted(a: &mut Applying<'_>, _key: Key, value: &Value) -> Applied {
     Ok(a.state.remove_signal_subscription(value)?)
 }
+
+pub(super) fn migrated(
+    a: &mut Applying<'_>,
+    key: Key,
+    value: &Arc<SignalSubscriptionRecord>,
+) -> Applied {
+    created(a, key, value)
+}

@@ -9,6 +9,7 @@ use crate::engine::apply::Applied;
 use crate::engine::output::Applying;
 use crate::ids::Key;
 use crate::record::value::TimerRecord;
+use crate::state::TimerRow;
 
 pub(super) fn created(a: &mut Applying<'_>, key: Key, value: &Arc<TimerRecord>) -> Applied {
     Ok(a.state.insert_timer(key, value.clone())?)
@@ -16,4 +17,11 @@ pub(super) fn created(a: &mut Applying<'_>, key: Key, value: &Arc<TimerRecord>) 
 
 pub(super) fn ended(a: &mut Applying<'_>, key: Key, value: &Arc<TimerRecord>) -> Applied {
     Ok(a.state.remove_timer(value.element_instance_key, key)?)
+}
+
+/// It triggers an element of another definition, when it was due anyway.
+pub(super) fn migrated(a: &mut Applying<'_>, key: Key, value: &Arc<TimerRecord>) -> Applied {
+    let record = value.clone();
+    let row = TimerRow { record };
+    Ok(a.state.timers.put(value.element_instance_key, key, row)?)
 }

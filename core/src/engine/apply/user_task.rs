@@ -158,3 +158,21 @@ pub(super) fn listener_done(a: &mut Applying<'_>, element: Key) -> Applied {
         .update(&task, |row| row.listeners_done += 1)?;
     Ok(())
 }
+
+/// The task of an element that was migrated: of another definition, otherwise as it was; so is what
+/// a change under way will leave.
+pub(super) fn migrated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let record = stored(value);
+    change(a, key, |row| {
+        for pending in &mut row.pending {
+            *pending = Arc::new(UserTaskRecord {
+                process_definition_key: record.process_definition_key,
+                process_definition_version: record.process_definition_version,
+                bpmn_process_id: record.bpmn_process_id.clone(),
+                element_id: record.element_id.clone(),
+                ..UserTaskRecord::clone(pending)
+            });
+        }
+        row.record = record;
+    })
+}

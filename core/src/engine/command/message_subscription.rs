@@ -1,4 +1,4 @@
-//! MESSAGE_SUBSCRIPTION CREATE, CORRELATE, REJECT, DELETE: the message side of a subscription.
+//! MESSAGE_SUBSCRIPTION CREATE, CORRELATE, REJECT, MIGRATE, DELETE: the message side of a subscription.
 //!
 //! Every command may arrive twice, because the instance side sends it again until it is answered. A
 //! repeated one is refused, and answered once more where the answer may have been lost.
@@ -8,10 +8,12 @@
 //! | CREATE | CREATED, CORRELATING if a message is kept | CREATE, or CORRELATE |
 //! | CORRELATE | CORRELATED, CORRELATING if another message is kept | CORRELATE for that one |
 //! | REJECT | REJECTED, CORRELATING of another instance | - |
+//! | MIGRATE | MIGRATED | acknowledgement, if it was distributed |
 //! | DELETE | DELETED | DELETE |
 
 use std::sync::Arc;
 
+use crate::engine::distribute;
 use crate::engine::effect::Response;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
@@ -157,6 +159,16 @@ pub(crate) fn refuse(p: &mut Processing<'_>, command: &Command, value: &Value) -
             value: correlation.into(),
             rejection: Some(Rejection::new(RejectionType::NotFound, reason)),
         });
+    }
+    Ok(())
+}
+
+/// The instance goes on under another definition.
+pub(crate) fn migrate(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
+    let intent = of::MessageSubscription::Migrated;
+    p.event(command.key, intent, value.clone())?;
+    if distribute::is_distributed(p, command.key) {
+        distribute::acknowledge(p, command.key, of::MessageSubscription::Migrate)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::engine::output::Processing;
 use crate::engine::rule::timers;
 use crate::engine::rule::{conditions, event_expressions, expressions, messages};
 use crate::ids::{Key, PartitionId};
-use crate::model::{CatchEvent, CatchEventRef, Element, Message};
+use crate::model::{CatchEvent, CatchEventRef, Element, ElementId, Message, Process};
 use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{
@@ -30,16 +30,52 @@ enum Wait {
     Signal(Text),
 }
 
+/// Evaluated catch events that are not open yet.
+pub(crate) struct Waits(Vec<(ElementId, Wait)>);
+
+impl Waits {
+    /// Ids of the events that wait for messages, with the names of these.
+    pub(crate) fn message_names<'w>(
+        &'w self,
+        process: &'w Process,
+    ) -> impl Iterator<Item = (&'w Text, &'w Text)> {
+        self.0.iter().filter_map(|(event, wait)| match wait {
+            Wait::Message { name, .. } => Some((&process[*event].id, name)),
+            Wait::Timer(_) | Wait::Signal(_) => None,
+        })
+    }
+}
+
 /// Evaluates and opens everything `at` waits for.
 pub(crate) fn open(p: &mut Processing<'_>, at: &At) -> Outcome {
-    let process = at.process();
+    let waits = evaluate_those(p, at, |_| true)?;
+    open_those(p, at, waits)
+}
+
+/// Evaluates what `at` waits for, as far as `which` says yes to the id of the event.
+pub(crate) fn evaluate_those(
+    p: &Processing<'_>,
+    at: &At,
+    which: impl Fn(&Text) -> bool,
+) -> Outcome<Waits> {
     let mut waits = Vec::new();
     for id in &at.element().waits_for {
-        let event = &process[*id];
-        if let Some(wait) = evaluate(p, at, event)? {
-            waits.push((event, wait));
+        let event = &at.process()[*id];
+        if which(&event.id)
+            && let Some(wait) = evaluate(p, at, event)?
+        {
+            waits.push((*id, wait));
         }
     }
+    Ok(Waits(waits))
+}
+
+/// Opens what was evaluated.
+pub(crate) fn open_those(p: &mut Processing<'_>, at: &At, waits: Waits) -> Outcome {
+    let process = at.process();
+    let waits: Vec<(&Element, Wait)> = (waits.0.into_iter())
+        .map(|(event, wait)| (&process[event], wait))
+        .collect();
     for (event, wait) in &waits {
         if let Wait::Message {
             name,
@@ -178,7 +214,7 @@ fn open_message(
 
 /// Whether the first message ends the subscription: always, but for events that do not interrupt
 /// their host or scope.
-fn closes_after_first(at: &At, event: &Element) -> bool {
+pub(crate) fn closes_after_first(at: &At, event: &Element) -> bool {
     if event.element_type == BpmnElementType::BoundaryEvent {
         return event.interrupting();
     }
@@ -198,6 +234,15 @@ pub(crate) fn close_event_sub_processes(p: &mut Processing<'_>, at: &At) -> Outc
     close_those(p, at, |event| {
         event.element_type == BpmnElementType::StartEvent
     })
+}
+
+/// Closes what `at` waits for, but for the events whose ids are kept.
+pub(crate) fn close_unless(
+    p: &mut Processing<'_>,
+    at: &At,
+    kept: impl Fn(&Text) -> bool,
+) -> Outcome {
+    close_those(p, at, |event| !kept(&event.id))
 }
 
 fn close_those(p: &mut Processing<'_>, at: &At, which: impl Fn(&Element) -> bool) -> Outcome {
