@@ -22,6 +22,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
+pub mod batch_operation;
 pub mod definition;
 pub mod distribution;
 pub mod element_instance;
@@ -41,6 +42,7 @@ pub mod timer;
 pub mod user_task;
 pub mod variable;
 
+pub use batch_operation::{BatchOperationChunkRow, BatchOperationRow};
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
 pub use distribution::{ContinuationRow, DistributionRow};
 pub use element_instance::{CountRow, ElementRow, ElementState};
@@ -272,12 +274,22 @@ families! {
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
     /// Message to the synchronous correlation that published it.
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
+    /// Where the clock is pinned; empty = it runs. One entry at most.
+    clock: Index<Timestamp> = 88,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Batch operations by key.
+    batch_operations: Table<Key, BatchOperationRow> = 115,
+    /// Batch operations whose items are not all found.
+    pending_batch_operations: Index<Key> = 116,
+    /// Batch operation, number of the chunk.
+    batch_operation_chunks: Table<(Key, u64), BatchOperationChunkRow> = 117,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
     continuations: Groups<u8, Position, ContinuationRow> = 200,
+    /// Batch operations whose items are being done.
+    active_batch_operations: Index<Key> = 222,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -441,9 +453,14 @@ mod tests {
             (79, "user_tasks"),
             (82, "definition_by_deployment"),
             (85, "awaited_correlations"),
+            (88, "clock"),
             (91, "definition_by_tag"),
+            (115, "batch_operations"),
+            (116, "pending_batch_operations"),
+            (117, "batch_operation_chunks"),
             (142, "running_instances"),
             (200, "continuations"),
+            (222, "active_batch_operations"),
         ];
         assert_eq!(FAMILIES, frozen);
     }

@@ -9,6 +9,10 @@
     reason = "a test that cannot go on has failed, says why, and picks out what it looks for"
 )]
 
+#[path = "it/batch.rs"]
+mod batch;
+#[path = "it/clock.rs"]
+mod clock;
 #[path = "it/command.rs"]
 mod command;
 #[path = "it/decimal.rs"]

@@ -16,6 +16,8 @@ use std::time::Duration;
 use crate::database::Database;
 use crate::error::{ConfigError, QueryError};
 
+mod batch_operation;
+mod batch_operation_item;
 mod correlated_message_subscription;
 mod element_instance;
 mod element_statistics;
@@ -31,6 +33,7 @@ mod process_definition;
 mod process_instance;
 mod sequence_flow;
 mod statement;
+mod stored;
 mod user_task;
 mod variable;
 
@@ -72,6 +75,10 @@ pub enum Entity {
     CorrelatedMessageSubscription,
     /// Sequence flows taken, per instance.
     SequenceFlow,
+    /// Batch operations.
+    BatchOperation,
+    /// Entities of batch operations.
+    BatchOperationItem,
 }
 
 impl Entity {
@@ -87,6 +94,8 @@ impl Entity {
         Self::MessageSubscription,
         Self::CorrelatedMessageSubscription,
         Self::SequenceFlow,
+        Self::BatchOperation,
+        Self::BatchOperationItem,
     ];
 
     /// REST names of the fields of a result, in their order.

@@ -3,10 +3,14 @@
 //! A processor checks first and writes afterwards: what it refuses has changed nothing.
 
 pub(crate) mod acknowledge;
+pub(crate) mod batch_operation;
 pub(crate) mod cancel_instance;
+pub(crate) mod clock;
 pub(crate) mod create_instance;
 pub(crate) mod delete_resource;
 pub(crate) mod deploy;
+pub(crate) mod evaluate_expression;
+pub(crate) mod history_deletion;
 pub(crate) mod instance_batch;
 pub(crate) mod job;
 pub(crate) mod message;

@@ -108,8 +108,35 @@ pub(crate) fn distribute(
     intent: impl Into<Intent>,
     value: &Value,
 ) -> Outcome {
-    let intent = intent.into();
-    if p.config.partition_count <= 1 {
+    let here = p.partition();
+    let others: Vec<PartitionId> = (1..=p.config.partition_count)
+        .map(PartitionId)
+        .filter(|to| *to != here)
+        .collect();
+    distribute_among(p, key, queue, &others, intent.into(), value)
+}
+
+/// Distributes a command to the partition `to`, which is another one.
+pub(crate) fn distribute_to(
+    p: &mut Processing<'_>,
+    key: Key,
+    queue: &str,
+    to: PartitionId,
+    intent: impl Into<Intent>,
+    value: &Value,
+) -> Outcome {
+    distribute_among(p, key, queue, &[to], intent.into(), value)
+}
+
+fn distribute_among(
+    p: &mut Processing<'_>,
+    key: Key,
+    queue: &str,
+    partitions: &[PartitionId],
+    intent: Intent,
+    value: &Value,
+) -> Outcome {
+    if partitions.is_empty() {
         return Ok(());
     }
     let mut bytes = Vec::new();
@@ -123,11 +150,7 @@ pub(crate) fn distribute(
         command_key: key,
     };
     p.event(key, of::CommandDistribution::Started, record.clone())?;
-    for number in 1..=p.config.partition_count {
-        let to = PartitionId(number);
-        if to == p.partition() {
-            continue;
-        }
+    for &to in partitions {
         let record = CommandDistributionRecord {
             partition_id: to,
             command_value: Blob::EMPTY,

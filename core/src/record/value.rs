@@ -8,9 +8,13 @@ use std::sync::Arc;
 
 use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 
+mod batch_operation;
+mod clock;
 mod deployment;
 mod distribution;
 mod escalation;
+mod expression;
+mod history_deletion;
 mod incident;
 mod job;
 mod message;
@@ -20,9 +24,13 @@ mod timer;
 mod user_task;
 mod variable;
 
+pub use batch_operation::*;
+pub use clock::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
+pub use expression::*;
+pub use history_deletion::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
@@ -143,4 +151,13 @@ CommandDistribution(CommandDistributionRecord) = 33 "COMMAND_DISTRIBUTION",
 ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
 MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
 UserTask(UserTaskRecord) = 37 "USER_TASK",
-MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",}
+MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
+Clock(ClockRecord) = 42 "CLOCK",
+BatchOperationCreation(BatchOperationCreationRecord) = 50 "BATCH_OPERATION_CREATION",
+BatchOperationExecution(BatchOperationExecutionRecord) = 51 "BATCH_OPERATION_EXECUTION",
+BatchOperationChunk(BatchOperationChunkRecord) = 52 "BATCH_OPERATION_CHUNK",
+BatchOperationLifecycleManagement(BatchOperationLifecycleManagementRecord) = 54 "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
+BatchOperationPartitionLifecycle(BatchOperationPartitionLifecycleRecord) = 55 "BATCH_OPERATION_PARTITION_LIFECYCLE",
+BatchOperationInitialization(BatchOperationInitializationRecord) = 60 "BATCH_OPERATION_INITIALIZATION",
+HistoryDeletion(HistoryDeletionRecord) = 62 "HISTORY_DELETION",
+Expression(ExpressionRecord) = 66 "EXPRESSION",}

@@ -9,8 +9,9 @@
 
 use super::Entity;
 use super::{
-    correlated_message_subscription, element_instance, incident, job, message_subscription,
-    process_definition, process_instance, sequence_flow, user_task, variable,
+    batch_operation, batch_operation_item, correlated_message_subscription, element_instance,
+    incident, job, message_subscription, process_definition, process_instance, sequence_flow,
+    user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -202,5 +203,7 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::MessageSubscription => &message_subscription::FIELDS,
         Entity::CorrelatedMessageSubscription => &correlated_message_subscription::FIELDS,
         Entity::SequenceFlow => &sequence_flow::FIELDS,
+        Entity::BatchOperation => &batch_operation::FIELDS,
+        Entity::BatchOperationItem => &batch_operation_item::FIELDS,
     }
 }

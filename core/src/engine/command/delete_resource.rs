@@ -5,14 +5,18 @@
 
 use std::sync::Arc;
 
+use crate::engine::command::batch_operation;
 use crate::engine::command::deploy::DEPLOYMENT_QUEUE;
 use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::engine::rule::starts;
+use crate::ids::Key;
 use crate::record::intent::of;
-use crate::record::value::{ProcessRecord, ResourceDeletionRecord};
+use crate::record::value::{
+    BatchOperationCreationRecord, BatchOperationType, ProcessRecord, ResourceDeletionRecord,
+};
 use crate::record::{Blob, Text};
 
 /// Deletes a definition.
@@ -46,6 +50,11 @@ pub(crate) fn delete(
     } else {
         p.next_key()
     };
+    let deletion = if value.delete_history && !distributed {
+        delete_history(p, key, command, &deletion)?
+    } else {
+        deletion
+    };
     p.event(
         deletion_key,
         of::ResourceDeletion::Deleting,
@@ -73,6 +82,29 @@ pub(crate) fn delete(
         of::ResourceDeletion::Delete,
         &deletion,
     )
+}
+
+/// Starts the batch operation that deletes the history of the definition's instances, and then that
+/// of the definition.
+fn delete_history(
+    p: &mut Processing<'_>,
+    definition: Key,
+    command: &Command,
+    deletion: &ResourceDeletionRecord,
+) -> Outcome<Arc<ResourceDeletionRecord>> {
+    let filter = format!(r#"{{"field":"processDefinitionKey","op":"eq","values":[{definition}]}}"#);
+    let operation = BatchOperationCreationRecord {
+        batch_operation_type: BatchOperationType::DeleteProcessInstance,
+        entity_filter: Text::from(filter),
+        authentication: command.authorization.clone(),
+        definition_to_delete: definition,
+        ..BatchOperationCreationRecord::default()
+    };
+    let operation = batch_operation::start(p, operation)?;
+    Ok(Arc::new(ResourceDeletionRecord {
+        batch_operation_key: operation.batch_operation_key,
+        ..deletion.clone()
+    }))
 }
 
 fn delete_process(p: &mut Processing<'_>, record: &Arc<ProcessRecord>) -> Outcome {
