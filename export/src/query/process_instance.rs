@@ -19,7 +19,7 @@ const JOB: Related = Related {
 };
 const OPERATION: Related = Related {
     from: "batch_operation_item r WHERE r.process_instance_key = t.process_instance_key",
-    same_row: true,
+    same_row: false,
 };
 const TAG: Related = Related {
     from: "process_instance_tag r WHERE r.process_instance_key = t.process_instance_key",

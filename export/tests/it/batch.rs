@@ -1,6 +1,7 @@
 //! Batch operations and deleted history, from their records to searches and to their end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ringflow_core::ids::{Key, PartitionId};
@@ -248,7 +249,11 @@ fn deleted(db: &Db) {
         interval: Duration::from_millis(50),
         ..RetainOptions::default()
     });
-    let exporter = Exporter::start(options, vec![feed(&s, 1000).0]).unwrap();
+    let (feed, acknowledged) = feed(&s, 1000);
+    let exporter = Exporter::start(options, vec![feed]).unwrap();
+    wait("export", || {
+        acknowledged.load(Ordering::Acquire) >= s.last()
+    });
     wait("clean-up", || {
         db.number("SELECT COUNT(*) FROM batch_operation") == 0
             && db.number("SELECT COUNT(*) FROM process_instance") == 1
