@@ -21,6 +21,7 @@ use ringflow_io::{Broker, BrokerOptions, DriverChoice};
 use crate::arguments::{Failure, StartOptions};
 use crate::config::{Access, Config, IoDriver, SecondaryStorage};
 use crate::feed::BrokerFeed;
+use crate::items;
 use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
 
@@ -32,6 +33,8 @@ pub(crate) struct Running {
     broker: Arc<Broker>,
     exporter: Option<Exporter>,
     gateway: RunningGateway,
+    /// Answers partitions that ask for items of batch operations; ends with the broker.
+    items: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// Where a running process listens.
@@ -78,10 +81,11 @@ impl Running {
         let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
         let broker = Arc::new(broker);
         match serve(config, placement, &broker).await {
-            Ok((exporter, gateway)) => Ok(Self {
+            Ok(parts) => Ok(Self {
                 broker,
-                exporter,
-                gateway,
+                exporter: parts.exporter,
+                gateway: parts.gateway,
+                items: parts.items,
             }),
             Err(failure) => {
                 stop_broker(broker).await;
@@ -103,6 +107,9 @@ impl Running {
     /// Stops all parts in order.
     pub(crate) async fn stop(self) {
         self.gateway.stop().await;
+        if let Some(items) = self.items {
+            items.abort();
+        }
         stop_broker(self.broker).await;
         if let Some(exporter) = self.exporter {
             let stopped = tokio::task::spawn_blocking(move || exporter.stop()).await;
@@ -144,20 +151,31 @@ pub(crate) fn place(config: &Config) -> Result<Placement, Failure> {
     Ok(placement)
 }
 
+/// What stands between broker and clients.
+struct Served {
+    exporter: Option<Exporter>,
+    gateway: RunningGateway,
+    items: Option<tokio::task::JoinHandle<()>>,
+}
+
 async fn serve(
     config: &Config,
     placement: &Placement,
     broker: &Arc<Broker>,
-) -> Result<(Option<Exporter>, RunningGateway), Failure> {
+) -> Result<Served, Failure> {
     let database = match &config.secondary_storage {
         SecondaryStorage::None => None,
         SecondaryStorage::Database(url) => Database::parse(url, None, None)?,
     };
     let mut exporter = None;
+    let mut items = None;
     let mut reads: Option<Arc<dyn Reads>> = None;
     if let Some(database) = database {
         tracing::info!(database = %database.place(), "secondary storage");
         let queries = Queries::open(&QueriesOptions::new(database.clone()))?;
+        items = broker
+            .asked_items()
+            .map(|asked| tokio::spawn(items::answer(asked, queries.clone(), broker.submitter())));
         reads = Some(Arc::new(queries));
         let feeds = (1..=placement.partitions)
             .map(|number| {
@@ -183,7 +201,11 @@ async fn serve(
         exporter: exporter.as_ref().map(Exporter::metrics),
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
-    Ok((exporter, gateway))
+    Ok(Served {
+        exporter,
+        gateway,
+        items,
+    })
 }
 
 /// Waits until the schema is prepared, so that the first client can search; not for ever, because a

@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod feed;
 mod inspect;
+mod items;
 mod placement;
 mod settings;
 mod shutdown;

@@ -76,7 +76,10 @@ impl Partition {
         assert!(self.engine.broken().is_none(), "{:?}", self.engine.broken());
         let answer = self.step.effects.drain(..).find_map(|effect| match effect {
             Effect::Respond(response) => Some(response),
-            Effect::Send { .. } | Effect::PushJob { .. } | Effect::JobsAvailable { .. } => None,
+            Effect::Send { .. }
+            | Effect::PushJob { .. }
+            | Effect::JobsAvailable { .. }
+            | Effect::FindItems(_) => None,
         });
         let answer = answer.expect("every request is answered in its step");
         assert_eq!(answer.rejection, None);

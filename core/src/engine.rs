@@ -28,6 +28,7 @@ use crate::state::{Digest, State};
 
 mod apply;
 mod await_result;
+mod batch;
 mod command;
 mod definitions;
 mod dispatch;
@@ -169,11 +170,18 @@ impl Engine {
         &self.state
     }
 
-    /// One step. Appends to `out`; a command for a banned instance leaves nothing there.
+    /// The engine's time at the wall clock's `now`: the same, unless its clock is pinned.
+    #[must_use]
+    pub fn time(&self, now: Timestamp) -> Timestamp {
+        self.state.clock.first().copied().unwrap_or(now)
+    }
+
+    /// One step at the wall clock's `now`. Appends to `out`; a command for a banned instance leaves nothing there.
     pub fn process(&mut self, now: Timestamp, command: Command, out: &mut Step) {
         if self.broken.is_some() || self.is_banned(&command) {
             return;
         }
+        let now = self.time(now);
         self.mark = Mark {
             records: out.records.len(),
             effects: out.effects.len(),
@@ -220,6 +228,7 @@ impl Engine {
     /// unless the command is of a kind that does not ban.
     pub fn contain(&mut self, now: Timestamp, command: &Command, message: &str, out: &mut Step) {
         self.undo_step(out);
+        let now = self.time(now);
         let instance = dispatch::instance_of(&command.value)
             .or_else(|| self.instance_by_key(command))
             .filter(|_| dispatch::bans_on_fault(command.intent))

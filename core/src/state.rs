@@ -22,6 +22,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
+pub mod batch_operation;
 pub mod compensation;
 pub mod conditional;
 pub mod definition;
@@ -44,6 +45,7 @@ pub mod timer;
 pub mod user_task;
 pub mod variable;
 
+pub use batch_operation::{BatchOperationChunkRow, BatchOperationRow};
 pub use compensation::CompensationSubscriptionRow;
 pub use conditional::ConditionalSubscriptionRow;
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
@@ -286,6 +288,8 @@ families! {
     form_by_deployment: Table<(Text, Text, Key), KeyRow> = 84,
     /// Message to the synchronous correlation that published it.
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
+    /// Where the clock is pinned; empty = it runs. One entry at most.
+    clock: Index<Timestamp> = 88,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
     /// Tenant, form id, version tag.
@@ -298,6 +302,12 @@ families! {
     resource_by_deployment: Table<(Text, Text, Key), KeyRow> = 103,
     /// Tenant, resource id, version tag.
     resource_by_tag: Table<(Text, Text, Text), KeyRow> = 104,
+    /// Batch operations by key.
+    batch_operations: Table<Key, BatchOperationRow> = 115,
+    /// Batch operations whose items are not all found.
+    pending_batch_operations: Index<Key> = 116,
+    /// Batch operation, number of the chunk.
+    batch_operation_chunks: Table<(Key, u64), BatchOperationChunkRow> = 117,
     /// Multi-instance body to what it iterates over.
     input_collections: Table<Key, InputCollectionRow> = 125,
     /// What waits (element instance or definition), subscription.
@@ -306,12 +316,14 @@ families! {
     conditional_starts: Groups<Text, Key, Unit> = 134,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
+    /// Commands that did not fit into their step, by position; group 0 is all of them.
+    continuations: Groups<u8, Position, ContinuationRow> = 200,
     /// Definitions being deleted, until the last instance of them has ended.
     deletions_waiting: Index<Key> = 207,
     /// Instance, element behind which it ends; without element: it is ending.
     runtime_instructions: Index<(Key, Text)> = 208,
-    /// Commands that did not fit into their step, by position; group 0 is all of them.
-    continuations: Groups<u8, Position, ContinuationRow> = 200,
+    /// Batch operations whose items are being done.
+    active_batch_operations: Index<Key> = 222,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -479,19 +491,24 @@ mod tests {
             (82, "definition_by_deployment"),
             (84, "form_by_deployment"),
             (85, "awaited_correlations"),
+            (88, "clock"),
             (91, "definition_by_tag"),
             (93, "form_by_tag"),
             (100, "resources"),
             (101, "resource_versions"),
             (103, "resource_by_deployment"),
             (104, "resource_by_tag"),
+            (115, "batch_operations"),
+            (116, "pending_batch_operations"),
+            (117, "batch_operation_chunks"),
             (125, "input_collections"),
             (127, "conditional_subscriptions"),
             (134, "conditional_starts"),
             (142, "running_instances"),
+            (200, "continuations"),
             (207, "deletions_waiting"),
             (208, "runtime_instructions"),
-            (200, "continuations"),
+            (222, "active_batch_operations"),
         ];
         assert_eq!(FAMILIES, frozen);
     }

@@ -9,8 +9,12 @@
     reason = "a test that cannot go on has failed, says why, and picks out what it looks for"
 )]
 
+#[path = "it/batch.rs"]
+mod batch;
 #[path = "it/bounds.rs"]
 mod bounds;
+#[path = "it/clock.rs"]
+mod clock;
 #[path = "it/command.rs"]
 mod command;
 #[path = "it/decimal.rs"]

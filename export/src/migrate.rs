@@ -39,6 +39,11 @@ const POSTGRES: Migrations = &[
         include_str!("../migrations/postgres/0001_tables.sql"),
     ),
     (
+        3,
+        "batch_operation",
+        include_str!("../migrations/postgres/0003_batch_operation.sql"),
+    ),
+    (
         6,
         "forms",
         include_str!("../migrations/postgres/0006_forms.sql"),
@@ -50,6 +55,11 @@ const SQLITE: Migrations = &[
         1,
         "tables",
         include_str!("../migrations/sqlite/0001_tables.sql"),
+    ),
+    (
+        3,
+        "batch_operation",
+        include_str!("../migrations/sqlite/0003_batch_operation.sql"),
     ),
     (
         6,

@@ -16,6 +16,8 @@ use std::time::Duration;
 use crate::database::Database;
 use crate::error::{ConfigError, QueryError};
 
+mod batch_operation;
+mod batch_operation_item;
 mod correlated_message_subscription;
 mod element_instance;
 mod element_statistics;
@@ -32,6 +34,7 @@ mod process_definition;
 mod process_instance;
 mod sequence_flow;
 mod statement;
+mod stored;
 mod user_task;
 mod variable;
 
@@ -77,6 +80,10 @@ pub enum Entity {
     Form,
     /// Deployed files that are neither process, decision nor form.
     Resource,
+    /// Batch operations.
+    BatchOperation,
+    /// Entities of batch operations.
+    BatchOperationItem,
 }
 
 impl Entity {
@@ -94,6 +101,8 @@ impl Entity {
         Self::SequenceFlow,
         Self::Form,
         Self::Resource,
+        Self::BatchOperation,
+        Self::BatchOperationItem,
     ];
 
     /// REST names of the fields of a result, in their order.

@@ -1,4 +1,5 @@
-//! History clean-up: finished root instances go when their time is over, with all that hangs on them.
+//! History clean-up: finished root instances go when their time is over, with all that hangs on them;
+//! so do finished batch operations, and what somebody deleted before its time.
 //!
 //! Each step deletes a bounded number of rows in a transaction of its own, on a connection of its
 //! own, and rests three times as long as it worked: exporting always goes first. A root's row is
@@ -26,6 +27,8 @@ use crate::metrics::ExporterMetrics;
 pub struct RetainOptions {
     /// How long a finished root instance is kept. Decided when it finishes.
     pub ttl: Duration,
+    /// How long a finished batch operation is kept. Decided when it finishes.
+    pub batch_ttl: Duration,
     /// How often to look while there is nothing to do.
     pub interval: Duration,
     /// Roots handled together.
@@ -38,6 +41,7 @@ impl Default for RetainOptions {
     fn default() -> Self {
         Self {
             ttl: Duration::from_secs(30 * 24 * 3600),
+            batch_ttl: Duration::from_secs(5 * 24 * 3600),
             interval: Duration::from_secs(60),
             roots: 100,
             rows: 5000,
@@ -50,6 +54,12 @@ impl RetainOptions {
     #[must_use]
     pub fn ttl_ms(&self) -> i64 {
         i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// [`RetainOptions::batch_ttl`] in milliseconds.
+    #[must_use]
+    pub fn batch_ttl_ms(&self) -> i64 {
+        i64::try_from(self.batch_ttl.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -95,60 +105,64 @@ impl Cleaner {
         })
     }
 
-    async fn roots(
+    /// Keys of what is to go from a partition now, at most `limit`.
+    async fn due(
         &mut self,
+        what: What,
         partition: u16,
         now: i64,
         limit: u32,
     ) -> Result<Vec<i64>, sqlx::Error> {
-        match self {
-            Self::Sqlite(connection) => sqlx::query(
-                "SELECT process_instance_key FROM process_instance WHERE partition_id = ?1 \
-                 AND history_cleanup_date <= ?2 ORDER BY history_cleanup_date LIMIT ?3",
-            )
-            .bind(i64::from(partition))
-            .bind(now)
-            .bind(i64::from(limit))
-            .fetch_all(connection)
-            .await?
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect(),
-            Self::Postgres(connection) => sqlx::query(
-                "SELECT process_instance_key FROM process_instance WHERE partition_id = $1 \
-                 AND history_cleanup_date <= to_timestamp($2 / 1000.0) \
-                 ORDER BY history_cleanup_date LIMIT $3",
-            )
-            .bind(i32::from(partition))
-            .bind(now)
-            .bind(i64::from(limit))
-            .fetch_all(connection)
-            .await?
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect(),
-        }
+        let sql = match self {
+            Self::Sqlite(_) => format!("{} LIMIT ?3", what.select("?1", "?2")),
+            Self::Postgres(_) => format!(
+                "{} LIMIT $3",
+                what.select("$1", "to_timestamp($2::bigint / 1000.0)")
+            ),
+        };
+        let rows: Vec<i64> = match self {
+            Self::Sqlite(connection) => sqlx::query(AssertSqlSafe(sql))
+                .bind(i64::from(partition))
+                .bind(now)
+                .bind(i64::from(limit))
+                .fetch_all(connection)
+                .await?
+                .iter()
+                .map(|row| row.try_get(0))
+                .collect::<Result<_, _>>()?,
+            Self::Postgres(connection) => sqlx::query(AssertSqlSafe(sql))
+                .bind(i32::from(partition))
+                .bind(now)
+                .bind(i64::from(limit))
+                .fetch_all(connection)
+                .await?
+                .iter()
+                .map(|row| row.try_get(0))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(rows)
     }
 
-    /// Deletes at most `limit` rows of `table` that fit `condition`, which refers to the roots as
-    /// `{roots}`; returns how many.
+    /// Deletes at most `limit` rows of `table` that fit `condition`, which refers to the keys as
+    /// `{keys}`; returns how many.
     async fn delete(
         &mut self,
         table: &str,
         condition: &str,
-        roots: &[i64],
+        keys: &[i64],
         limit: u32,
     ) -> Result<u64, sqlx::Error> {
         match self {
             Self::Sqlite(connection) => {
-                let marks = vec!["?"; roots.len()].join(", ");
-                let condition = condition.replace("{roots}", &format!("IN ({marks})"));
+                let marks: Vec<String> = (1..=keys.len()).map(|n| format!("?{n}")).collect();
+                let marks = format!("IN ({})", marks.join(", "));
+                let condition = condition.replace("{keys}", &marks);
                 let mut query = sqlx::query(AssertSqlSafe(format!(
                     "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE \
                      {condition} LIMIT {limit})"
                 )));
-                for root in roots {
-                    query = query.bind(root);
+                for key in keys {
+                    query = query.bind(key);
                 }
                 Ok(query
                     .persistent(false)
@@ -157,12 +171,12 @@ impl Cleaner {
                     .rows_affected())
             }
             Self::Postgres(connection) => {
-                let condition = condition.replace("{roots}", "= ANY($1::bigint[])");
+                let condition = condition.replace("{keys}", "= ANY($1::bigint[])");
                 Ok(sqlx::query(AssertSqlSafe(format!(
                     "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE \
                      {condition} LIMIT {limit}))"
                 )))
-                .bind(roots)
+                .bind(keys)
                 .execute(connection)
                 .await?
                 .rows_affected())
@@ -196,7 +210,55 @@ pub(crate) async fn run(
     }
 }
 
-/// Removes one group of roots of a partition; false if none is due.
+/// What can be due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum What {
+    /// Root instances whose time is over.
+    Roots,
+    /// Batch operations whose time is over.
+    BatchOperations,
+    /// Instances that somebody deleted.
+    DeletedInstances,
+    /// Definitions that somebody deleted, and no instance of which is left.
+    DeletedDefinitions,
+}
+
+impl What {
+    const ALL: [Self; 4] = [
+        Self::Roots,
+        Self::BatchOperations,
+        Self::DeletedInstances,
+        Self::DeletedDefinitions,
+    ];
+
+    /// Selects the keys, of a partition and at a time.
+    fn select(self, partition: &str, now: &str) -> String {
+        // Where nothing depends on the time, it is named all the same: the parameter is bound.
+        match self {
+            Self::Roots => format!(
+                "SELECT process_instance_key FROM process_instance WHERE partition_id = \
+                 {partition} AND history_cleanup_date <= {now} ORDER BY history_cleanup_date"
+            ),
+            Self::BatchOperations => format!(
+                "SELECT batch_operation_key FROM batch_operation WHERE partition_id = \
+                 {partition} AND history_cleanup_date <= {now} ORDER BY history_cleanup_date"
+            ),
+            Self::DeletedInstances => format!(
+                "SELECT DISTINCT resource_key FROM history_deletion WHERE partition_id = \
+                 {partition} AND {now} IS NOT NULL AND resource_type = 'PROCESS_INSTANCE' \
+                 ORDER BY resource_key"
+            ),
+            Self::DeletedDefinitions => format!(
+                "SELECT DISTINCT resource_key FROM history_deletion h WHERE partition_id = \
+                 {partition} AND {now} IS NOT NULL AND resource_type = 'PROCESS_DEFINITION' \
+                 AND NOT EXISTS (SELECT 1 FROM process_instance p WHERE \
+                 p.process_definition_key = h.resource_key) ORDER BY resource_key"
+            ),
+        }
+    }
+}
+
+/// Removes one group of each kind from a partition; false if nothing is due.
 async fn clean(
     database: &Database,
     options: &RetainOptions,
@@ -205,46 +267,92 @@ async fn clean(
     metrics: &ExporterMetrics,
 ) -> Result<bool, sqlx::Error> {
     let mut cleaner = Cleaner::open(database).await?;
-    let roots = cleaner
-        .roots(partition, wall_clock(), options.roots)
-        .await?;
-    if roots.is_empty() {
-        return Ok(false);
+    let mut busy = false;
+    for what in What::ALL {
+        let keys = cleaner
+            .due(what, partition, wall_clock(), options.roots)
+            .await?;
+        if keys.is_empty() {
+            continue;
+        }
+        busy = true;
+        let mut group = Group {
+            cleaner: &mut cleaner,
+            keys,
+            rows: options.rows,
+            writers,
+        };
+        match what {
+            What::Roots => group.roots(metrics).await?,
+            What::BatchOperations => group.batch_operations().await?,
+            What::DeletedInstances => group.deleted_instances().await?,
+            What::DeletedDefinitions => group.deleted_definitions().await?,
+        }
     }
-    let mut group = Group {
-        cleaner,
-        roots,
-        rows: options.rows,
-        writers,
-    };
-    for (table, owner, owners) in LISTS {
-        let condition = format!(
-            "{owner} IN (SELECT {owner} FROM {owners} WHERE root_process_instance_key {{roots}})"
-        );
-        group.delete(table, &condition, |_| ()).await?;
-    }
-    for table in CHILDREN {
-        let condition = "root_process_instance_key {roots}";
-        group.delete(table, condition, |_| ()).await?;
-    }
-    let called = "root_process_instance_key {roots} AND history_cleanup_date IS NULL";
-    group.delete("process_instance", called, |_| ()).await?;
-    let own = "process_instance_key {roots}";
-    group
-        .delete("process_instance", own, |gone| metrics.cleaned(gone))
-        .await?;
-    Ok(true)
+    Ok(busy)
 }
 
-/// Roots that are removed together.
+/// What is removed together.
 struct Group<'g> {
-    cleaner: Cleaner,
-    roots: Vec<i64>,
+    cleaner: &'g mut Cleaner,
+    keys: Vec<i64>,
     rows: u32,
     writers: &'g Semaphore,
 }
 
 impl Group<'_> {
+    async fn roots(&mut self, metrics: &ExporterMetrics) -> Result<(), sqlx::Error> {
+        self.history_of("root_process_instance_key").await?;
+        let called = "root_process_instance_key {keys} AND history_cleanup_date IS NULL";
+        self.delete("process_instance", called, |_| ()).await?;
+        let own = "process_instance_key {keys}";
+        self.delete("process_instance", own, |gone| metrics.cleaned(gone))
+            .await
+    }
+
+    async fn batch_operations(&mut self) -> Result<(), sqlx::Error> {
+        let own = "batch_operation_key {keys}";
+        for table in [
+            "batch_operation_item",
+            "batch_operation_error",
+            "batch_operation",
+        ] {
+            self.delete(table, own, |_| ()).await?;
+        }
+        Ok(())
+    }
+
+    async fn deleted_instances(&mut self) -> Result<(), sqlx::Error> {
+        self.history_of("process_instance_key").await?;
+        let own = "process_instance_key {keys}";
+        self.delete("process_instance", own, |_| ()).await?;
+        let asked = "resource_key {keys} AND resource_type = 'PROCESS_INSTANCE'";
+        self.delete("history_deletion", asked, |_| ()).await
+    }
+
+    async fn deleted_definitions(&mut self) -> Result<(), sqlx::Error> {
+        let of = "process_definition_key {keys}";
+        let starts = format!("{of} AND process_instance_key IS NULL");
+        self.delete("message_subscription", &starts, |_| ()).await?;
+        self.delete("process_definition", of, |_| ()).await?;
+        let asked = "resource_key {keys} AND resource_type = 'PROCESS_DEFINITION'";
+        self.delete("history_deletion", asked, |_| ()).await
+    }
+
+    /// All that hangs on instances, which `column` names.
+    async fn history_of(&mut self, column: &str) -> Result<(), sqlx::Error> {
+        for (table, owner, owners) in LISTS {
+            let condition =
+                format!("{owner} IN (SELECT {owner} FROM {owners} WHERE {column} {{keys}})");
+            self.delete(table, &condition, |_| ()).await?;
+        }
+        let condition = format!("{column} {{keys}}");
+        for table in CHILDREN {
+            self.delete(table, &condition, |_| ()).await?;
+        }
+        Ok(())
+    }
+
     /// Deletes step by step until nothing fits any more; `count` hears of each step.
     async fn delete(
         &mut self,
@@ -258,7 +366,7 @@ impl Group<'_> {
             let began = Instant::now();
             let gone = self
                 .cleaner
-                .delete(table, condition, &self.roots, self.rows)
+                .delete(table, condition, &self.keys, self.rows)
                 .await?;
             count(gone);
             let worked = began.elapsed();

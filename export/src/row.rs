@@ -13,6 +13,7 @@
 //! | FORM, RESOURCE | `form` |
 //! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
+//! | BATCH_OPERATION_*, HISTORY_DELETION; outcomes of items | `batch_operation` |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
 
 use ringflow_core::ids::{Key, Timestamp};
@@ -23,6 +24,7 @@ use ringflow_core::record::{Record, RecordType, Text, Value};
 use crate::batch::Window;
 use crate::names::Names;
 
+pub mod batch_operation;
 pub mod flow_node_instance;
 pub mod form;
 pub mod incident;
@@ -130,11 +132,16 @@ pub struct Context<'c> {
     pub names: &'c mut Names,
     /// Milliseconds that a finished root instance is kept; `None` = for ever.
     pub history_ttl: Option<i64>,
+    /// The same of a finished batch operation.
+    pub batch_ttl: Option<i64>,
 }
 
 /// Folds one record into the window.
 pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
     window.advance(record.position, record.timestamp);
+    if record.batch_operation_reference.is_some() {
+        batch_operation::write_outcome(window, record);
+    }
     if record.record_type != RecordType::Event {
         return;
     }
@@ -174,6 +181,15 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::Job(value) => job::write(window, record, value),
         Value::Incident(value) => incident::write(window, record, value),
         Value::UserTask(value) => user_task::write(window, context, record, value),
+        Value::BatchOperationCreation(value) => batch_operation::write(window, record, value),
+        Value::BatchOperationChunk(value) => batch_operation::write_chunk(window, record, value),
+        Value::BatchOperationInitialization(_) => {
+            batch_operation::write_initialization(window, record);
+        }
+        Value::BatchOperationLifecycleManagement(value) => {
+            batch_operation::write_management(window, context, record, value);
+        }
+        Value::HistoryDeletion(value) => batch_operation::write_deletion(window, record, value),
         Value::ProcessMessageSubscription(value) => {
             message_subscription::write(window, record, value);
         }
@@ -208,6 +224,11 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_) => {}
+        Value::MessageCorrelation(_)
+        | Value::Clock(_)
+        | Value::BatchOperationExecution(_)
+        | Value::BatchOperationPartitionLifecycle(_)
+        | Value::Expression(_) => {}
     }
 }
 
@@ -255,7 +276,16 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::MultiInstance(_)
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
-        | Value::MessageCorrelation(_) => None,
+        | Value::MessageCorrelation(_)
+        | Value::Clock(_)
+        | Value::BatchOperationCreation(_)
+        | Value::BatchOperationExecution(_)
+        | Value::BatchOperationChunk(_)
+        | Value::BatchOperationLifecycleManagement(_)
+        | Value::BatchOperationPartitionLifecycle(_)
+        | Value::BatchOperationInitialization(_)
+        | Value::HistoryDeletion(_)
+        | Value::Expression(_) => None,
     }
 }
 

@@ -309,6 +309,40 @@ tables! {
         TENANT_ID "tenant_id" Text 400,
         IS_DELETED "is_deleted" Flag 0,
     }
+    BatchOperation batch_operation 1 {
+        BATCH_OPERATION_KEY "batch_operation_key" Key 0,
+        STATE "state" Text 50,
+        OPERATION_TYPE "operation_type" Text 255,
+        START_DATE "start_date" Time 0,
+        END_DATE "end_date" Time 0,
+        HISTORY_CLEANUP_DATE "history_cleanup_date" Time 0,
+        ACTOR_TYPE "actor_type" Text 50,
+        ACTOR_ID "actor_id" Text 400,
+        ERRORS "errors" Text 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    BatchOperationItem batch_operation_item 2 {
+        BATCH_OPERATION_KEY "batch_operation_key" Key 0,
+        ITEM_KEY "item_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESSED_DATE "processed_date" Time 0,
+        ERROR_MESSAGE "error_message" Text 4000,
+        STATE "state" Text 50,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    BatchOperationError batch_operation_error 2 {
+        BATCH_OPERATION_KEY "batch_operation_key" Key 0,
+        PARTITION_ID "partition_id" Key 0,
+        TYPE "type" Text 255,
+        MESSAGE "message" Text 4000,
+    }
+    HistoryDeletion history_deletion 2 {
+        RESOURCE_KEY "resource_key" Key 0,
+        BATCH_OPERATION_KEY "batch_operation_key" Key 0,
+        RESOURCE_TYPE "resource_type" Text 50,
+        PARTITION_ID "partition_id" Int 0,
+    }
 }
 
 /// Tables that hold the lists of a row: (owner, value), replaced as a whole.

@@ -266,13 +266,10 @@ impl Gateway for Service {
         request: Request<proto::DeleteResourceRequest>,
     ) -> Answered<proto::DeleteResourceResponse> {
         self.unary("DeleteResource", request, |request, caller| async move {
-            resource::delete(&request)?
+            let operation = resource::delete(&request)?
                 .run(&self.front, &caller)
                 .await?;
-            Ok(proto::DeleteResourceResponse {
-                resource_key: request.resource_key.to_string(),
-                batch_operation: None,
-            })
+            Ok(resource::deleted(&request, operation))
         })
         .await
     }

@@ -16,11 +16,17 @@
 //! | [`incident`], [`variable`] | resolve; set |
 //! | [`resource`] | deploy, delete |
 //! | [`cluster`] | topology, status, licence, who am I |
+//! | [`batch`] | create, cancel, suspend, resume batch operations; delete history |
+//! | [`clock`], [`expression`] | pin, reset; evaluate |
 //! | [`search`] | everything that is read from the secondary storage |
 
 pub(crate) mod ad_hoc;
+pub(crate) mod batch;
+pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod cluster;
 pub(crate) mod conditional;
+pub(crate) mod expression;
 pub(crate) mod incident;
 pub(crate) mod instance_change;
 pub(crate) mod job;

@@ -24,6 +24,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ringflow_core::ids::Key;
+use ringflow_core::record::value::BatchOperationType;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -35,8 +36,8 @@ use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::op::{
-    Caller, ad_hoc, cluster, conditional, incident, instance_change, job, message,
-    process_instance, resource, search, signal, user_task, variable,
+    Caller, ad_hoc, batch, clock, cluster, conditional, expression, incident, instance_change, job,
+    message, process_instance, resource, search, signal, user_task, variable,
 };
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
@@ -137,6 +138,48 @@ const SERVED: &[(&str, Handler)] = &[
         ad_hoc::activate(c).boxed()
     }),
     ("resolveIncident", |c| incident::resolve(c).boxed()),
+    ("cancelProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::CancelProcessInstance).boxed()
+    }),
+    ("resolveIncidentsBatchOperation", |c| {
+        batch::create(c, BatchOperationType::ResolveIncident).boxed()
+    }),
+    ("deleteProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::DeleteProcessInstance).boxed()
+    }),
+    ("resolveProcessInstanceIncidents", |c| {
+        batch::resolve_incidents(c).boxed()
+    }),
+    ("deleteProcessInstance", |c| {
+        batch::delete_instance(c).boxed()
+    }),
+    ("cancelBatchOperation", |c| {
+        batch::manage(c, batch::Manage::Cancel).boxed()
+    }),
+    ("suspendBatchOperation", |c| {
+        batch::manage(c, batch::Manage::Suspend).boxed()
+    }),
+    ("resumeBatchOperation", |c| {
+        batch::manage(c, batch::Manage::Resume).boxed()
+    }),
+    ("searchBatchOperations", |c| {
+        search::search(c, Entity::BatchOperation).boxed()
+    }),
+    ("getBatchOperation", |c| {
+        search::get(
+            c,
+            Entity::BatchOperation,
+            "batchOperationKey",
+            "Batch Operation",
+        )
+        .boxed()
+    }),
+    ("searchBatchOperationItems", |c| {
+        search::search(c, Entity::BatchOperationItem).boxed()
+    }),
+    ("pinClock", |c| clock::pin(c).boxed()),
+    ("resetClock", |c| clock::reset(c).boxed()),
+    ("evaluateExpression", |c| expression::evaluate(c).boxed()),
     ("createElementInstanceVariables", |c| {
         variable::set(c).boxed()
     }),

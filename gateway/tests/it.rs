@@ -5,6 +5,8 @@
 
 #[path = "it/auth.rs"]
 mod auth;
+#[path = "it/batch.rs"]
+mod batch;
 #[path = "it/contract.rs"]
 mod contract;
 #[path = "it/fake.rs"]

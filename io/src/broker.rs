@@ -22,7 +22,7 @@ use crate::options::BrokerOptions;
 use crate::shard::mailbox::{Control, Mailbox, PartitionTable, StopMode};
 use crate::shard::pacemaker::Pacemaker;
 use crate::shard::{self, ShardPlan};
-use crate::submit::{Shared, Submitter};
+use crate::submit::{AskedItems, Shared, Submitter};
 
 /// Part of the state memory that may hold rows not yet in table files.
 const WRITE_BUFFER_SHARE: usize = 4;
@@ -147,6 +147,13 @@ impl Broker {
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         Submitter::new(Arc::clone(&self.shared))
+    }
+
+    /// What partitions want to know of items of batch operations; `None` if somebody has it already.
+    /// A question is answered with a command to its partition; one that is not is asked again.
+    #[must_use]
+    pub fn asked_items(&self) -> Option<tokio::sync::mpsc::Receiver<AskedItems>> {
+        self.shared.take_asked_items()
     }
 
     /// The committed records of `partition` after `resume`, in order and without gaps. At most one

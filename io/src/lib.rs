@@ -34,5 +34,5 @@ pub use metrics::{
     HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
 };
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
-pub use submit::{JobStream, StreamSpec, SubmitError, Submitter};
+pub use submit::{AskedItems, JobStream, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

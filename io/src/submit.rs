@@ -8,12 +8,12 @@
 //! All handles are `Send + Sync`, cheap to clone, and must be awaited within a tokio runtime that
 //! has its timer enabled.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use ringflow_core::engine::StreamSpec;
-use ringflow_core::engine::effect::{Response, StreamId};
+use ringflow_core::engine::effect::{ItemQuery, Response, StreamId};
 use ringflow_core::engine::input::{Command, RequestId};
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
@@ -51,6 +51,15 @@ pub enum SubmitError {
     NoSuchPartition,
 }
 
+/// A partition asks for items of a batch operation.
+#[derive(Debug)]
+pub struct AskedItems {
+    /// The partition; the answer is a command to it.
+    pub partition: PartitionId,
+    /// What it asks.
+    pub query: ItemQuery,
+}
+
 /// What every handle shares.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -59,6 +68,9 @@ pub(crate) struct Shared {
     pub(crate) shards: Vec<Arc<ShardMetrics>>,
     pub(crate) available: broadcast::Sender<Text>,
     pub(crate) background: Background,
+    pub(crate) items: mpsc::Sender<AskedItems>,
+    /// Until somebody takes it to answer.
+    asked_items: Mutex<Option<mpsc::Receiver<AskedItems>>>,
     next_request: AtomicU64,
     next_stream: AtomicU64,
 }
@@ -70,15 +82,30 @@ impl Shared {
         background: Background,
     ) -> Self {
         let (available, _) = broadcast::channel(options.limits.available_buffer);
+        // A partition has one open question at a time.
+        let (items, asked_items) = mpsc::channel(2 * usize::from(options.partitions));
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),
             options,
             partitions,
             available,
             background,
+            items,
+            asked_items: Mutex::new(Some(asked_items)),
             next_request: AtomicU64::new(1),
             next_stream: AtomicU64::new(1),
         }
+    }
+}
+
+impl Shared {
+    /// The questions of all partitions, for the one who answers them.
+    pub(crate) fn take_asked_items(&self) -> Option<mpsc::Receiver<AskedItems>> {
+        let mut asked = self
+            .asked_items
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        asked.take()
     }
 }
 

@@ -14,6 +14,8 @@ use crate::record::intent::of;
 use crate::record::{Blob, Intent, Record, RecordType, Value, codec};
 use crate::state::{ContinuationRow, State};
 
+mod batch_operation;
+mod clock;
 mod compensation;
 mod conditional;
 mod definition;
@@ -165,6 +167,9 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluated)
         | Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modified)
         | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrated)
+        | Intent::Expression(of::Expression::Evaluated)
+        | Intent::BatchOperationExecution(of::BatchOperationExecution::Executing)
+        | Intent::HistoryDeletion(of::HistoryDeletion::Deleted)
         | Intent::ResourceDeletion(
             of::ResourceDeletion::Deleting | of::ResourceDeletion::Deleted,
         ) => Ok(()),
@@ -207,6 +212,35 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
                 a, record; AdHocSubProcessInstruction => element_instance::ad_hoc_fulfilled
             )
         }
+        Intent::Clock(of::Clock::Pinned) => appliers!(a, record; Clock => clock::pinned),
+        Intent::Clock(of::Clock::Resetted) => appliers!(a, record; Clock => clock::resetted),
+        Intent::BatchOperationCreation(of::BatchOperationCreation::Created) => {
+            appliers!(a, record; BatchOperationCreation => batch_operation::created)
+        }
+        Intent::BatchOperationChunk(of::BatchOperationChunk::Created) => {
+            appliers!(a, record; BatchOperationChunk => batch_operation::chunk_created)
+        }
+        Intent::BatchOperationInitialization(of::BatchOperationInitialization::Initializing) => {
+            appliers!(a, record; BatchOperationInitialization => batch_operation::initializing)
+        }
+        Intent::BatchOperationInitialization(of::BatchOperationInitialization::Initialized) => {
+            appliers!(a, record; BatchOperationInitialization => batch_operation::initialized)
+        }
+        Intent::BatchOperationExecution(of::BatchOperationExecution::Executed) => {
+            appliers!(a, record; BatchOperationExecution => batch_operation::executed)
+        }
+        Intent::BatchOperationLifecycleManagement(intent) => {
+            apply_batch_management(a, record, intent)
+        }
+        Intent::BatchOperationPartitionLifecycle(intent) => {
+            apply_batch_partition(a, record, intent)
+        }
+        Intent::BatchOperationCreation(of::BatchOperationCreation::Create)
+        | Intent::BatchOperationChunk(of::BatchOperationChunk::Create)
+        | Intent::BatchOperationExecution(of::BatchOperationExecution::Execute)
+        | Intent::HistoryDeletion(of::HistoryDeletion::Delete)
+        | Intent::Clock(of::Clock::Pin | of::Clock::Reset)
+        | Intent::Expression(of::Expression::Evaluate) => unsupported(record),
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Resource(of::Resource::Fetch)
         | Intent::Incident(of::Incident::Resolve)
@@ -225,6 +259,43 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrate)
         | Intent::ProcessInstanceBatch(_)
         | Intent::MessageBatch(_) => unsupported(record),
+    }
+}
+
+fn apply_batch_management(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::BatchOperationLifecycleManagement,
+) -> Result<(), Fault> {
+    use of::BatchOperationLifecycleManagement as Of;
+    match intent {
+        Of::Canceled | Of::Completed | Of::Failed => {
+            appliers!(a, record; BatchOperationLifecycleManagement => batch_operation::ended)
+        }
+        Of::Suspended => {
+            appliers!(a, record; BatchOperationLifecycleManagement => batch_operation::suspended)
+        }
+        Of::Resumed => {
+            appliers!(a, record; BatchOperationLifecycleManagement => batch_operation::resumed)
+        }
+        Of::Cancel | Of::Suspend | Of::Resume => unsupported(record),
+    }
+}
+
+fn apply_batch_partition(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::BatchOperationPartitionLifecycle,
+) -> Result<(), Fault> {
+    use of::BatchOperationPartitionLifecycle as Of;
+    match intent {
+        Of::PartitionCompleted => appliers!(
+            a, record; BatchOperationPartitionLifecycle => batch_operation::partition_completed
+        ),
+        Of::PartitionFailed => appliers!(
+            a, record; BatchOperationPartitionLifecycle => batch_operation::partition_failed
+        ),
+        Of::Fail | Of::CompletePartition | Of::FailPartition => unsupported(record),
     }
 }
 

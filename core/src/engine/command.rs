@@ -4,12 +4,20 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod ad_hoc;
+pub(crate) mod batch_operation;
 pub(crate) mod cancel_instance;
+pub(crate) mod cancel_instance;
+pub(crate) mod clock;
 pub(crate) mod conditional;
 pub(crate) mod create_instance;
+pub(crate) mod create_instance;
+pub(crate) mod delete_resource;
 pub(crate) mod delete_resource;
 pub(crate) mod deploy;
+pub(crate) mod deploy;
+pub(crate) mod evaluate_expression;
 pub(crate) mod fetch_resource;
+pub(crate) mod history_deletion;
 pub(crate) mod instance_batch;
 pub(crate) mod job;
 pub(crate) mod message;

@@ -86,6 +86,34 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             call!(p, command; Signal => command::signal::broadcast)
         }
         Intent::UserTask(intent) => user_task(p, command, intent),
+        Intent::Clock(of::Clock::Pin) => call!(p, command; Clock => command::clock::pin),
+        Intent::Clock(of::Clock::Reset) => call!(p, command; Clock => command::clock::reset),
+        Intent::Expression(of::Expression::Evaluate) => {
+            call!(p, command; Expression => command::evaluate_expression::evaluate)
+        }
+        Intent::BatchOperationCreation(of::BatchOperationCreation::Create) => {
+            call!(p, command; BatchOperationCreation => command::batch_operation::create)
+        }
+        Intent::BatchOperationChunk(of::BatchOperationChunk::Create) => {
+            call!(p, command; BatchOperationChunk => command::batch_operation::chunk)
+        }
+        Intent::BatchOperationExecution(of::BatchOperationExecution::Execute) => {
+            call!(p, command; BatchOperationExecution => command::batch_operation::execute)
+        }
+        Intent::BatchOperationLifecycleManagement(intent) => batch_management(p, command, intent),
+        Intent::BatchOperationPartitionLifecycle(intent) => batch_partition(p, command, intent),
+        Intent::HistoryDeletion(of::HistoryDeletion::Delete) => {
+            call!(p, command; HistoryDeletion => command::history_deletion::delete)
+        }
+        Intent::BatchOperationCreation(of::BatchOperationCreation::Created)
+        | Intent::BatchOperationChunk(of::BatchOperationChunk::Created)
+        | Intent::BatchOperationExecution(
+            of::BatchOperationExecution::Executing | of::BatchOperationExecution::Executed,
+        )
+        | Intent::BatchOperationInitialization(_)
+        | Intent::HistoryDeletion(of::HistoryDeletion::Deleted) => not_a_command(command),
+        Intent::Clock(of::Clock::Pinned | of::Clock::Resetted)
+        | Intent::Expression(of::Expression::Evaluated) => not_a_command(command),
         Intent::ConditionalSubscription(of::ConditionalSubscription::Trigger) => {
             call!(p, command; ConditionalSubscription => command::conditional::trigger)
         }
@@ -277,6 +305,47 @@ fn user_task(p: &mut Processing<'_>, command: &Command, intent: of::UserTask) ->
     }
 }
 
+fn batch_management(
+    p: &mut Processing<'_>,
+    command: &Command,
+    intent: of::BatchOperationLifecycleManagement,
+) -> Outcome {
+    use command::batch_operation;
+    use of::BatchOperationLifecycleManagement as Of;
+    match intent {
+        Of::Cancel => {
+            call!(p, command; BatchOperationLifecycleManagement => batch_operation::cancel)
+        }
+        Of::Suspend => {
+            call!(p, command; BatchOperationLifecycleManagement => batch_operation::suspend)
+        }
+        Of::Resume => {
+            call!(p, command; BatchOperationLifecycleManagement => batch_operation::resume)
+        }
+        Of::Canceled | Of::Suspended | Of::Resumed | Of::Completed | Of::Failed => {
+            not_a_command(command)
+        }
+    }
+}
+
+fn batch_partition(
+    p: &mut Processing<'_>,
+    command: &Command,
+    intent: of::BatchOperationPartitionLifecycle,
+) -> Outcome {
+    use command::batch_operation;
+    use of::BatchOperationPartitionLifecycle as Of;
+    match intent {
+        Of::Fail => {
+            call!(p, command; BatchOperationPartitionLifecycle => batch_operation::fail)
+        }
+        Of::CompletePartition | Of::FailPartition => call!(
+            p, command; BatchOperationPartitionLifecycle => batch_operation::partition_ended
+        ),
+        Of::PartitionCompleted | Of::PartitionFailed => not_a_command(command),
+    }
+}
+
 fn unsupported(command: &Command) -> Outcome {
     match command.intent.kind() {
         IntentKind::Command => Err(Stop::reject(
@@ -335,7 +404,16 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::AdHocSubProcessInstruction(_)
         | Value::MultiInstance(_)
         | Value::ConditionalEvaluation(_)
-        | Value::MessageCorrelation(_) => Key::NONE,
+        | Value::MessageCorrelation(_)
+        | Value::Clock(_)
+        | Value::BatchOperationCreation(_)
+        | Value::BatchOperationExecution(_)
+        | Value::BatchOperationChunk(_)
+        | Value::BatchOperationLifecycleManagement(_)
+        | Value::BatchOperationPartitionLifecycle(_)
+        | Value::BatchOperationInitialization(_)
+        | Value::HistoryDeletion(_)
+        | Value::Expression(_) => Key::NONE,
     };
     Some(key).filter(|key| key.is_some())
 }
@@ -400,6 +478,15 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::CommandDistribution(_)
         | Intent::MessageBatch(_)
         | Intent::ConditionalEvaluation(_)
-        | Intent::MessageCorrelation(_) => false,
+        | Intent::MessageCorrelation(_)
+        | Intent::Clock(_)
+        | Intent::BatchOperationCreation(_)
+        | Intent::BatchOperationExecution(_)
+        | Intent::BatchOperationChunk(_)
+        | Intent::BatchOperationLifecycleManagement(_)
+        | Intent::BatchOperationPartitionLifecycle(_)
+        | Intent::BatchOperationInitialization(_)
+        | Intent::HistoryDeletion(_)
+        | Intent::Expression(_) => false,
     }
 }

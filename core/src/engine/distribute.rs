@@ -108,25 +108,27 @@ pub(crate) fn distribute(
     intent: impl Into<Intent>,
     value: &Value,
 ) -> Outcome {
-    let intent = intent.into();
-    let own = p.partition();
-    let others = (1..=p.config.partition_count).map(PartitionId);
-    let others: Vec<PartitionId> = others.filter(|to| *to != own).collect();
-    distribute_to(p, key, queue, &others, intent, value)
+    let here = p.partition();
+    let others: Vec<PartitionId> = (1..=p.config.partition_count)
+        .map(PartitionId)
+        .filter(|to| *to != here)
+        .collect();
+    distribute_among(p, key, queue, &others, intent.into(), value)
 }
 
-/// Distributes a command to one other partition, in no order with others.
-pub(crate) fn to_partition(
+/// Distributes a command to the partition `to`, which is another one.
+pub(crate) fn distribute_to(
     p: &mut Processing<'_>,
     key: Key,
+    queue: &str,
     to: PartitionId,
     intent: impl Into<Intent>,
     value: &Value,
 ) -> Outcome {
-    distribute_to(p, key, "", &[to], intent.into(), value)
+    distribute_among(p, key, queue, &[to], intent.into(), value)
 }
 
-fn distribute_to(
+fn distribute_among(
     p: &mut Processing<'_>,
     key: Key,
     queue: &str,
@@ -148,7 +150,7 @@ fn distribute_to(
         command_key: key,
     };
     p.event(key, of::CommandDistribution::Started, record.clone())?;
-    for to in partitions.iter().copied() {
+    for &to in partitions {
         let record = CommandDistributionRecord {
             partition_id: to,
             command_value: Blob::EMPTY,

@@ -12,6 +12,7 @@
 //! | distribution without acknowledgement | sent again |
 //! | due date of a timer | TIMER TRIGGER |
 //! | end of a message's life | MESSAGE_BATCH EXPIRE |
+//! | batch operation with items to do, or to find | BATCH_OPERATION_EXECUTION EXECUTE, or a question; see [`batch`] |
 //! | subscription that waits for the other partition | sent again, see [`resend`] |
 
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use crate::engine::command::message::EXPIRED_PER_BATCH;
 use crate::engine::effect::Effect;
 use crate::engine::fault::Fault;
 use crate::engine::input::Command;
-use crate::engine::{Engine, Positions, distribute, resend};
+use crate::engine::{Engine, Positions, batch, distribute, resend};
 use crate::ids::{Key, Position, Timestamp};
 use crate::record::intent::of;
 use crate::record::value::MessageBatchRecord;
@@ -52,10 +53,11 @@ pub(super) struct HandedOut {
     /// When messages are expired next at the earliest.
     next_expiry: Option<Timestamp>,
     subscriptions: resend::Subscriptions,
+    items: batch::Items,
 }
 
 impl Engine {
-    /// Finds what is due, at most `limit` commands.
+    /// Finds what is due at the wall clock's `now`, at most `limit` commands.
     pub fn due(&mut self, now: Timestamp, limit: usize, out: &mut Due) {
         if self.broken.is_some() {
             return;
@@ -71,15 +73,16 @@ impl Engine {
             self.due.continuations.insert(position);
             out.commands.push(command_of(record));
         }
+        let time = self.time(now);
         let timed_out = self
             .live_jobs(&self.state.job_deadlines)
-            .take_while(|(deadline, _)| *deadline < now);
+            .take_while(|(deadline, _)| *deadline < time);
         for (_, key) in timed_out.take(room(out)).collect::<Vec<_>>() {
             self.push_job(key, of::Job::TimeOut, out)?;
         }
         let recurring = self
             .live_jobs(&self.state.job_backoffs)
-            .take_while(|(recurring, _)| *recurring <= now);
+            .take_while(|(recurring, _)| *recurring <= time);
         for (_, key) in recurring.take(room(out)).collect::<Vec<_>>() {
             self.push_job(key, of::Job::RecurAfterBackoff, out)?;
         }
@@ -87,15 +90,17 @@ impl Engine {
         self.due_messages(now, limit, out);
         let here = self.config.partition;
         self.due.subscriptions.resend(&self.state, here, now, out)?;
+        self.due.items.due(&self.state, now, limit, out)?;
         distribute::resend(&self.state, &mut self.due.resend, now, &mut out.effects)
     }
 
     fn due_timers(&mut self, now: Timestamp, limit: usize, out: &mut Due) -> Result<(), Fault> {
+        let time = self.time(now);
         let index = &self.state.timer_due_dates;
         self.due.timers.retain(|timer, _| index.contains(timer));
         let due: Vec<_> = self
             .live_timers()
-            .take_while(|(due, ..)| *due <= now)
+            .take_while(|(due, ..)| *due <= time)
             .filter(|timer| {
                 let again = self.due.timers.get(timer);
                 again.is_none_or(|again| *again <= now)
@@ -134,8 +139,9 @@ impl Engine {
         if self.due.next_expiry.is_some_and(|next| now < next) {
             return;
         }
+        let time = self.time(now);
         let expired = (self.state.message_deadlines.iter())
-            .take_while(|(deadline, _)| *deadline <= now)
+            .take_while(|(deadline, _)| *deadline <= time)
             .map(|(_, key)| *key);
         let room = limit.saturating_sub(out.commands.len());
         let keys: Vec<Key> = expired
@@ -165,11 +171,20 @@ impl Engine {
         let new = self
             .live_timers()
             .find(|timer| !handed_out.contains_key(timer))
-            .map(|(due, ..)| due);
+            .and_then(|(due, ..)| self.on_wall_clock(due));
         let again = (handed_out.iter())
             .filter(|(timer, _)| self.state.timer_due_dates.contains(timer))
             .map(|(_, again)| *again);
         new.into_iter().chain(again).min()
+    }
+
+    /// When the wall clock shows that the engine's time `due` is reached: a pinned clock is there
+    /// already, or never gets there.
+    fn on_wall_clock(&self, due: Timestamp) -> Option<Timestamp> {
+        match self.state.clock.first() {
+            None => Some(due),
+            Some(pinned) => (due <= *pinned).then_some(Timestamp(0)),
+        }
     }
 
     /// True if a step left commands that had no room: they come before every newer command, as they
@@ -195,13 +210,15 @@ impl Engine {
         let deadline = self.live_jobs(&self.state.job_deadlines).next();
         let backoff = self.live_jobs(&self.state.job_backoffs).next();
         [
-            deadline.map(|(time, _)| time.plus_millis(1)),
-            backoff.map(|(time, _)| time),
+            deadline.and_then(|(time, _)| self.on_wall_clock(time.plus_millis(1))),
+            backoff.and_then(|(time, _)| self.on_wall_clock(time)),
             self.due.resend.next(&self.state),
             self.next_timer(),
             (self.state.message_deadlines.first())
-                .map(|(deadline, _)| (*deadline).max(self.due.next_expiry.unwrap_or_default())),
+                .and_then(|(deadline, _)| self.on_wall_clock(*deadline))
+                .map(|deadline| deadline.max(self.due.next_expiry.unwrap_or_default())),
             self.due.subscriptions.next(&self.state),
+            self.due.items.next(&self.state),
         ]
         .into_iter()
         .flatten()

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::engine::input::{Command, RequestId};
 use crate::ids::{Key, PartitionId};
-use crate::record::value::JobRecord;
-use crate::record::{Intent, Rejection, Text, Value};
+use crate::record::value::{BatchOperationType, JobRecord};
+use crate::record::{Document, Intent, Rejection, Text, Value};
 
 /// Names a job stream that a client opened; given out by the shard, meaningless elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -28,6 +28,22 @@ pub struct Response {
     pub value: Value,
     /// Why it was refused; `None` = accepted.
     pub rejection: Option<Rejection>,
+}
+
+/// Which items of a batch operation this partition wants to know.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemQuery {
+    /// The operation.
+    pub batch_operation: Key,
+    /// What is done to the items; decides what they are.
+    pub kind: BatchOperationType,
+    /// Which entities; see
+    /// [`batch_operation`](crate::record::value::BatchOperationCreationRecord).
+    pub filter: Text,
+    /// Cursor behind which they are looked for; empty = from the first.
+    pub after: Text,
+    /// Claims of whoever created the operation.
+    pub authentication: Document,
 }
 
 /// Something to do outside.
@@ -51,6 +67,9 @@ pub enum Effect {
         /// The job with its visible variables.
         job: Arc<JobRecord>,
     },
+    /// Find a page of items. The answer is BATCH_OPERATION_CHUNK CREATE with the same `after`, or
+    /// BATCH_OPERATION_PARTITION_LIFECYCLE FAIL; if none comes, the engine asks again.
+    FindItems(Box<ItemQuery>),
     /// Jobs of a type became available and no stream took them: wake parked polls of that type.
     JobsAvailable {
         /// The type.

@@ -211,6 +211,29 @@ impl<'e> Processing<'e> {
         Ok(())
     }
 
+    /// Writes a command that becomes a step of its own, whatever becomes of this one's others.
+    pub(crate) fn deferred_command(
+        &mut self,
+        key: Key,
+        intent: impl Into<Intent>,
+        value: impl Into<Value>,
+    ) -> Outcome {
+        let record = self.record(
+            RecordType::Command,
+            key,
+            intent.into(),
+            value.into(),
+            DEFERRED_COMMAND_VERSION,
+        );
+        self.grow(&record)?;
+        Ok(self.push(record)?)
+    }
+
+    /// From here on the records of the step refer to a batch operation.
+    pub(crate) fn refer_to_batch_operation(&mut self, key: Key) {
+        self.origin.batch_operation_reference = key;
+    }
+
     /// Writes the rejection of `command` and answers its caller.
     pub(crate) fn reject(&mut self, command: &Command, rejection: Rejection) -> Outcome {
         let record = Record {
@@ -287,7 +310,10 @@ impl<'e> Processing<'e> {
     pub(crate) fn jobs_available(&mut self, job_type: &Text) {
         let known = self.effects.iter().rev().any(|effect| match effect {
             Effect::JobsAvailable { job_type: known } => known == job_type,
-            Effect::Respond(_) | Effect::Send { .. } | Effect::PushJob { .. } => false,
+            Effect::Respond(_)
+            | Effect::Send { .. }
+            | Effect::PushJob { .. }
+            | Effect::FindItems(_) => false,
         });
         if !known {
             self.effects.push(Effect::JobsAvailable {

@@ -359,6 +359,21 @@ impl Item for Key {
     }
 }
 
+impl Item for PartitionId {
+    fn put_item(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0.to_le_bytes());
+    }
+    fn take_item(bytes: &[u8], _depth: u8) -> Result<Self, DecodeError> {
+        let bytes = bytes
+            .try_into()
+            .map_err(|_| DecodeError::new("partition is not 2 bytes"))?;
+        Ok(Self(u16::from_le_bytes(bytes)))
+    }
+    fn item_json(&self, out: &mut String) {
+        self.json(out);
+    }
+}
+
 impl<T: Item> Item for Vec<T> {
     fn put_item(&self, out: &mut Vec<u8>) {
         put_list(self, out);

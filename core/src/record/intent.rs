@@ -328,6 +328,54 @@ intents! {
         Evaluate = 0 "EVALUATE" command,
         Evaluated = 1 "EVALUATED" event,
     }
+    Clock {
+        Pin = 0 "PIN" command,
+        Pinned = 1 "PINNED" event,
+        Reset = 2 "RESET" command,
+        Resetted = 3 "RESETTED" event,
+    }
+    BatchOperationCreation {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+    }
+    BatchOperationExecution {
+        Execute = 0 "EXECUTE" command,
+        Executing = 1 "EXECUTING" event,
+        Executed = 2 "EXECUTED" event,
+    }
+    BatchOperationChunk {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+    }
+    BatchOperationLifecycleManagement {
+        Failed = 7 "FAILED" event,
+        Cancel = 8 "CANCEL" command,
+        Canceled = 9 "CANCELED" event,
+        Suspend = 10 "SUSPEND" command,
+        Suspended = 11 "SUSPENDED" event,
+        Resume = 12 "RESUME" command,
+        Resumed = 13 "RESUMED" event,
+        Completed = 15 "COMPLETED" event,
+    }
+    BatchOperationPartitionLifecycle {
+        Fail = 6 "FAIL" command,
+        CompletePartition = 16 "COMPLETE_PARTITION" command,
+        PartitionCompleted = 17 "PARTITION_COMPLETED" event,
+        FailPartition = 18 "FAIL_PARTITION" command,
+        PartitionFailed = 19 "PARTITION_FAILED" event,
+    }
+    BatchOperationInitialization {
+        Initializing = 3 "INITIALIZING" event,
+        Initialized = 5 "INITIALIZED" event,
+    }
+    HistoryDeletion {
+        Delete = 0 "DELETE" command,
+        Deleted = 1 "DELETED" event,
+    }
+    Expression {
+        Evaluate = 0 "EVALUATE" command,
+        Evaluated = 1 "EVALUATED" event,
+    }
 }
 
 impl fmt::Debug for Intent {

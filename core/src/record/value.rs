@@ -9,11 +9,15 @@ use std::sync::Arc;
 use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 
 mod ad_hoc;
+mod batch_operation;
+mod clock;
 mod compensation;
 mod conditional;
 mod deployment;
 mod distribution;
 mod escalation;
+mod expression;
+mod history_deletion;
 mod incident;
 mod job;
 mod message;
@@ -27,11 +31,15 @@ mod user_task;
 mod variable;
 
 pub use ad_hoc::*;
+pub use batch_operation::*;
+pub use clock::*;
 pub use compensation::*;
 pub use conditional::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
+pub use expression::*;
+pub use history_deletion::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
@@ -160,9 +168,18 @@ UserTask(UserTaskRecord) = 37 "USER_TASK",
 ProcessInstanceMigration(ProcessInstanceMigrationRecord) = 38 "PROCESS_INSTANCE_MIGRATION",
 CompensationSubscription(CompensationSubscriptionRecord) = 39 "COMPENSATION_SUBSCRIPTION",
 MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
+Clock(ClockRecord) = 42 "CLOCK",
 Resource(ResourceRecord) = 44 "RESOURCE",
+BatchOperationCreation(BatchOperationCreationRecord) = 50 "BATCH_OPERATION_CREATION",
+BatchOperationExecution(BatchOperationExecutionRecord) = 51 "BATCH_OPERATION_EXECUTION",
+BatchOperationChunk(BatchOperationChunkRecord) = 52 "BATCH_OPERATION_CHUNK",
 AdHocSubProcessInstruction(AdHocSubProcessInstructionRecord) = 53 "AD_HOC_SUB_PROCESS_INSTRUCTION",
+BatchOperationLifecycleManagement(BatchOperationLifecycleManagementRecord) = 54 "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
+BatchOperationPartitionLifecycle(BatchOperationPartitionLifecycleRecord) = 55 "BATCH_OPERATION_PARTITION_LIFECYCLE",
 MultiInstance(MultiInstanceRecord) = 58 "MULTI_INSTANCE",
 RuntimeInstruction(RuntimeInstructionRecord) = 59 "RUNTIME_INSTRUCTION",
+BatchOperationInitialization(BatchOperationInitializationRecord) = 60 "BATCH_OPERATION_INITIALIZATION",
+HistoryDeletion(HistoryDeletionRecord) = 62 "HISTORY_DELETION",
 ConditionalSubscription(ConditionalSubscriptionRecord) = 63 "CONDITIONAL_SUBSCRIPTION",
-ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",}
+ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",
+Expression(ExpressionRecord) = 66 "EXPRESSION",}

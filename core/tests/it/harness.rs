@@ -82,7 +82,9 @@ impl EngineHarness {
             match effect {
                 Effect::Respond(response) => self.responses.push(response),
                 Effect::Send { to, command } => self.outbox.push((to, *command)),
-                effect @ (Effect::PushJob { .. } | Effect::JobsAvailable { .. }) => {
+                effect @ (Effect::PushJob { .. }
+                | Effect::JobsAvailable { .. }
+                | Effect::FindItems(_)) => {
                     self.effects.push(effect);
                 }
             }
@@ -200,8 +202,9 @@ impl EngineHarness {
             let mut due = Due::default();
             self.engine.due(self.now, 100, &mut due);
             for effect in due.effects {
-                if let Effect::Send { to, command } = effect {
-                    self.outbox.push((to, *command));
+                match effect {
+                    Effect::Send { to, command } => self.outbox.push((to, *command)),
+                    effect => self.effects.push(effect),
                 }
             }
             if due.commands.is_empty() {
@@ -530,6 +533,8 @@ fn detail(value: &Value) -> String {
             format!("{} {}", value.signal_name, value.catch_event_id)
         }
         Value::UserTask(value) => format!("{} {}", value.element_id, value.assignee),
+        Value::Clock(value) => value.time.0.to_string(),
+        Value::Expression(value) => value.expression.to_string(),
         Value::MessageCorrelation(value) => format!("{} {}", value.name, value.correlation_key),
         Value::RuntimeInstruction(value) => value.element_id.to_string(),
         Value::Form(value) => format!("{} v{}", value.id, value.version),
@@ -559,7 +564,14 @@ fn detail(value: &Value) -> String {
             )
         }
         Value::MultiInstance(value) => format!("x{}", value.input_collection.len()),
-        Value::Deployment(_)
+        Value::BatchOperationCreation(value) => value.batch_operation_type.name().to_owned(),
+        Value::BatchOperationExecution(value) => format!("x{}", value.item_keys.len()),
+        Value::BatchOperationChunk(value) => format!("x{}", value.items.len()),
+        Value::HistoryDeletion(value) => value.resource_type.name().to_owned(),
+        Value::BatchOperationPartitionLifecycle(value) => value.source_partition_id.to_string(),
+        Value::BatchOperationLifecycleManagement(_)
+        | Value::BatchOperationInitialization(_)
+        | Value::Deployment(_)
         | Value::ProcessInstanceModification(_)
         | Value::ProcessInstanceMigration(_)
         | Value::ProcessInstanceBatch(_)

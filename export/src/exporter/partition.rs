@@ -216,12 +216,8 @@ impl Task {
         let mut names = self.shared.names.borrow_mut();
         let mut context = Context {
             names: &mut names,
-            history_ttl: self
-                .shared
-                .options
-                .retain
-                .as_ref()
-                .map(RetainOptions::ttl_ms),
+            history_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::ttl_ms),
+            batch_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::batch_ttl_ms),
         };
         for (at, record) in records.iter().enumerate().skip(from) {
             let options = &self.shared.options;

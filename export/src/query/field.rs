@@ -9,8 +9,9 @@
 
 use super::Entity;
 use super::{
-    correlated_message_subscription, element_instance, form, incident, job, message_subscription,
-    process_definition, process_instance, sequence_flow, user_task, variable,
+    batch_operation, batch_operation_item, correlated_message_subscription, element_instance, form,
+    incident, job, message_subscription, process_definition, process_instance, sequence_flow,
+    user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -204,5 +205,7 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::SequenceFlow => &sequence_flow::FIELDS,
         Entity::Form => &form::FORM,
         Entity::Resource => &form::RESOURCE,
+        Entity::BatchOperation => &batch_operation::FIELDS,
+        Entity::BatchOperationItem => &batch_operation_item::FIELDS,
     }
 }

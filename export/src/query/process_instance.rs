@@ -2,7 +2,6 @@
 //!
 //! Rows say CANCELED where REST says TERMINATED. Conditions on elements, on incidents and on jobs
 //! are EXISTS over those tables; those of one conjunction hold for the same element (or incident).
-//! Batch operations are not exported, so their filters are not offered.
 
 use super::field::{EntityFields, Field, ListField, Related, VariableScopes};
 
@@ -17,6 +16,10 @@ const INCIDENT: Related = Related {
 const JOB: Related = Related {
     from: "job r WHERE r.process_instance_key = t.process_instance_key",
     same_row: true,
+};
+const OPERATION: Related = Related {
+    from: "batch_operation_item r WHERE r.process_instance_key = t.process_instance_key",
+    same_row: false,
 };
 const TAG: Related = Related {
     from: "process_instance_tag r WHERE r.process_instance_key = t.process_instance_key",
@@ -61,6 +64,19 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
             .of(&INCIDENT),
         Field::int("incidentErrorHashCode", "r.error_message_hash").of(&INCIDENT),
         Field::flag("hasRetriesLeft", "r.has_failed_with_retries_left").of(&JOB),
+        Field::text(
+            "batchOperationId",
+            "CAST(r.batch_operation_key AS VARCHAR(20))",
+        )
+        .of(&OPERATION),
+        Field::text(
+            "batchOperationKey",
+            "CAST(r.batch_operation_key AS VARCHAR(20))",
+        )
+        .of(&OPERATION),
+        Field::int("partitionId", "t.partition_id")
+            .hidden()
+            .unsorted(),
     ],
     lists: &[ListField {
         name: "tags",

@@ -411,6 +411,7 @@ fn retained(db: &Db) {
         interval: Duration::from_millis(20),
         roots: 3,
         rows: 2,
+        ..RetainOptions::default()
     });
     let exporter = Exporter::start(options, vec![feed]).unwrap();
     wait("export", || {

@@ -84,3 +84,20 @@ pub(super) fn delete(request: &proto::DeleteResourceRequest) -> Result<Delete, P
         delete_history: request.delete_history.unwrap_or(false),
     })
 }
+
+pub(super) fn deleted(
+    request: &proto::DeleteResourceRequest,
+    operation: Key,
+) -> proto::DeleteResourceResponse {
+    use proto::batch_operation_created_result::BatchOperationTypeEnum;
+
+    proto::DeleteResourceResponse {
+        resource_key: request.resource_key.to_string(),
+        batch_operation: operation
+            .is_some()
+            .then(|| proto::BatchOperationCreatedResult {
+                batch_operation_key: operation.0.to_string(),
+                batch_operation_type: BatchOperationTypeEnum::DeleteProcessInstance.into(),
+            }),
+    }
+}

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    DeploymentRecord, DeploymentResource, FormMetadata, ProcessMetadata, ResourceDeletionRecord,
-    ResourceMetadata, ResourceRecord,
+    BatchOperationType, DeploymentRecord, DeploymentResource, FormMetadata, ProcessMetadata,
+    ResourceDeletionRecord, ResourceMetadata, ResourceRecord,
 };
 use ringflow_core::record::{Blob, Rejection, RejectionType, Text};
 
+use super::batch::put_created;
 use super::shape::{Members, ObjectWriter, put_list};
 use super::{Caller, answered, tenant};
 use crate::problem::{HttpFault, OperationName, Problem};
@@ -25,6 +26,9 @@ const DEPLOY: OperationName = OperationName {
     rpc: "DeployResource",
     human: "Deploy Resources",
 };
+
+/// What deletes the history of a definition's instances.
+pub(crate) const DELETE_HISTORY: BatchOperationType = BatchOperationType::DeleteProcessInstance;
 
 /// Deploy files.
 #[derive(Clone, Debug, Default)]
@@ -93,30 +97,31 @@ impl Deploy {
 pub(crate) struct Delete {
     pub(crate) key: Key,
     pub(crate) operation_reference: Option<i64>,
-    /// Also what is known of its instances; not served.
+    /// Also what is known of its instances.
     pub(crate) delete_history: bool,
 }
 
 impl Delete {
+    /// The batch operation that deletes the history; [`Key::NONE`] = none.
+    ///
     /// # Errors
-    /// The engine refused, or no answer came.
-    pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<(), Problem> {
+    /// There is no history to delete, the engine refused, or no answer came.
+    pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Key, Problem> {
         if self.delete_history {
-            return Err(Problem::Unimplemented(
-                "Deleting the history of a resource is not implemented yet.".into(),
-            ));
+            front.reads()?;
         }
         let command = caller.command(
             Key::NONE,
             of::ResourceDeletion::Delete,
             ResourceDeletionRecord {
                 resource_key: self.key,
+                delete_history: self.delete_history,
                 ..ResourceDeletionRecord::default()
             },
             self.operation_reference,
         );
-        front.call(&Target::Deployment, command, None).await?;
-        Ok(())
+        let response = front.call(&Target::Deployment, command, None).await?;
+        Ok(answered!(response, ResourceDeletion)?.batch_operation_key)
     }
 }
 
@@ -242,8 +247,15 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Problem> {
         operation_reference: body.int("operationReference"),
         delete_history: body.flag("deleteHistory").unwrap_or(false),
     };
-    request.run(&call.front, &call.caller).await?;
+    let operation = request.run(&call.front, &call.caller).await?;
     let mut out = ObjectWriter::new();
-    out.key("resourceKey", key).null("batchOperation");
+    out.key("resourceKey", key);
+    if operation.is_some() {
+        let mut created = ObjectWriter::new();
+        put_created(&mut created, operation, DELETE_HISTORY);
+        out.raw("batchOperation", &created.finish());
+    } else {
+        out.null("batchOperation");
+    }
     Ok(Answer::Json(out.finish()))
 }

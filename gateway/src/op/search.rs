@@ -212,14 +212,7 @@ async fn search_where(
 ) -> Result<Answer, Problem> {
     let reads = call.front.reads()?;
     let body = Members(&call.body);
-    if let Some(filter) = body.get("filter") {
-        let schema = call
-            .body_schema()
-            .and_then(|schema| property(&call.rest.contract.library, schema, "filter"))
-            .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
-        let library = &call.rest.contract.library;
-        conditions.push(filter::condition(library, schema, filter)?);
-    }
+    conditions.extend(filter_of(&call)?);
     let query = Query {
         entity,
         filter: Filter::All(conditions),
@@ -251,6 +244,22 @@ async fn search_where(
     Ok(Answer::Json(out.finish()))
 }
 
+/// The condition that the body's `filter` states, if it has one.
+///
+/// # Errors
+/// The filter cannot be searched by.
+pub(crate) fn filter_of(call: &Call) -> Result<Option<Filter>, Problem> {
+    let Some(filter) = Members(&call.body).get("filter") else {
+        return Ok(None);
+    };
+    let library = &call.rest.contract.library;
+    let schema = call
+        .body_schema()
+        .and_then(|schema| property(library, schema, "filter"))
+        .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
+    filter::condition(library, schema, filter).map(Some)
+}
+
 fn equals(field: &str, value: Literal) -> Filter {
     Filter::Field {
         field: field.to_owned(),
@@ -259,11 +268,11 @@ fn equals(field: &str, value: Literal) -> Filter {
     }
 }
 
-fn missing(human: &str, key: i64) -> Problem {
+pub(crate) fn missing(human: &str, key: i64) -> Problem {
     Problem::Missing(format!("{human} with key '{key}' not found"))
 }
 
-fn refused(error: QueryError) -> Problem {
+pub(crate) fn refused(error: QueryError) -> Problem {
     let text = error.to_string();
     match error {
         QueryError::InvalidField { field, reason } => Problem::Unimplemented(format!(
@@ -424,6 +433,8 @@ mod tests {
             (Entity::SequenceFlow, "ProcessInstanceSequenceFlowResult"),
             (Entity::Form, "FormResult"),
             (Entity::Resource, "ResourceResult"),
+            (Entity::BatchOperation, "BatchOperationResponse"),
+            (Entity::BatchOperationItem, "BatchOperationItemResponse"),
         ];
         for (entity, name) in cases {
             let schema = contract.library.named(name).expect(name);

@@ -27,6 +27,11 @@ impl<'v> Members<'v> {
         self.get(name).filter(|value| value.is_object()).map(Self)
     }
 
+    /// True for an object without members.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.as_object().is_none_or(serde_json::Map::is_empty)
+    }
+
     pub(crate) fn str(self, name: &str) -> Option<&'v str> {
         self.get(name).and_then(Value::as_str)
     }

@@ -45,7 +45,7 @@ use crate::partition::push::{OpenStreams, Pushed};
 use crate::partition::respond::Callers;
 use crate::raft::payload;
 use crate::shard::mailbox::{Control, Loss, Mailbox, Request};
-use crate::submit::Shared;
+use crate::submit::{AskedItems, Shared};
 
 /// Why a partition cannot go on; it is dead until the process starts again.
 #[derive(Debug, thiserror::Error)]
@@ -333,6 +333,14 @@ impl Core {
                     }
                     self.mailbox.metrics.pushes_failed.add(1);
                     self.give_back(Command::internal(key, of::Job::Yield, job));
+                }
+                Effect::FindItems(query) => {
+                    let asked = AskedItems {
+                        partition: self.mailbox.partition,
+                        query: *query,
+                    };
+                    // Nobody answers, or too much is asked at once: the engine asks again.
+                    let _ = self.shared.items.try_send(asked);
                 }
                 Effect::JobsAvailable { job_type } => {
                     // Nobody listens while no poll is parked.

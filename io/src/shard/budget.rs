@@ -91,13 +91,15 @@ impl Budget {
 
 /// True for client commands that the limit never refuses.
 pub(crate) fn is_exempt(intent: Intent) -> bool {
-    let exempt: [Intent; 6] = [
+    let exempt: [Intent; 8] = [
         of::Job::Complete.into(),
         of::Job::Fail.into(),
         of::Job::Yield.into(),
         of::ProcessInstance::Cancel.into(),
         of::Deployment::Create.into(),
         of::CommandDistribution::Acknowledge.into(),
+        of::BatchOperationChunk::Create.into(),
+        of::BatchOperationPartitionLifecycle::Fail.into(),
     ];
     exempt.contains(&intent)
 }

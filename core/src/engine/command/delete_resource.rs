@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::command::batch_operation;
 use crate::engine::command::deploy::DEPLOYMENT_QUEUE;
 use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
@@ -14,7 +15,10 @@ use crate::engine::output::Processing;
 use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::record::intent::of;
-use crate::record::value::{FormRecord, ProcessRecord, ResourceDeletionRecord, ResourceRecord};
+use crate::record::value::{
+    BatchOperationCreationRecord, BatchOperationType, FormRecord, ProcessRecord,
+    ResourceDeletionRecord, ResourceRecord,
+};
 use crate::record::{Blob, Text};
 use crate::state::file::FileKind;
 
@@ -63,6 +67,12 @@ pub(crate) fn delete(
         command.key
     } else {
         p.next_key()
+    };
+    let deletion = match &found {
+        Found::Process(_) if value.delete_history && !distributed => {
+            delete_history(p, value.resource_key, command, &deletion)?
+        }
+        Found::Process(_) | Found::File(..) => deletion,
     };
     let deleting = of::ResourceDeletion::Deleting;
     p.event(deletion_key, deleting, deletion.clone())?;
@@ -124,6 +134,29 @@ fn delete_file(p: &mut Processing<'_>, kind: FileKind, record: &Arc<ResourceReco
         FileKind::Form => p.event(record.key, of::Form::Deleted, FormRecord::from(stated)),
         FileKind::Resource => p.event(record.key, of::Resource::Deleted, stated),
     }
+}
+
+/// Starts the batch operation that deletes the history of the definition's instances, and then that
+/// of the definition.
+fn delete_history(
+    p: &mut Processing<'_>,
+    definition: Key,
+    command: &Command,
+    deletion: &ResourceDeletionRecord,
+) -> Outcome<Arc<ResourceDeletionRecord>> {
+    let filter = format!(r#"{{"field":"processDefinitionKey","op":"eq","values":[{definition}]}}"#);
+    let operation = BatchOperationCreationRecord {
+        batch_operation_type: BatchOperationType::DeleteProcessInstance,
+        entity_filter: Text::from(filter),
+        authentication: command.authorization.clone(),
+        definition_to_delete: definition,
+        ..BatchOperationCreationRecord::default()
+    };
+    let operation = batch_operation::start(p, operation)?;
+    Ok(Arc::new(ResourceDeletionRecord {
+        batch_operation_key: operation.batch_operation_key,
+        ..deletion.clone()
+    }))
 }
 
 fn delete_process(p: &mut Processing<'_>, record: &Arc<ProcessRecord>) -> Outcome {

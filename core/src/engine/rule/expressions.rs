@@ -13,7 +13,7 @@ use crate::ids::Key;
 use crate::model::{Code, Expr};
 use crate::msgpack;
 use crate::record::value::ErrorType;
-use crate::record::{RawValue, Text};
+use crate::record::{RawValue, RejectionType, Text};
 use crate::state::StateError;
 
 /// A string.
@@ -99,6 +99,40 @@ pub(crate) fn any_with(
         })?,
     }
     Ok(RawValue::from(bytes))
+}
+
+/// A value of any type for a client that asked for it, with everything that was wrong on the way; a
+/// failure is a refusal.
+pub(crate) fn with_warnings(
+    p: &Processing<'_>,
+    expr: &Expr,
+    scope: Key,
+    before: &dyn Variables,
+) -> Outcome<(RawValue, Vec<Text>)> {
+    let mut texts = Vec::new();
+    let mut bytes = Vec::new();
+    let result = match &expr.code {
+        Code::Text | Code::Number(_) => {
+            return Ok((any_with(p, expr, scope, before)?, texts));
+        }
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, before, |value, warnings| {
+            value.to_msgpack(&mut bytes);
+            texts.extend(
+                warnings
+                    .iter()
+                    .map(|warning| warning.message.as_str().into()),
+            );
+            Ok(())
+        }),
+    };
+    match result {
+        Ok(()) => Ok((RawValue::from(bytes), texts)),
+        Err(Stop::Incident(failure)) => Err(Stop::reject(
+            RejectionType::ProcessingError,
+            format!("Failed to evaluate expression: {}", failure.message),
+        )),
+        Err(stop @ (Stop::Reject(_) | Stop::TooLarge | Stop::Fault(_))) => Err(stop),
+    }
 }
 
 /// Evaluates FEEL and lets `f` take the value, with the warnings as an incident shows them.

@@ -96,5 +96,7 @@ record_value! {
         resource_type "resourceType": Text,
         /// Id of the definition.
         resource_id "resourceId": Text,
+        /// Batch operation that deletes the history; -1 = none.
+        batch_operation_key "batchOperationKey": Key,
     }
 }

@@ -182,6 +182,6 @@ fn message_subscription(
     if to == p.partition() {
         p.command(key, intent, command)
     } else {
-        distribute::to_partition(p, key, to, intent, &command.into())
+        distribute::distribute_to(p, key, "", to, intent, &command.into())
     }
 }

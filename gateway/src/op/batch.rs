@@ -1,0 +1,173 @@
+//! Batch operations: creating them with a filter, and managing them; deleting history.
+//!
+//! A filter is checked here, in the words of the contract, and kept as text by the engine; whoever
+//! finds the items searches with it. Without secondary storage there is nothing to find them in, so
+//! there are no batch operations either.
+//!
+//! Any partition takes a new operation; the one of its key leads it and takes what manages it.
+
+use ringflow_core::ids::Key;
+use ringflow_core::record::Text;
+use ringflow_core::record::intent::of;
+use ringflow_core::record::value::{
+    BatchOperationCreationRecord, BatchOperationLifecycleManagementRecord, BatchOperationType,
+    HistoryDeletionRecord, HistoryDeletionType,
+};
+
+use super::search;
+use super::shape::{Members, ObjectWriter};
+use super::{Caller, answered};
+use crate::backend::{Cell, Entity, Filter, KeyLiteral, Literal, Op, Row};
+use crate::problem::Problem;
+use crate::rest::{Answer, Call};
+use crate::route::Target;
+use crate::submit::Front;
+
+/// Create a batch operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Create {
+    pub(crate) kind: BatchOperationType,
+    pub(crate) filter: Filter,
+    pub(crate) operation_reference: Option<i64>,
+}
+
+impl Create {
+    /// The key of the operation.
+    ///
+    /// # Errors
+    /// There is no secondary storage, the engine refused, or no answer came.
+    pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Key, Problem> {
+        front.reads()?;
+        let record = BatchOperationCreationRecord {
+            batch_operation_type: self.kind,
+            entity_filter: Text::from(self.filter.to_text()),
+            ..BatchOperationCreationRecord::default()
+        };
+        let command = caller.command(
+            Key::NONE,
+            of::BatchOperationCreation::Create,
+            record,
+            self.operation_reference,
+        );
+        let response = front.call(&Target::Any, command, None).await?;
+        Ok(answered!(response, BatchOperationCreation)?.batch_operation_key)
+    }
+}
+
+/// What can be done with an operation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Manage {
+    Cancel,
+    Suspend,
+    Resume,
+}
+
+impl Manage {
+    /// # Errors
+    /// The engine refused, or no answer came.
+    pub(crate) async fn run(self, key: Key, front: &Front, caller: &Caller) -> Result<(), Problem> {
+        let intent = match self {
+            Self::Cancel => of::BatchOperationLifecycleManagement::Cancel,
+            Self::Suspend => of::BatchOperationLifecycleManagement::Suspend,
+            Self::Resume => of::BatchOperationLifecycleManagement::Resume,
+        };
+        let record = BatchOperationLifecycleManagementRecord {
+            batch_operation_key: key,
+            ..BatchOperationLifecycleManagementRecord::default()
+        };
+        let command = caller.command(key, intent, record, None);
+        front.call(&Target::Key(key), command, None).await?;
+        Ok(())
+    }
+}
+
+/// Appends the two members of a created operation.
+pub(crate) fn put_created(out: &mut ObjectWriter, key: Key, kind: BatchOperationType) {
+    out.key("batchOperationKey", key)
+        .str("batchOperationType", kind.name());
+}
+
+/// `cancelProcessInstancesBatchOperation` and its like: an operation on what a filter of process
+/// instances finds.
+pub(crate) async fn create(call: Call, kind: BatchOperationType) -> Result<Answer, Problem> {
+    let body = Members(&call.body);
+    let filter = body
+        .object("filter")
+        .ok_or_else(|| Problem::invalid("No filter provided"))?;
+    if filter.is_empty() {
+        return Err(Problem::invalid(
+            "At least one of filter criteria is required",
+        ));
+    }
+    let operation_reference = body.int("operationReference");
+    let filter = search::filter_of(&call)?.unwrap_or(Filter::All(Vec::new()));
+    start(&call, kind, filter, operation_reference).await
+}
+
+/// `resolveProcessInstanceIncidents`.
+pub(crate) async fn resolve_incidents(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("processInstanceKey");
+    instance(&call, key).await?;
+    let filter = Filter::Field {
+        field: "processInstanceKey".into(),
+        op: Op::Eq,
+        values: vec![Literal::Int(key.0)],
+    };
+    start(&call, BatchOperationType::ResolveIncident, filter, None).await
+}
+
+async fn start(
+    call: &Call,
+    kind: BatchOperationType,
+    filter: Filter,
+    operation_reference: Option<i64>,
+) -> Result<Answer, Problem> {
+    let request = Create {
+        kind,
+        filter,
+        operation_reference,
+    };
+    let key = request.run(&call.front, &call.caller).await?;
+    let mut out = ObjectWriter::new();
+    put_created(&mut out, key, kind);
+    Ok(Answer::Json(out.finish()))
+}
+
+/// `cancelBatchOperation`, `suspendBatchOperation`, `resumeBatchOperation`.
+pub(crate) async fn manage(call: Call, manage: Manage) -> Result<Answer, Problem> {
+    let key = call.path_key("batchOperationKey");
+    manage.run(key, &call.front, &call.caller).await?;
+    Ok(Answer::NoContent)
+}
+
+/// `deleteProcessInstance`: the history of an instance that has ended.
+pub(crate) async fn delete_instance(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("processInstanceKey");
+    let row = instance(&call, key).await?;
+    let text = |name: &str| match row.get(name) {
+        Some(Cell::Text(text)) => Text::from(text.as_str()),
+        Some(_) | None => Text::default(),
+    };
+    let record = HistoryDeletionRecord {
+        resource_key: key,
+        resource_type: HistoryDeletionType::ProcessInstance,
+        process_id: text("processDefinitionId"),
+        tenant_id: text("tenantId"),
+        ..HistoryDeletionRecord::default()
+    };
+    let reference = Members(&call.body).int("operationReference");
+    let intent = of::HistoryDeletion::Delete;
+    let command = call.caller.command(key, intent, record, reference);
+    call.front.call(&Target::Key(key), command, None).await?;
+    Ok(Answer::NoContent)
+}
+
+/// An instance that the secondary storage knows.
+async fn instance(call: &Call, key: Key) -> Result<Row, Problem> {
+    call.front
+        .reads()?
+        .get(Entity::ProcessInstance, KeyLiteral(key.0))
+        .await
+        .map_err(search::refused)?
+        .ok_or_else(|| search::missing("Process Instance", key.0))
+}

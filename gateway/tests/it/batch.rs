@@ -1,0 +1,234 @@
+//! Clock, expressions and batch operations over REST.
+
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::{Key, PartitionId, Timestamp};
+use ringflow_core::json as text;
+use ringflow_core::record::intent::of;
+use ringflow_core::record::value::{
+    BatchOperationCreationRecord, BatchOperationType, ClockRecord, ExpressionRecord,
+};
+use ringflow_core::record::{Intent, RawValue, RejectionType, Value};
+use ringflow_gateway::backend::{Cell, Entity, Filter, Row};
+use serde_json::json;
+
+use crate::fake::{self, Fake, accepted, refused, start};
+
+#[tokio::test]
+async fn the_clock_is_pinned_and_reset_on_the_first_partition() {
+    let running = start(Fake::new(3, fake::echo)).await;
+    let pinned = running
+        .rest("PUT", "/clock", r#"{"timestamp":1767225600000}"#)
+        .await;
+    assert_eq!((pinned.status, pinned.text.as_str()), (204, ""));
+    let command = running.fake.last();
+    assert_eq!(command.intent, Intent::from(of::Clock::Pin));
+    assert_eq!(
+        command.value,
+        Value::from(ClockRecord {
+            time: Timestamp(1_767_225_600_000)
+        })
+    );
+    assert_eq!(running.rest("POST", "/clock/reset", "").await.status, 204);
+    assert_eq!(
+        running.fake.intents(),
+        [(1, of::Clock::Pin.into()), (1, of::Clock::Reset.into())]
+    );
+    let refused = running.rest("PUT", "/clock", r#"{"timestamp":-1}"#).await;
+    let (status, _, detail) = refused.problem();
+    assert_eq!(status, 400);
+    assert_eq!(
+        detail,
+        "The value for timestamp is '-1' but must be not negative."
+    );
+    assert_eq!(running.fake.intents().len(), 2);
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_expression_is_evaluated_where_its_scope_is() {
+    let script = |_, command: &Command| {
+        let Value::Expression(asked) = &command.value else {
+            panic!("another command")
+        };
+        accepted(
+            Key::new(PartitionId(2), 9),
+            of::Expression::Evaluated,
+            ExpressionRecord {
+                result_value: RawValue::from(text::to_msgpack(r#"{"a":[1,null]}"#).unwrap()),
+                warnings: vec!["a was missing".into()],
+                ..ExpressionRecord::clone(asked)
+            },
+        )
+    };
+    let running = start(Fake::new(3, script)).await;
+    let scope = Key::new(PartitionId(2), 8);
+    let answer = running
+        .post(
+            "/expression/evaluation",
+            json!({"expression": "=a", "scopeKey": scope.0.to_string(), "variables": {"x": 1}}),
+        )
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "expression": "=a",
+            "result": {"a": [1, null]},
+            "warnings": [{"message": "a was missing"}],
+        })
+    );
+    assert_eq!(
+        running.fake.intents(),
+        [(2, of::Expression::Evaluate.into())]
+    );
+    running.gateway.stop().await;
+}
+
+/// Accepts new operations under key 77 of partition 2 and echoes everything else.
+fn creates(partition: PartitionId, command: &Command) -> fake::Answer {
+    let Value::BatchOperationCreation(asked) = &command.value else {
+        return fake::echo(partition, command);
+    };
+    let key = Key::new(PartitionId(2), 77);
+    let record = BatchOperationCreationRecord {
+        batch_operation_key: key,
+        ..BatchOperationCreationRecord::clone(asked)
+    };
+    accepted(key, of::BatchOperationCreation::Created, record)
+}
+
+#[tokio::test]
+async fn operations_are_created_with_the_filter_of_the_contract() {
+    let running = start(Fake::new(3, creates)).await;
+    let cases = [
+        (
+            "/process-instances/cancellation",
+            BatchOperationType::CancelProcessInstance,
+        ),
+        (
+            "/process-instances/incident-resolution",
+            BatchOperationType::ResolveIncident,
+        ),
+        (
+            "/process-instances/deletion",
+            BatchOperationType::DeleteProcessInstance,
+        ),
+    ];
+    for (path, kind) in cases {
+        let filter = json!({"processDefinitionId": {"$like": "a*"}, "hasIncident": true});
+        let answer = running.post(path, json!({"filter": filter})).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(
+            answer.json(),
+            json!({
+                "batchOperationKey": Key::new(PartitionId(2), 77).0.to_string(),
+                "batchOperationType": kind.name(),
+            })
+        );
+        let Value::BatchOperationCreation(sent) = running.fake.last().value else {
+            panic!("another command")
+        };
+        assert_eq!(sent.batch_operation_type, kind);
+        let stored = Filter::from_text(&sent.entity_filter).unwrap();
+        running
+            .post("/process-instances/search", json!({"filter": filter}))
+            .await;
+        let searched = running.reads.queries.lock().unwrap().pop().unwrap().filter;
+        assert_eq!(searched, Filter::All(vec![stored]));
+        let empty = running.post(path, json!({"filter": {}})).await.problem();
+        assert_eq!(empty.0, 400);
+        assert_eq!(empty.2, "At least one of filter criteria is required.");
+        assert_eq!(running.post(path, json!({})).await.status, 400);
+    }
+    assert_eq!(running.fake.intents().len(), 3);
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn the_leading_partition_is_told_to_manage_an_operation() {
+    let key = Key::new(PartitionId(3), 5);
+    let running = start(Fake::new(3, fake::echo)).await;
+    for (path, intent) in [
+        (
+            "cancellation",
+            of::BatchOperationLifecycleManagement::Cancel,
+        ),
+        ("suspension", of::BatchOperationLifecycleManagement::Suspend),
+        ("resumption", of::BatchOperationLifecycleManagement::Resume),
+    ] {
+        let path = format!("/batch-operations/{}/{path}", key.0);
+        assert_eq!(running.rest("POST", &path, "").await.status, 204);
+        let command = running.fake.last();
+        assert_eq!((command.key, command.intent), (key, intent.into()));
+    }
+    assert!(running.fake.intents().iter().all(|(to, _)| *to == 3));
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn history_is_deleted_of_instances_that_are_known_and_over() {
+    let key = Key::new(PartitionId(2), 5);
+    let script =
+        |_, command: &Command| refused(command, RejectionType::InvalidState, "it is still active");
+    let running = start(Fake::new(2, script)).await;
+    let path = format!("/process-instances/{}/deletion", key.0);
+    let (status, _, detail) = running.post(&path, json!({})).await.problem();
+    assert_eq!(status, 404);
+    assert_eq!(
+        detail,
+        format!("Process Instance with key '{}' not found", key.0)
+    );
+    *running.reads.row.lock().unwrap() = Some(Row(vec![
+        ("processDefinitionId", Cell::Text("p".into())),
+        ("tenantId", Cell::Text("<default>".into())),
+    ]));
+    assert_eq!(running.post(&path, json!({})).await.status, 409);
+    assert_eq!(
+        running.fake.intents(),
+        [(2, of::HistoryDeletion::Delete.into())]
+    );
+    let Value::HistoryDeletion(sent) = running.fake.last().value else {
+        panic!("another command")
+    };
+    assert_eq!((sent.resource_key, sent.process_id.as_str()), (key, "p"));
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn operations_are_shown_with_their_errors() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    *running.reads.row.lock().unwrap() = Some(Row(vec![
+        ("batchOperationKey", Cell::Text("9".into())),
+        ("state", Cell::Text("PARTIALLY_COMPLETED".into())),
+        (
+            "batchOperationType",
+            Cell::Text("CANCEL_PROCESS_INSTANCE".into()),
+        ),
+        ("operationsTotalCount", Cell::Int(3)),
+        ("operationsFailedCount", Cell::Int(1)),
+        ("operationsCompletedCount", Cell::Int(2)),
+        (
+            "errors",
+            Cell::Json(r#"[{"partitionId":2,"type":"QUERY_FAILED","message":"m"}]"#.into()),
+        ),
+    ]));
+    let answer = running.rest("GET", "/batch-operations/9", "").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let shown = answer.json();
+    assert_eq!(shown["operationsTotalCount"], 3);
+    assert_eq!(shown["errors"][0]["partitionId"], 2);
+    for path in ["/batch-operations/search", "/batch-operation-items/search"] {
+        let found = running
+            .post(
+                path,
+                json!({"filter": {"batchOperationKey": "9", "state": "FAILED"}}),
+            )
+            .await;
+        assert_eq!(found.status, 200, "{found:?}");
+    }
+    let queries = running.reads.queries.lock().unwrap();
+    let asked: Vec<Entity> = queries.iter().map(|query| query.entity).collect();
+    assert_eq!(asked, [Entity::BatchOperation, Entity::BatchOperationItem]);
+    drop(queries);
+    running.gateway.stop().await;
+}
