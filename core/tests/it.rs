@@ -35,6 +35,8 @@ mod model;
 mod random;
 #[path = "it/random_event.rs"]
 mod random_event;
+#[path = "it/random_model.rs"]
+mod random_model;
 #[path = "it/schedule.rs"]
 mod schedule;
 #[path = "it/scope.rs"]
