@@ -15,6 +15,8 @@ mod bounds;
 mod command;
 #[path = "it/decimal.rs"]
 mod decimal;
+#[path = "it/dmn_tck.rs"]
+mod dmn_tck;
 #[path = "it/element.rs"]
 mod element;
 #[path = "it/event.rs"]
