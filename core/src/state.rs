@@ -24,6 +24,7 @@ use crate::state::store::{RowChange, StateRead, WriteSet};
 
 pub mod compensation;
 pub mod conditional;
+pub mod decision;
 pub mod definition;
 pub mod distribution;
 pub mod element_instance;
@@ -45,6 +46,7 @@ pub mod variable;
 
 pub use compensation::CompensationSubscriptionRow;
 pub use conditional::ConditionalSubscriptionRow;
+pub use decision::{DecisionRequirementsRow, DecisionRow};
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
 pub use distribution::{ContinuationRow, DistributionRow};
 pub use element_instance::{CountRow, ElementRow, ElementState, InputCollectionRow};
@@ -254,6 +256,16 @@ families! {
     definitions: Table<Key, DefinitionRow> = 58,
     /// Tenant, BPMN process id, version.
     definition_by_version: Table<(Text, Text, i32), KeyRow> = 59,
+    /// Decisions by key.
+    decisions: Table<Key, DecisionRow> = 61,
+    /// Decision requirements graphs by key.
+    decision_requirements: Table<Key, DecisionRequirementsRow> = 62,
+    /// Tenant, decision id: its versions.
+    decision_versions: Table<(Text, Text), VersionsRow> = 63,
+    /// Tenant, id of a graph: its versions.
+    decision_requirements_versions: Table<(Text, Text), VersionsRow> = 64,
+    /// Graph, its decisions.
+    decisions_of_requirements: Groups<Key, Key, Unit> = 65,
     /// Messages by tenant, name, correlation key.
     messages_by_address: Groups<MessageAddress, Key, Unit> = 71,
     /// Tenant, message name; definition that it starts.
@@ -276,10 +288,14 @@ families! {
     compensation_subscriptions: Groups<Key, Key, CompensationSubscriptionRow> = 81,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
+    /// Tenant, decision id, deployment.
+    decision_by_deployment: Table<(Text, Text, Key), KeyRow> = 83,
     /// Message to the synchronous correlation that published it.
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Tenant, decision id, version tag.
+    decision_by_tag: Table<(Text, Text, Text), KeyRow> = 92,
     /// Multi-instance body to what it iterates over.
     input_collections: Table<Key, InputCollectionRow> = 125,
     /// What waits (element instance or definition), subscription.

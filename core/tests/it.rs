@@ -15,6 +15,10 @@ mod bounds;
 mod command;
 #[path = "it/decimal.rs"]
 mod decimal;
+#[path = "it/decision.rs"]
+mod decision;
+#[path = "it/dmn.rs"]
+mod dmn;
 #[path = "it/dmn_tck.rs"]
 mod dmn_tck;
 #[path = "it/element.rs"]

@@ -17,6 +17,9 @@ use crate::database::Database;
 use crate::error::{ConfigError, QueryError};
 
 mod correlated_message_subscription;
+mod decision_definition;
+mod decision_instance;
+mod decision_requirements;
 mod element_instance;
 mod element_statistics;
 mod fetch;
@@ -72,6 +75,12 @@ pub enum Entity {
     CorrelatedMessageSubscription,
     /// Sequence flows taken, per instance.
     SequenceFlow,
+    /// Decisions.
+    DecisionDefinition,
+    /// Decision requirements graphs.
+    DecisionRequirements,
+    /// Evaluated decisions.
+    DecisionInstance,
 }
 
 impl Entity {
@@ -87,6 +96,9 @@ impl Entity {
         Self::MessageSubscription,
         Self::CorrelatedMessageSubscription,
         Self::SequenceFlow,
+        Self::DecisionDefinition,
+        Self::DecisionRequirements,
+        Self::DecisionInstance,
     ];
 
     /// REST names of the fields of a result, in their order.
@@ -399,6 +411,28 @@ impl Queries {
         key: impl Into<KeyLiteral>,
     ) -> Result<Option<String>, QueryError> {
         process_definition::xml(self, key.into()).await
+    }
+
+    /// The DMN text of a decision requirements graph; `None` if there is no such graph.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn decision_requirements_xml(
+        &self,
+        key: impl Into<KeyLiteral>,
+    ) -> Result<Option<String>, QueryError> {
+        decision_requirements::xml(self, key.into()).await
+    }
+
+    /// The DMN text of the graph of a decision; `None` if there is no such decision.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn decision_definition_xml(
+        &self,
+        key: impl Into<KeyLiteral>,
+    ) -> Result<Option<String>, QueryError> {
+        decision_requirements::xml_of_decision(self, key.into()).await
     }
 
     /// Counts per element of an instance, or of a definition's instances.

@@ -1,4 +1,5 @@
-//! History clean-up: finished root instances go when their time is over, with all that hangs on them.
+//! History clean-up: finished root instances go when their time is over, with all that hangs on
+//! them; so do evaluations of decisions that no process asked for.
 //!
 //! Each step deletes a bounded number of rows in a transaction of its own, on a connection of its
 //! own, and rests three times as long as it worked: exporting always goes first. A root's row is
@@ -55,7 +56,7 @@ impl RetainOptions {
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
 /// come after all of them.
-const CHILDREN: [&str; 8] = [
+const CHILDREN: [&str; 9] = [
     "flow_node_instance",
     "sequence_flow",
     "variable",
@@ -64,6 +65,7 @@ const CHILDREN: [&str; 8] = [
     "user_task",
     "message_subscription",
     "correlated_message_subscription",
+    "decision_instance",
 ];
 
 /// List tables, their owner column, and the owner's table.
@@ -128,6 +130,40 @@ impl Cleaner {
             .map(|row| row.try_get(0))
             .collect(),
         }
+    }
+
+    /// Deletes at most `limit` evaluations of decisions that no process asked for and whose time
+    /// is over; returns how many.
+    async fn delete_decisions(
+        &mut self,
+        partition: u16,
+        now: i64,
+        limit: u32,
+    ) -> Result<u64, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(connection) => sqlx::query(
+                "DELETE FROM decision_instance WHERE rowid IN (SELECT rowid FROM \
+                 decision_instance WHERE partition_id = ?1 AND history_cleanup_date <= ?2 \
+                 LIMIT ?3)",
+            )
+            .bind(i64::from(partition))
+            .bind(now)
+            .bind(i64::from(limit))
+            .execute(connection)
+            .await?
+            .rows_affected(),
+            Self::Postgres(connection) => sqlx::query(
+                "DELETE FROM decision_instance WHERE ctid = ANY(ARRAY(SELECT ctid FROM \
+                 decision_instance WHERE partition_id = $1 \
+                 AND history_cleanup_date <= to_timestamp($2 / 1000.0) LIMIT $3))",
+            )
+            .bind(i32::from(partition))
+            .bind(now)
+            .bind(i64::from(limit))
+            .execute(connection)
+            .await?
+            .rows_affected(),
+        })
     }
 
     /// Deletes at most `limit` rows of `table` that fit `condition`, which refers to the roots as
@@ -205,11 +241,17 @@ async fn clean(
     metrics: &ExporterMetrics,
 ) -> Result<bool, sqlx::Error> {
     let mut cleaner = Cleaner::open(database).await?;
+    // The semaphore is never closed.
+    let permit = writers.acquire().await;
+    let decisions = cleaner
+        .delete_decisions(partition, wall_clock(), options.rows)
+        .await?;
+    drop(permit);
     let roots = cleaner
         .roots(partition, wall_clock(), options.roots)
         .await?;
     if roots.is_empty() {
-        return Ok(false);
+        return Ok(decisions == u64::from(options.rows));
     }
     let mut group = Group {
         cleaner,

@@ -10,6 +10,7 @@
 //! | value type | file |
 //! |---|---|
 //! | PROCESS | `process_definition` |
+//! | DECISION_REQUIREMENTS, DECISION, DECISION_EVALUATION | `decision` |
 //! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
@@ -22,6 +23,7 @@ use ringflow_core::record::{Record, RecordType, Text, Value};
 use crate::batch::Window;
 use crate::names::Names;
 
+pub mod decision;
 pub mod flow_node_instance;
 pub mod incident;
 pub mod job;
@@ -168,6 +170,13 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
                 flow_node_instance::write(window, context, record, value);
             }
         },
+        Value::DecisionRequirements(value) => {
+            decision::write_requirements(window, record, value);
+        }
+        Value::Decision(value) => decision::write_definition(window, record, value),
+        Value::DecisionEvaluation(value) => {
+            decision::write_evaluation(window, context, record, value);
+        }
         Value::Variable(value) => variable::write(window, record, value),
         Value::Job(value) => job::write(window, record, value),
         Value::Incident(value) => incident::write(window, record, value),
@@ -216,6 +225,9 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         }
         Value::UserTask(value) => Some(value.process_definition_key),
         Value::Process(_)
+        | Value::DecisionRequirements(_)
+        | Value::Decision(_)
+        | Value::DecisionEvaluation(_)
         | Value::Variable(_)
         | Value::Job(_)
         | Value::Incident(_)

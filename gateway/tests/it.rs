@@ -7,6 +7,8 @@
 mod auth;
 #[path = "it/contract.rs"]
 mod contract;
+#[path = "it/decision.rs"]
+mod decision;
 #[path = "it/fake.rs"]
 mod fake;
 #[path = "it/grpc.rs"]

@@ -83,7 +83,7 @@ pub fn compile_as(bytes: &[u8], unreadable: Unreadable) -> Result<Graph, Refused
     let invalid = |why: String| Refused(format!("Failed to parse DMN: {why}"));
     let text = xml::text(bytes).map_err(|error| invalid(error.to_string()))?;
     let document = xml::tree(text).map_err(|error| invalid(error.to_string()))?;
-    let file = File::read(&document).map_err(invalid)?;
+    let file = File::read(&document, unreadable).map_err(invalid)?;
     file.check_cycles()?;
     let mut compiler = Compiler::new(&file);
     let decisions = (file.decisions.iter())
@@ -115,7 +115,7 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn read(document: &'a Document<'a>) -> Result<File<'a>, String> {
+    fn read(document: &'a Document<'a>, unreadable: Unreadable) -> Result<File<'a>, String> {
         let root = document.root_element();
         if !is(root, "definitions") {
             let name = root.tag_name().name();
@@ -123,8 +123,11 @@ impl<'a> File<'a> {
                 "Expected DMN 'definitions' as the root element but found '{name}'"
             ));
         }
+        let strict = unreadable == Unreadable::Refuse;
         for attribute in ["id", "name", "namespace"] {
-            required(root, attribute)?;
+            if strict {
+                required(root, attribute)?;
+            }
         }
         let mut file = File {
             decisions: Vec::new(),
@@ -141,8 +144,12 @@ impl<'a> File<'a> {
                 continue;
             };
             required(node, "name")?;
-            let id = required(node, "id")?;
-            if ids.insert(id, list.len()).is_some() {
+            if strict {
+                required(node, "id")?;
+            }
+            if let Some(id) = node.attribute("id")
+                && ids.insert(id, list.len()).is_some()
+            {
                 return Err(format!("There are multiple occurrences of ID value '{id}'"));
             }
             list.push(node);
@@ -283,13 +290,15 @@ impl<'f, 'a> Compiler<'f, 'a> {
         };
         let id = node.attribute("id").unwrap_or_default();
         let variable = child(node, "variable");
+        let name = node.attribute("name").unwrap_or_default();
+        let fallback = if id.is_empty() { name } else { id };
         let result_name = variable.and_then(|found| found.attribute("name"));
         Decision {
             id: id.into(),
-            name: node.attribute("name").unwrap_or_default().into(),
+            name: name.into(),
             version_tag: version_tag(node),
             logic,
-            result_name: result_name.unwrap_or(id).into(),
+            result_name: result_name.unwrap_or(fallback).into(),
             result_type: variable.and_then(type_ref),
             requires: requires.into_iter().map(index).collect(),
             knowledge: self.placed(&knowledge),

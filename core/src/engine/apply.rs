@@ -16,6 +16,7 @@ use crate::state::{ContinuationRow, State};
 
 mod compensation;
 mod conditional;
+mod decision;
 mod definition;
 mod distribution;
 mod element_instance;
@@ -124,6 +125,18 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Process(of::Process::Deleted) => {
             appliers!(a, record; Process => definition::deleted)
         }
+        Intent::Decision(of::Decision::Created) => {
+            appliers!(a, record; Decision => decision::created)
+        }
+        Intent::Decision(of::Decision::Deleted) => {
+            appliers!(a, record; Decision => decision::deleted)
+        }
+        Intent::DecisionRequirements(of::DecisionRequirements::Created) => {
+            appliers!(a, record; DecisionRequirements => decision::requirements_created)
+        }
+        Intent::DecisionRequirements(of::DecisionRequirements::Deleted) => {
+            appliers!(a, record; DecisionRequirements => decision::requirements_deleted)
+        }
         Intent::Incident(of::Incident::Created) => {
             appliers!(a, record; Incident => incident::created)
         }
@@ -137,6 +150,9 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::CommandDistribution(intent) => apply_distribution(a, record, intent),
         // Stated for the record, without effect on state.
         Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
+        | Intent::DecisionEvaluation(
+            of::DecisionEvaluation::Evaluated | of::DecisionEvaluation::Failed,
+        )
         | Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created)
         | Intent::ProcessInstanceResult(of::ProcessInstanceResult::Completed)
         | Intent::VariableDocument(
@@ -186,6 +202,7 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Incident(of::Incident::Resolve)
         | Intent::Deployment(of::Deployment::Create)
+        | Intent::DecisionEvaluation(of::DecisionEvaluation::Evaluate)
         | Intent::ProcessInstanceCreation(
             of::ProcessInstanceCreation::Create
             | of::ProcessInstanceCreation::CreateWithAwaitingResult,

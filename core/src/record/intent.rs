@@ -215,6 +215,19 @@ intents! {
         Triggering = 0 "TRIGGERING" event,
         Triggered = 1 "TRIGGERED" event,
     }
+    Decision {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+    }
+    DecisionRequirements {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+    }
+    DecisionEvaluation {
+        Evaluated = 0 "EVALUATED" event,
+        Failed = 1 "FAILED" event,
+        Evaluate = 2 "EVALUATE" command,
+    }
     Escalation {
         Escalated = 0 "ESCALATED" event,
         NotEscalated = 1 "NOT_ESCALATED" event,

@@ -11,6 +11,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 mod ad_hoc;
 mod compensation;
 mod conditional;
+mod decision;
 mod deployment;
 mod distribution;
 mod escalation;
@@ -27,6 +28,7 @@ mod variable;
 pub use ad_hoc::*;
 pub use compensation::*;
 pub use conditional::*;
+pub use decision::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
@@ -143,6 +145,9 @@ Error(ErrorRecord) = 20 "ERROR",
 ProcessInstanceResult(ProcessInstanceResultRecord) = 21 "PROCESS_INSTANCE_RESULT",
 Process(ProcessRecord) = 22 "PROCESS",
 ProcessEvent(ProcessEventRecord) = 24 "PROCESS_EVENT",
+Decision(DecisionRecord) = 25 "DECISION",
+DecisionRequirements(DecisionRequirementsRecord) = 26 "DECISION_REQUIREMENTS",
+DecisionEvaluation(DecisionEvaluationRecord) = 27 "DECISION_EVALUATION",
 Escalation(EscalationRecord) = 29 "ESCALATION",
 SignalSubscription(SignalSubscriptionRecord) = 30 "SIGNAL_SUBSCRIPTION",
 Signal(SignalRecord) = 31 "SIGNAL",

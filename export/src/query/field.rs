@@ -9,8 +9,9 @@
 
 use super::Entity;
 use super::{
-    correlated_message_subscription, element_instance, incident, job, message_subscription,
-    process_definition, process_instance, sequence_flow, user_task, variable,
+    correlated_message_subscription, decision_definition, decision_instance, decision_requirements,
+    element_instance, incident, job, message_subscription, process_definition, process_instance,
+    sequence_flow, user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -202,5 +203,8 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::MessageSubscription => &message_subscription::FIELDS,
         Entity::CorrelatedMessageSubscription => &correlated_message_subscription::FIELDS,
         Entity::SequenceFlow => &sequence_flow::FIELDS,
+        Entity::DecisionDefinition => &decision_definition::FIELDS,
+        Entity::DecisionRequirements => &decision_requirements::FIELDS,
+        Entity::DecisionInstance => &decision_instance::FIELDS,
     }
 }

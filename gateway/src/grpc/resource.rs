@@ -1,6 +1,7 @@
 //! Messages of deployments and their operations.
 //!
-//! gRPC has no entry for resources that are not of a known kind; every entry is a process.
+//! gRPC has no entry for resources that are not of a known kind. Entries come in the order of kinds:
+//! processes, decisions, decision requirements.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::value;
@@ -35,13 +36,17 @@ pub(super) fn deploy_process(request: proto::DeployProcessRequest) -> Deploy {
 pub(super) fn deployed(deployed: Deployed) -> proto::DeployResourceResponse {
     use proto::deployment::Metadata;
 
+    let processes = (deployed.processes.iter()).map(|one| Metadata::Process(metadata(one)));
+    let decisions = (deployed.decisions.iter()).map(|one| Metadata::Decision(decision(one)));
+    let requirements = (deployed.decision_requirements.iter())
+        .map(|one| Metadata::DecisionRequirements(decision_requirements(one)));
     proto::DeployResourceResponse {
         key: deployed.key.0,
-        deployments: deployed
-            .processes
-            .iter()
-            .map(|process| proto::Deployment {
-                metadata: Some(Metadata::Process(metadata(process))),
+        deployments: processes
+            .chain(decisions)
+            .chain(requirements)
+            .map(|metadata| proto::Deployment {
+                metadata: Some(metadata),
             })
             .collect(),
         tenant_id: deployed.tenant_id.to_string(),
@@ -62,6 +67,31 @@ fn metadata(process: &value::ProcessMetadata) -> proto::ProcessMetadata {
         process_definition_key: process.process_definition_key.0,
         resource_name: process.resource_name.to_string(),
         tenant_id: process.tenant_id.to_string(),
+    }
+}
+
+fn decision(decision: &value::DecisionMetadata) -> proto::DecisionMetadata {
+    proto::DecisionMetadata {
+        dmn_decision_id: decision.decision_id.to_string(),
+        dmn_decision_name: decision.decision_name.to_string(),
+        version: decision.version,
+        decision_key: decision.decision_key.0,
+        dmn_decision_requirements_id: decision.decision_requirements_id.to_string(),
+        decision_requirements_key: decision.decision_requirements_key.0,
+        tenant_id: decision.tenant_id.to_string(),
+    }
+}
+
+fn decision_requirements(
+    graph: &value::DecisionRequirementsMetadata,
+) -> proto::DecisionRequirementsMetadata {
+    proto::DecisionRequirementsMetadata {
+        dmn_decision_requirements_id: graph.decision_requirements_id.to_string(),
+        dmn_decision_requirements_name: graph.decision_requirements_name.to_string(),
+        version: graph.decision_requirements_version,
+        decision_requirements_key: graph.decision_requirements_key.0,
+        resource_name: graph.resource_name.to_string(),
+        tenant_id: graph.tenant_id.to_string(),
     }
 }
 

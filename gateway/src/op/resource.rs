@@ -7,12 +7,13 @@ use bytes::Bytes;
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    DeploymentRecord, DeploymentResource, ProcessMetadata, ResourceDeletionRecord,
+    DecisionMetadata, DecisionRequirementsMetadata, DeploymentRecord, DeploymentResource,
+    ProcessMetadata, ResourceDeletionRecord,
 };
 use ringflow_core::record::{Blob, Rejection, RejectionType, Text};
 
 use super::shape::{Members, ObjectWriter, put_list};
-use super::{Caller, answered, tenant};
+use super::{Caller, answered, decision, tenant};
 use crate::problem::{OperationName, Problem};
 use crate::rest::{Answer, Call};
 use crate::route::Target;
@@ -37,6 +38,8 @@ pub(crate) struct Deployed {
     pub(crate) key: Key,
     pub(crate) tenant_id: Text,
     pub(crate) processes: Vec<ProcessMetadata>,
+    pub(crate) decisions: Vec<DecisionMetadata>,
+    pub(crate) decision_requirements: Vec<DecisionRequirementsMetadata>,
 }
 
 impl Deploy {
@@ -77,6 +80,8 @@ impl Deploy {
             key: response.key,
             tenant_id: deployed.tenant_id.clone(),
             processes: deployed.processes_metadata.clone(),
+            decisions: deployed.decisions_metadata.clone(),
+            decision_requirements: deployed.decision_requirements_metadata.clone(),
         })
     }
 }
@@ -124,9 +129,44 @@ pub(crate) async fn deploy(call: Call) -> Result<Answer, Problem> {
     out.key("deploymentKey", deployed.key)
         .str("tenantId", &deployed.tenant_id)
         .with("deployments", |out| {
-            put_list(out, &deployed.processes, process_json);
+            put_list(out, &entries(&deployed), String::clone);
         });
     Ok(Answer::Json(out.finish()))
+}
+
+/// Entries in the order of kinds: all processes, all decisions, all graphs.
+fn entries(deployed: &Deployed) -> Vec<String> {
+    let processes = deployed.processes.iter().map(process_json);
+    let decisions = deployed.decisions.iter().map(|one| {
+        let json = decision::deployed_decision(one);
+        entry("decisionDefinition", &json)
+    });
+    let requirements = deployed.decision_requirements.iter().map(|one| {
+        entry(
+            "decisionRequirements",
+            &decision::deployed_requirements(one),
+        )
+    });
+    processes.chain(decisions).chain(requirements).collect()
+}
+
+/// An entry of one kind; the others are null.
+fn entry(kind: &str, json: &str) -> String {
+    let mut out = ObjectWriter::new();
+    for name in [
+        "processDefinition",
+        "decisionDefinition",
+        "decisionRequirements",
+        "form",
+        "resource",
+    ] {
+        if name == kind {
+            out.raw(name, json);
+        } else {
+            out.null(name);
+        }
+    }
+    out.finish()
 }
 
 fn process_json(process: &ProcessMetadata) -> String {
@@ -137,13 +177,7 @@ fn process_json(process: &ProcessMetadata) -> String {
         .str("resourceName", &process.resource_name)
         .str("tenantId", &process.tenant_id)
         .key("processDefinitionKey", process.process_definition_key);
-    let mut out = ObjectWriter::new();
-    out.raw("processDefinition", &inner.finish())
-        .null("decisionDefinition")
-        .null("decisionRequirements")
-        .null("form")
-        .null("resource");
-    out.finish()
+    entry("processDefinition", &inner.finish())
 }
 
 /// `deleteResource`.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::command::deploy::DEPLOYMENT_QUEUE;
+use crate::engine::command::deploy::{self, DEPLOYMENT_QUEUE};
 use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
@@ -23,6 +23,14 @@ pub(crate) fn delete(
 ) -> Outcome {
     let distributed = distribute::is_distributed(p, command.key);
     let key = value.resource_key;
+    let graph = p.state().decision_requirements.get(&key)?;
+    let graph = graph.filter(|row| row.record.tenant_id == value.tenant_id);
+    if let Some(row) = graph {
+        let id = row.record.decision_requirements_id.clone();
+        return delete_as(p, command, value, ("DECISION_REQUIREMENTS", id), |p| {
+            deploy::decision::delete(p, &row.record)
+        });
+    }
     let Some(row) = p.state().definition(key, &value.tenant_id)? else {
         if distributed {
             return distribute::acknowledge(p, command.key, command.intent);
@@ -36,9 +44,24 @@ pub(crate) fn delete(
             "Expected to delete resource with key `{key}` but there are still running instances"
         )));
     }
+    let id = row.record.bpmn_process_id.clone();
+    delete_as(p, command, value, ("PROCESS", id), |p| {
+        delete_process(p, &row.record)
+    })
+}
+
+/// Writes the deletion of what has a kind and an id around what `f` writes, and passes it on.
+fn delete_as(
+    p: &mut Processing<'_>,
+    command: &Command,
+    value: &Arc<ResourceDeletionRecord>,
+    (kind, id): (&str, Text),
+    f: impl FnOnce(&mut Processing<'_>) -> Outcome,
+) -> Outcome {
+    let distributed = distribute::is_distributed(p, command.key);
     let deletion = Arc::new(ResourceDeletionRecord {
-        resource_type: Text::from("PROCESS"),
-        resource_id: row.record.bpmn_process_id.clone(),
+        resource_type: Text::from(kind),
+        resource_id: id,
         ..ResourceDeletionRecord::clone(value)
     });
     let deletion_key = if distributed {
@@ -51,7 +74,7 @@ pub(crate) fn delete(
         of::ResourceDeletion::Deleting,
         deletion.clone(),
     )?;
-    delete_process(p, &row.record)?;
+    f(p)?;
     p.event(
         deletion_key,
         of::ResourceDeletion::Deleted,

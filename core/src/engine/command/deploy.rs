@@ -5,6 +5,8 @@
 //! known already, nothing is created and the known ones are reported. The other partitions process
 //! the same command with the keys found here.
 
+pub(crate) mod decision;
+
 use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
@@ -24,6 +26,8 @@ use crate::record::{Blob, Text};
 pub(crate) const DEPLOYMENT_QUEUE: &str = "DEPLOYMENT";
 /// Bytes of a rejection text.
 pub(crate) const VALIDATION_TEXT_MAX: usize = 12 << 10;
+
+use decision::DeployedGraph;
 
 /// A process of the deployment.
 struct Deployed {
@@ -46,9 +50,9 @@ pub(crate) fn deploy(
             "Expected to deploy at least one resource, but none given",
         ));
     }
-    let mut deployed = parse(value)?;
+    let (mut deployed, mut graphs) = parse(value)?;
     let deployment_key = p.next_key();
-    number(p, &mut deployed, deployment_key)?;
+    number(p, &mut deployed, &mut graphs, deployment_key)?;
     for one in deployed.iter().filter(|one| !one.metadata.is_duplicate) {
         starts::check(p, &one.process)?;
     }
@@ -57,8 +61,15 @@ pub(crate) fn deploy(
         processes_metadata: deployed.iter().map(|one| one.metadata.clone()).collect(),
         tenant_id: value.tenant_id.clone(),
         deployment_key,
+        decisions_metadata: (graphs.iter())
+            .flat_map(|graph| graph.decisions.iter().cloned())
+            .collect(),
+        decision_requirements_metadata: graphs.iter().map(|one| one.metadata.clone()).collect(),
     };
     let previous = create(p, &deployed)?;
+    for graph in &graphs {
+        decision::create(p, graph, deployment_key)?;
+    }
     for (one, previous) in changed(&deployed, &previous) {
         if let Some(previous) = previous {
             starts::close_timers(p, previous.process_definition_key)?;
@@ -89,13 +100,21 @@ fn receive(p: &mut Processing<'_>, command: &Command, value: &Arc<DeploymentReco
         let key = metadata.process_definition_key;
         Ok(metadata.is_duplicate || p.state().definitions.contains(&key)?)
     });
-    let known: Outcome<Vec<bool>> = known.collect();
+    let graphs_known = value.decision_requirements_metadata.iter().map(|metadata| {
+        let key = metadata.decision_requirements_key;
+        Ok(metadata.is_duplicate || p.state().decision_requirements.contains(&key)?)
+    });
+    let known: Outcome<Vec<bool>> = known.chain(graphs_known).collect();
     if known?.iter().any(|known| !known) {
-        let mut deployed = parse(value)?;
+        let (mut deployed, mut graphs) = parse(value)?;
         for (one, metadata) in deployed.iter_mut().zip(&value.processes_metadata) {
             one.metadata = metadata.clone();
         }
         let previous = create(p, &deployed)?;
+        for graph in &mut graphs {
+            decision::adopt(graph, value);
+            decision::create(p, graph, value.deployment_key)?;
+        }
         p.event(command.key, of::Deployment::Created, without_content(value))?;
         subscribe(p, &deployed, &previous)?;
     }
@@ -103,11 +122,19 @@ fn receive(p: &mut Processing<'_>, command: &Command, value: &Arc<DeploymentReco
 }
 
 /// Compiles all files; the metadata has what the files say, without keys and versions.
-fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
+fn parse(value: &DeploymentRecord) -> Outcome<(Vec<Deployed>, Vec<DeployedGraph>)> {
     let mut errors = Vec::new();
     let mut deployed: Vec<Deployed> = Vec::new();
+    let mut graphs: Vec<DeployedGraph> = Vec::new();
     for resource in &value.resources {
         let name = &resource.resource_name;
+        if name.ends_with(".dmn") {
+            match decision::parse(resource, &value.tenant_id, &graphs) {
+                Ok(graph) => graphs.push(graph),
+                Err(why) => errors.push(why),
+            }
+            continue;
+        }
         if !(name.ends_with(".bpmn") || name.ends_with(".xml")) {
             errors.push(format!("'{name}': unknown resource type"));
             continue;
@@ -148,7 +175,7 @@ fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
         }
     }
     if errors.is_empty() {
-        return Ok(deployed);
+        return Ok((deployed, graphs));
     }
     let mut text = format!(
         "Expected to deploy new resources, but encountered the following errors:\n{}",
@@ -165,7 +192,12 @@ fn parse(value: &DeploymentRecord) -> Outcome<Vec<Deployed>> {
 }
 
 /// Gives out keys and versions, or finds those of the same files deployed before.
-fn number(p: &mut Processing<'_>, deployed: &mut [Deployed], deployment_key: Key) -> Outcome {
+fn number(
+    p: &mut Processing<'_>,
+    deployed: &mut [Deployed],
+    graphs: &mut [DeployedGraph],
+    deployment_key: Key,
+) -> Outcome {
     let mut known = Vec::with_capacity(deployed.len());
     for one in deployed.iter() {
         let metadata = &one.metadata;
@@ -177,7 +209,10 @@ fn number(p: &mut Processing<'_>, deployed: &mut [Deployed], deployment_key: Key
                 && row.record.resource_name == metadata.resource_name
         }));
     }
-    let all_known = known.iter().all(Option::is_some);
+    let mut all_known = known.iter().all(Option::is_some);
+    for graph in graphs.iter() {
+        all_known = all_known && decision::is_known(p, graph)?;
+    }
     for (one, known) in deployed.iter_mut().zip(known) {
         let metadata = &mut one.metadata;
         if let Some(row) = known.filter(|_| all_known) {
@@ -192,6 +227,9 @@ fn number(p: &mut Processing<'_>, deployed: &mut [Deployed], deployment_key: Key
         metadata.version = versions.map_or(0, |row| row.highest) + 1;
         metadata.process_definition_key = p.next_key();
         metadata.deployment_key = deployment_key;
+    }
+    for graph in graphs {
+        decision::number(p, graph, all_known, deployment_key)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Zeebe: `DeploymentRecord`, `ProcessRecord`, `ResourceDeletionRecord`.
 
 use crate::ids::Key;
-use crate::record::value::default_tenant;
+use crate::record::value::{DecisionMetadata, DecisionRequirementsMetadata, default_tenant};
 use crate::record::{Blob, Text};
 use crate::record_value;
 
@@ -52,6 +52,11 @@ record_value! {
         tenant_id "tenantId": Text = default_tenant(),
         /// The deployment.
         deployment_key "deploymentKey": Key,
+        /// The decisions.
+        decisions_metadata "decisionsMetadata": Vec<DecisionMetadata>,
+        /// The decision requirements graphs, one per DMN file.
+        decision_requirements_metadata
+            "decisionRequirementsMetadata": Vec<DecisionRequirementsMetadata>,
     }
 }
 
