@@ -40,6 +40,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use eval::Function;
+pub(crate) use eval::{Eval, Fatal, Interpreter as Session, Trouble};
 pub use parse::ParseError;
 pub use tagged::AiParameter;
 pub use unary::{UnaryTests, compile_unary_tests};

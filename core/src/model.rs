@@ -36,7 +36,7 @@ mod parse;
     reason = "a tag is any name of the XML vocabulary; a rule concerns a few of them"
 )]
 mod validate;
-mod xml;
+pub(crate) mod xml;
 
 use rustc_hash::FxHashMap;
 

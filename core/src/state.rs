@@ -25,6 +25,7 @@ use crate::state::store::{RowChange, StateRead, WriteSet};
 pub mod batch_operation;
 pub mod compensation;
 pub mod conditional;
+pub mod decision;
 pub mod definition;
 pub mod distribution;
 pub mod element_instance;
@@ -48,6 +49,7 @@ pub mod variable;
 pub use batch_operation::{BatchOperationChunkRow, BatchOperationRow};
 pub use compensation::CompensationSubscriptionRow;
 pub use conditional::ConditionalSubscriptionRow;
+pub use decision::{DecisionRequirementsRow, DecisionRow};
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
 pub use distribution::{ContinuationRow, DistributionRow};
 pub use element_instance::{CountRow, ElementRow, ElementState, InputCollectionRow};
@@ -258,6 +260,16 @@ families! {
     definitions: Table<Key, DefinitionRow> = 58,
     /// Tenant, BPMN process id, version.
     definition_by_version: Table<(Text, Text, i32), KeyRow> = 59,
+    /// Decisions by key.
+    decisions: Table<Key, DecisionRow> = 61,
+    /// Decision requirements graphs by key.
+    decision_requirements: Table<Key, DecisionRequirementsRow> = 62,
+    /// Tenant, decision id: its versions.
+    decision_versions: Table<(Text, Text), VersionsRow> = 63,
+    /// Tenant, id of a graph: its versions.
+    decision_requirements_versions: Table<(Text, Text), VersionsRow> = 64,
+    /// Graph, its decisions.
+    decisions_of_requirements: Groups<Key, Key, Unit> = 65,
     /// Forms by key.
     forms: Table<Key, FileRow> = 68,
     /// Tenant, form id: its versions.
@@ -284,6 +296,8 @@ families! {
     compensation_subscriptions: Groups<Key, Key, CompensationSubscriptionRow> = 81,
     /// Tenant, BPMN process id, deployment.
     definition_by_deployment: Table<(Text, Text, Key), KeyRow> = 82,
+    /// Tenant, decision id, deployment.
+    decision_by_deployment: Table<(Text, Text, Key), KeyRow> = 83,
     /// Tenant, form id, deployment.
     form_by_deployment: Table<(Text, Text, Key), KeyRow> = 84,
     /// Message to the synchronous correlation that published it.
@@ -292,6 +306,8 @@ families! {
     clock: Index<Timestamp> = 88,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Tenant, decision id, version tag.
+    decision_by_tag: Table<(Text, Text, Text), KeyRow> = 92,
     /// Tenant, form id, version tag.
     form_by_tag: Table<(Text, Text, Text), KeyRow> = 93,
     /// Resources by key.
@@ -476,6 +492,11 @@ mod tests {
             (57, "versions"),
             (58, "definitions"),
             (59, "definition_by_version"),
+            (61, "decisions"),
+            (62, "decision_requirements"),
+            (63, "decision_versions"),
+            (64, "decision_requirements_versions"),
+            (65, "decisions_of_requirements"),
             (68, "forms"),
             (69, "form_versions"),
             (71, "messages_by_address"),
@@ -489,10 +510,12 @@ mod tests {
             (79, "user_tasks"),
             (81, "compensation_subscriptions"),
             (82, "definition_by_deployment"),
+            (83, "decision_by_deployment"),
             (84, "form_by_deployment"),
             (85, "awaited_correlations"),
             (88, "clock"),
             (91, "definition_by_tag"),
+            (92, "decision_by_tag"),
             (93, "form_by_tag"),
             (100, "resources"),
             (101, "resource_versions"),

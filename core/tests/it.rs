@@ -19,6 +19,12 @@ mod clock;
 mod command;
 #[path = "it/decimal.rs"]
 mod decimal;
+#[path = "it/decision.rs"]
+mod decision;
+#[path = "it/dmn.rs"]
+mod dmn;
+#[path = "it/dmn_tck.rs"]
+mod dmn_tck;
 #[path = "it/element.rs"]
 mod element;
 #[path = "it/event.rs"]
@@ -47,6 +53,8 @@ mod random;
 mod random_change;
 #[path = "it/random_event.rs"]
 mod random_event;
+#[path = "it/random_model.rs"]
+mod random_model;
 #[path = "it/schedule.rs"]
 mod schedule;
 #[path = "it/scope.rs"]

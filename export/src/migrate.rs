@@ -39,6 +39,11 @@ const POSTGRES: Migrations = &[
         include_str!("../migrations/postgres/0001_tables.sql"),
     ),
     (
+        2,
+        "decisions",
+        include_str!("../migrations/postgres/0002_decisions.sql"),
+    ),
+    (
         3,
         "batch_operation",
         include_str!("../migrations/postgres/0003_batch_operation.sql"),
@@ -55,6 +60,11 @@ const SQLITE: Migrations = &[
         1,
         "tables",
         include_str!("../migrations/sqlite/0001_tables.sql"),
+    ),
+    (
+        2,
+        "decisions",
+        include_str!("../migrations/sqlite/0002_decisions.sql"),
     ),
     (
         3,

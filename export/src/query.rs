@@ -19,6 +19,9 @@ use crate::error::{ConfigError, QueryError};
 mod batch_operation;
 mod batch_operation_item;
 mod correlated_message_subscription;
+mod decision_definition;
+mod decision_instance;
+mod decision_requirements;
 mod element_instance;
 mod element_statistics;
 mod fetch;
@@ -84,6 +87,12 @@ pub enum Entity {
     BatchOperation,
     /// Entities of batch operations.
     BatchOperationItem,
+    /// Decisions.
+    DecisionDefinition,
+    /// Decision requirements graphs.
+    DecisionRequirements,
+    /// Evaluated decisions.
+    DecisionInstance,
 }
 
 impl Entity {
@@ -103,6 +112,9 @@ impl Entity {
         Self::Resource,
         Self::BatchOperation,
         Self::BatchOperationItem,
+        Self::DecisionDefinition,
+        Self::DecisionRequirements,
+        Self::DecisionInstance,
     ];
 
     /// REST names of the fields of a result, in their order.
@@ -415,6 +427,28 @@ impl Queries {
         key: impl Into<KeyLiteral>,
     ) -> Result<Option<String>, QueryError> {
         process_definition::xml(self, key.into()).await
+    }
+
+    /// The DMN text of a decision requirements graph; `None` if there is no such graph.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn decision_requirements_xml(
+        &self,
+        key: impl Into<KeyLiteral>,
+    ) -> Result<Option<String>, QueryError> {
+        decision_requirements::xml(self, key.into()).await
+    }
+
+    /// The DMN text of the graph of a decision; `None` if there is no such decision.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn decision_definition_xml(
+        &self,
+        key: impl Into<KeyLiteral>,
+    ) -> Result<Option<String>, QueryError> {
+        decision_requirements::xml_of_decision(self, key.into()).await
     }
 
     /// Counts per element of an instance, or of a definition's instances.

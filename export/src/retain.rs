@@ -1,5 +1,6 @@
-//! History clean-up: finished root instances go when their time is over, with all that hangs on them;
-//! so do finished batch operations, and what somebody deleted before its time.
+//! History clean-up: finished root instances go when their time is over, with all that hangs on
+//! them; so do finished batch operations, evaluations of decisions that no process asked for, and
+//! what somebody deleted before its time.
 //!
 //! Each step deletes a bounded number of rows in a transaction of its own, on a connection of its
 //! own, and rests three times as long as it worked: exporting always goes first. A root's row is
@@ -65,7 +66,7 @@ impl RetainOptions {
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
 /// come after all of them.
-const CHILDREN: [&str; 8] = [
+const CHILDREN: [&str; 9] = [
     "flow_node_instance",
     "sequence_flow",
     "variable",
@@ -74,6 +75,7 @@ const CHILDREN: [&str; 8] = [
     "user_task",
     "message_subscription",
     "correlated_message_subscription",
+    "decision_instance",
 ];
 
 /// List tables, their owner column, and the owner's table.
@@ -141,6 +143,40 @@ impl Cleaner {
                 .collect::<Result<_, _>>()?,
         };
         Ok(rows)
+    }
+
+    /// Deletes at most `limit` evaluations of decisions that no process asked for and whose time
+    /// is over; returns how many.
+    async fn delete_decisions(
+        &mut self,
+        partition: u16,
+        now: i64,
+        limit: u32,
+    ) -> Result<u64, sqlx::Error> {
+        Ok(match self {
+            Self::Sqlite(connection) => sqlx::query(
+                "DELETE FROM decision_instance WHERE rowid IN (SELECT rowid FROM \
+                 decision_instance WHERE partition_id = ?1 AND history_cleanup_date <= ?2 \
+                 LIMIT ?3)",
+            )
+            .bind(i64::from(partition))
+            .bind(now)
+            .bind(i64::from(limit))
+            .execute(connection)
+            .await?
+            .rows_affected(),
+            Self::Postgres(connection) => sqlx::query(
+                "DELETE FROM decision_instance WHERE ctid = ANY(ARRAY(SELECT ctid FROM \
+                 decision_instance WHERE partition_id = $1 \
+                 AND history_cleanup_date <= to_timestamp($2 / 1000.0) LIMIT $3))",
+            )
+            .bind(i32::from(partition))
+            .bind(now)
+            .bind(i64::from(limit))
+            .execute(connection)
+            .await?
+            .rows_affected(),
+        })
     }
 
     /// Deletes at most `limit` rows of `table` that fit `condition`, which refers to the keys as
@@ -267,7 +303,13 @@ async fn clean(
     metrics: &ExporterMetrics,
 ) -> Result<bool, sqlx::Error> {
     let mut cleaner = Cleaner::open(database).await?;
-    let mut busy = false;
+    // The semaphore is never closed.
+    let permit = writers.acquire().await;
+    let decisions = cleaner
+        .delete_decisions(partition, wall_clock(), options.rows)
+        .await?;
+    drop(permit);
+    let mut busy = decisions == u64::from(options.rows);
     for what in What::ALL {
         let keys = cleaner
             .due(what, partition, wall_clock(), options.roots)

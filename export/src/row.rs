@@ -11,6 +11,7 @@
 //! |---|---|
 //! | PROCESS | `process_definition` |
 //! | FORM, RESOURCE | `form` |
+//! | DECISION_REQUIREMENTS, DECISION, DECISION_EVALUATION | `decision` |
 //! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | BATCH_OPERATION_*, HISTORY_DELETION; outcomes of items | `batch_operation` |
@@ -25,6 +26,7 @@ use crate::batch::Window;
 use crate::names::Names;
 
 pub mod batch_operation;
+pub mod decision;
 pub mod flow_node_instance;
 pub mod form;
 pub mod incident;
@@ -177,6 +179,13 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
                 flow_node_instance::write(window, context, record, value);
             }
         },
+        Value::DecisionRequirements(value) => {
+            decision::write_requirements(window, record, value);
+        }
+        Value::Decision(value) => decision::write_definition(window, record, value),
+        Value::DecisionEvaluation(value) => {
+            decision::write_evaluation(window, context, record, value);
+        }
         Value::Variable(value) => variable::write(window, record, value),
         Value::Job(value) => job::write(window, record, value),
         Value::Incident(value) => incident::write(window, record, value),
@@ -246,6 +255,9 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         Value::Process(_)
         | Value::Form(_)
         | Value::Resource(_)
+        | Value::DecisionRequirements(_)
+        | Value::Decision(_)
+        | Value::DecisionEvaluation(_)
         | Value::Variable(_)
         | Value::Job(_)
         | Value::Incident(_)

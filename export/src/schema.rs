@@ -343,6 +343,51 @@ tables! {
         RESOURCE_TYPE "resource_type" Text 50,
         PARTITION_ID "partition_id" Int 0,
     }
+    DecisionRequirements decision_requirements 1 {
+        DECISION_REQUIREMENTS_KEY "decision_requirements_key" Key 0,
+        DECISION_REQUIREMENTS_ID "decision_requirements_id" Text 400,
+        NAME "name" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        VERSION "version" Int 0,
+        RESOURCE_NAME "resource_name" Text 400,
+        XML "xml" Text 0,
+    }
+    DecisionDefinition decision_definition 1 {
+        DECISION_DEFINITION_KEY "decision_definition_key" Key 0,
+        DECISION_DEFINITION_ID "decision_definition_id" Text 400,
+        NAME "name" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        VERSION "version" Int 0,
+        DECISION_REQUIREMENTS_KEY "decision_requirements_key" Key 0,
+        DECISION_REQUIREMENTS_ID "decision_requirements_id" Text 400,
+    }
+    DecisionInstance decision_instance 2 {
+        DECISION_INSTANCE_KEY "decision_instance_key" Key 0,
+        DECISION_INSTANCE_ID "decision_instance_id" Text 400,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        DECISION_DEFINITION_ID "decision_definition_id" Text 400,
+        DECISION_DEFINITION_KEY "decision_definition_key" Key 0,
+        DECISION_DEFINITION_NAME "decision_definition_name" Text 400,
+        DECISION_DEFINITION_VERSION "decision_definition_version" Int 0,
+        DECISION_REQUIREMENTS_ID "decision_requirements_id" Text 400,
+        DECISION_REQUIREMENTS_KEY "decision_requirements_key" Key 0,
+        FLOW_NODE_ID "flow_node_id" Text 400,
+        FLOW_NODE_INSTANCE_KEY "flow_node_instance_key" Key 0,
+        ROOT_DECISION_DEFINITION_KEY "root_decision_definition_key" Key 0,
+        EVALUATION_DATE "evaluation_date" Time 0,
+        TYPE "type" Text 255,
+        STATE "state" Text 20,
+        RESULT "result" Text 0,
+        EVALUATED_INPUTS "evaluated_inputs" Text 0,
+        MATCHED_RULES "matched_rules" Text 0,
+        EVALUATION_FAILURE_MESSAGE "evaluation_failure_message" Text 4000,
+        TENANT_ID "tenant_id" Text 400,
+        PARTITION_ID "partition_id" Int 0,
+        HISTORY_CLEANUP_DATE "history_cleanup_date" Time 0,
+    }
 }
 
 /// Tables that hold the lists of a row: (owner, value), replaced as a whole.

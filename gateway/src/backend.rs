@@ -78,6 +78,13 @@ pub trait Reads: Send + Sync + 'static {
         &self,
         key: KeyLiteral,
     ) -> BoxFuture<'_, Result<Option<String>, QueryError>>;
+
+    /// The DMN text of a decision or of a decision requirements graph.
+    fn decision_xml(
+        &self,
+        of: Entity,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>>;
 }
 
 /// What a gateway is started on.
@@ -150,5 +157,19 @@ impl Reads for Queries {
         key: KeyLiteral,
     ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
         Box::pin(Queries::process_definition_xml(self, key))
+    }
+
+    fn decision_xml(
+        &self,
+        of: Entity,
+        key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
+        Box::pin(async move {
+            if of == Entity::DecisionDefinition {
+                Queries::decision_definition_xml(self, key).await
+            } else {
+                Queries::decision_requirements_xml(self, key).await
+            }
+        })
     }
 }

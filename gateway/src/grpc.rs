@@ -12,6 +12,7 @@
 //! gzip is understood in requests and never used in answers: it would cost more than the bytes it
 //! saves. The status details carry a `google.rpc.Status`.
 
+mod decision;
 mod job;
 mod process_instance;
 mod resource;
@@ -363,9 +364,15 @@ impl Gateway for Service {
 
     async fn evaluate_decision(
         &self,
-        _request: Request<proto::EvaluateDecisionRequest>,
+        request: Request<proto::EvaluateDecisionRequest>,
     ) -> Answered<proto::EvaluateDecisionResponse> {
-        self.unimplemented("EvaluateDecision")
+        self.unary("EvaluateDecision", request, |request, caller| async move {
+            let evaluated = decision::evaluate(request)?
+                .run(&self.front, &caller)
+                .await?;
+            decision::evaluated(&evaluated)
+        })
+        .await
     }
 
     async fn modify_process_instance(

@@ -15,6 +15,7 @@
 //! | [`user_task`] | assign, unassign, complete, update |
 //! | [`incident`], [`variable`] | resolve; set |
 //! | [`resource`] | deploy, delete |
+//! | [`decision`] | evaluate |
 //! | [`cluster`] | topology, status, licence, who am I |
 //! | [`batch`] | create, cancel, suspend, resume batch operations; delete history |
 //! | [`clock`], [`expression`] | pin, reset; evaluate |
@@ -24,8 +25,8 @@ pub(crate) mod ad_hoc;
 pub(crate) mod batch;
 pub(crate) mod clock;
 pub(crate) mod cluster;
-pub(crate) mod cluster;
 pub(crate) mod conditional;
+pub(crate) mod decision;
 pub(crate) mod expression;
 pub(crate) mod incident;
 pub(crate) mod instance_change;

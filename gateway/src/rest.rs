@@ -36,8 +36,8 @@ use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::op::{
-    Caller, ad_hoc, batch, clock, cluster, conditional, expression, incident, instance_change, job,
-    message, process_instance, resource, search, signal, user_task, variable,
+    Caller, ad_hoc, batch, clock, cluster, conditional, decision, expression, incident,
+    instance_change, job, message, process_instance, resource, search, signal, user_task, variable,
 };
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
@@ -66,6 +66,11 @@ impl Call {
     pub(crate) fn path_key(&self, name: &str) -> Key {
         let digits = self.path.get(name).and_then(Value::as_str);
         Key(digits.and_then(|digits| digits.parse().ok()).unwrap_or(-1))
+    }
+
+    /// The text in the path under `name`.
+    pub(crate) fn path_text(&self, name: &str) -> &str {
+        (self.path.get(name).and_then(Value::as_str)).unwrap_or_default()
     }
 
     /// The flag in the query under `name`.
@@ -256,6 +261,43 @@ const SERVED: &[(&str, Handler)] = &[
     }),
     ("getProcessDefinitionXML", |c| {
         search::definition_xml(c).boxed()
+    }),
+    ("evaluateDecision", |c| decision::evaluate(c).boxed()),
+    ("searchDecisionDefinitions", |c| {
+        search::search(c, Entity::DecisionDefinition).boxed()
+    }),
+    ("getDecisionDefinition", |c| {
+        search::get(
+            c,
+            Entity::DecisionDefinition,
+            "decisionDefinitionKey",
+            "Decision Definition",
+        )
+        .boxed()
+    }),
+    ("getDecisionDefinitionXML", |c| {
+        search::decision_xml(c, Entity::DecisionDefinition).boxed()
+    }),
+    ("searchDecisionRequirements", |c| {
+        search::search(c, Entity::DecisionRequirements).boxed()
+    }),
+    ("getDecisionRequirements", |c| {
+        search::get(
+            c,
+            Entity::DecisionRequirements,
+            "decisionRequirementsKey",
+            "Decision Requirements",
+        )
+        .boxed()
+    }),
+    ("getDecisionRequirementsXML", |c| {
+        search::decision_xml(c, Entity::DecisionRequirements).boxed()
+    }),
+    ("searchDecisionInstances", |c| {
+        search::search(c, Entity::DecisionInstance).boxed()
+    }),
+    ("getDecisionInstance", |c| {
+        search::decision_instance(c).boxed()
     }),
     ("searchMessageSubscriptions", |c| {
         search::search(c, Entity::MessageSubscription).boxed()

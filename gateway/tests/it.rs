@@ -9,6 +9,8 @@ mod auth;
 mod batch;
 #[path = "it/contract.rs"]
 mod contract;
+#[path = "it/decision.rs"]
+mod decision;
 #[path = "it/fake.rs"]
 mod fake;
 #[path = "it/grpc.rs"]

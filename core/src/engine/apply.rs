@@ -18,6 +18,7 @@ mod batch_operation;
 mod clock;
 mod compensation;
 mod conditional;
+mod decision;
 mod definition;
 mod distribution;
 mod element_instance;
@@ -143,6 +144,18 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Resource(of::Resource::Deleted) => {
             appliers!(a, record; Resource => file::resource_deleted)
         }
+        Intent::Decision(of::Decision::Created) => {
+            appliers!(a, record; Decision => decision::created)
+        }
+        Intent::Decision(of::Decision::Deleted) => {
+            appliers!(a, record; Decision => decision::deleted)
+        }
+        Intent::DecisionRequirements(of::DecisionRequirements::Created) => {
+            appliers!(a, record; DecisionRequirements => decision::requirements_created)
+        }
+        Intent::DecisionRequirements(of::DecisionRequirements::Deleted) => {
+            appliers!(a, record; DecisionRequirements => decision::requirements_deleted)
+        }
         Intent::Incident(of::Incident::Created) => {
             appliers!(a, record; Incident => incident::created)
         }
@@ -159,6 +172,9 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         // Stated for the record, without effect on state.
         Intent::Resource(of::Resource::Fetched)
         | Intent::Deployment(of::Deployment::Created | of::Deployment::FullyDistributed)
+        | Intent::DecisionEvaluation(
+            of::DecisionEvaluation::Evaluated | of::DecisionEvaluation::Failed,
+        )
         | Intent::ProcessInstanceResult(of::ProcessInstanceResult::Completed)
         | Intent::VariableDocument(
             of::VariableDocument::Updated | of::VariableDocument::UpdateDenied,
@@ -245,6 +261,7 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::Resource(of::Resource::Fetch)
         | Intent::Incident(of::Incident::Resolve)
         | Intent::Deployment(of::Deployment::Create)
+        | Intent::DecisionEvaluation(of::DecisionEvaluation::Evaluate)
         | Intent::ProcessInstanceCreation(
             of::ProcessInstanceCreation::Create
             | of::ProcessInstanceCreation::CreateWithAwaitingResult,

@@ -1,4 +1,4 @@
-//! Compiled process definitions, one compilation per definition and engine.
+//! Compiled process definitions and decisions, one compilation per definition and engine.
 //!
 //! A cache over the definition rows of the state: it can be dropped at any time and never outlives
 //! the row it was made from. Holding a [`Definition`] keeps it alive over a deletion.
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::dmn::{self, Graph};
 use crate::engine::fault::Fault;
 use crate::ids::Key;
 use crate::model::{self, Process};
@@ -36,6 +37,7 @@ impl Definition {
 #[derive(Debug, Default)]
 pub(crate) struct Definitions {
     compiled: RefCell<FxHashMap<Key, Rc<Definition>>>,
+    graphs: RefCell<FxHashMap<Key, Rc<Graph>>>,
 }
 
 impl Definitions {
@@ -71,6 +73,31 @@ impl Definitions {
             .ok_or_else(|| Fault::Processing(format!("no process definition with key '{key}'")))
     }
 
+    /// The decision requirements graph under `key`.
+    pub(crate) fn graph(&self, state: &State, key: Key) -> Result<Option<Rc<Graph>>, Fault> {
+        if let Some(found) = self.graphs.borrow().get(&key) {
+            return Ok(Some(found.clone()));
+        }
+        let Some(row) = state.decision_requirements.get(&key)? else {
+            return Ok(None);
+        };
+        let graph = dmn::compile(row.record.resource.as_bytes()).map_err(|refused| {
+            Fault::Processing(format!("decision requirements {key}: {refused}"))
+        })?;
+        let graph = Rc::new(graph);
+        let mut graphs = self.graphs.borrow_mut();
+        if graphs.len() >= COMPILED_DEFINITIONS_MAX {
+            graphs.clear();
+        }
+        graphs.insert(key, graph.clone());
+        Ok(Some(graph))
+    }
+
+    /// Drops the decision requirements graph under `key`.
+    pub(crate) fn forget_graph(&self, key: Key) {
+        self.graphs.borrow_mut().remove(&key);
+    }
+
     /// Drops the definition under `key`.
     pub(crate) fn forget(&self, key: Key) {
         self.compiled.borrow_mut().remove(&key);
@@ -79,5 +106,6 @@ impl Definitions {
     /// Drops everything: keys of an undone step may be given out again.
     pub(crate) fn clear(&self) {
         self.compiled.borrow_mut().clear();
+        self.graphs.borrow_mut().clear();
     }
 }

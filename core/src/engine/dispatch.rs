@@ -55,6 +55,9 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         Intent::Deployment(of::Deployment::Create) => {
             call!(p, command; Deployment => command::deploy::deploy)
         }
+        Intent::DecisionEvaluation(of::DecisionEvaluation::Evaluate) => {
+            call!(p, command; DecisionEvaluation => command::evaluate_decision::evaluate)
+        }
         Intent::ResourceDeletion(of::ResourceDeletion::Delete) => {
             call!(p, command; ResourceDeletion => command::delete_resource::delete)
         }
@@ -162,6 +165,11 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         | Intent::MultiInstance(_)
         | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
+        | Intent::Decision(_)
+        | Intent::DecisionRequirements(_)
+        | Intent::DecisionEvaluation(
+            of::DecisionEvaluation::Evaluated | of::DecisionEvaluation::Failed,
+        )
         | Intent::Process(_)
         | Intent::ProcessEvent(_)
         | Intent::ProcessInstanceResult(_)
@@ -388,7 +396,10 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::ConditionalSubscription(value) => value.process_instance_key,
         Value::ProcessInstanceModification(value) => value.process_instance_key,
         Value::ProcessInstanceMigration(value) => value.process_instance_key,
-        Value::Deployment(_)
+        Value::DecisionEvaluation(value) => value.process_instance_key,
+        Value::Decision(_)
+        | Value::DecisionRequirements(_)
+        | Value::Deployment(_)
         | Value::Message(_)
         | Value::JobBatch(_)
         | Value::MessageStartEventSubscription(_)
@@ -466,6 +477,9 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         Intent::ProcessInstanceCreation(_)
         | Intent::ProcessInstanceMigration(_)
         | Intent::Deployment(_)
+        | Intent::Decision(_)
+        | Intent::DecisionRequirements(_)
+        | Intent::DecisionEvaluation(_)
         | Intent::Message(_)
         | Intent::JobBatch(_)
         | Intent::MessageStartEventSubscription(_)

@@ -16,6 +16,7 @@ use crate::state::ElementRow;
 mod ad_hoc;
 mod ad_hoc_inner;
 mod call_activity;
+mod decision_task;
 mod event_boundary;
 mod event_catch;
 mod event_compensation;
@@ -160,7 +161,7 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
         Behavior::Call(_) => &call_activity::CallActivity,
         Behavior::AdHoc(_) => &ad_hoc::AdHocSubProcess,
         Behavior::AdHocInner(_) => &ad_hoc_inner::InnerInstance,
-        Behavior::Decision(_) => &unsupported::Unsupported,
+        Behavior::Decision(_) => &decision_task::DecisionTask,
     }
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod ad_hoc;
 pub(crate) mod compensation;
 pub(crate) mod conditions;
+pub(crate) mod decisions;
 pub(crate) mod errors;
 pub(crate) mod event_expressions;
 pub(crate) mod expressions;

@@ -19,6 +19,7 @@ mod call;
 mod compare;
 mod iterate;
 mod path;
+mod session;
 mod test;
 
 use std::borrow::Cow;
@@ -33,6 +34,7 @@ use crate::msgpack;
 
 pub use call::Function;
 pub(super) use call::{Outcome, Refusal};
+pub(crate) use session::Scope;
 
 /// Deepest nesting of evaluations, calls of functions included.
 pub(super) const MAX_DEPTH: u32 = 400;
@@ -57,7 +59,7 @@ const INPUT_SYMBOL: &str = "?";
 
 /// Why a value could not be computed.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// The construct around becomes null; the text matters if nothing is around.
     Error(Box<str>),
     Fatal(Fatal),
@@ -65,7 +67,7 @@ pub(super) enum Trouble {
 
 /// Why the evaluation ends.
 #[derive(Debug)]
-pub(super) enum Fatal {
+pub(crate) enum Fatal {
     Assertion(Box<str>),
     NoInput,
     Steps,
@@ -79,7 +81,7 @@ impl From<Fatal> for Trouble {
     }
 }
 
-pub(super) type Eval<'e> = Result<Value<'e>, Trouble>;
+pub(crate) type Eval<'e> = Result<Value<'e>, Trouble>;
 
 /// What one level of a scope contributes.
 #[derive(Clone, Debug)]
@@ -90,10 +92,12 @@ pub(super) enum Binding<'e> {
 }
 
 /// The state of one evaluation.
-pub(super) struct Interpreter<'e> {
+pub(crate) struct Interpreter<'e> {
     pub(super) environment: &'e Environment<'e>,
     scope: Vec<Binding<'e>>,
     warnings: Vec<Warning>,
+    /// How many warnings are kept.
+    warnings_max: usize,
     steps: u32,
     depth: u32,
     random: u64,
@@ -111,6 +115,7 @@ pub(super) fn run<'e>(
         environment,
         scope,
         warnings: Vec::new(),
+        warnings_max: MAX_WARNINGS,
         steps: environment.step_budget,
         depth: 0,
         random: environment.random_seed,
@@ -148,7 +153,7 @@ fn ended(trouble: Trouble, source: &str) -> EvalError {
 impl<'e> Interpreter<'e> {
     /// Spends steps.
     #[inline]
-    pub(super) fn charge(&mut self, steps: usize) -> Result<(), Trouble> {
+    pub(crate) fn charge(&mut self, steps: usize) -> Result<(), Trouble> {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         match self.steps.checked_sub(steps) {
             Some(left) => {
@@ -354,7 +359,7 @@ impl<'e> Interpreter<'e> {
 
     /// Notes a warning; its text is made only if it is kept.
     pub(super) fn warn(&mut self, kind: WarningKind, message: impl FnOnce() -> String) {
-        if self.warnings.len() < MAX_WARNINGS {
+        if self.warnings.len() < self.warnings_max {
             self.warnings.push(Warning {
                 kind,
                 message: message(),

@@ -12,8 +12,8 @@ use super::{Environment, EvalError, Evaluation};
 /// Compiled unary tests: immutable, usable from any thread.
 #[derive(Debug)]
 pub struct UnaryTests {
-    source: Box<str>,
-    root: Expr,
+    pub(super) source: Box<str>,
+    pub(super) root: Expr,
 }
 
 /// Compiles unary tests: comparisons, ranges and expressions separated by commas, `not(...)` of

@@ -30,7 +30,7 @@ pub(super) const MAX_NAMESPACE_WORK: usize = 1_000_000;
 /// Why a text is not acceptable XML, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason} (line {line}, column {column})")]
-pub(super) struct XmlError {
+pub(crate) struct XmlError {
     /// Line, from 1.
     pub line: usize,
     /// Column in bytes, from 1.
@@ -53,7 +53,7 @@ impl XmlError {
 }
 
 /// The text of a file: UTF-8, with or without byte order mark, within the size limit.
-pub(super) fn text(bytes: &[u8]) -> Result<&str, XmlError> {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, XmlError> {
     if bytes.len() > MAX_BYTES {
         let reason = format!(
             "The file has {} bytes; at most {MAX_BYTES} are allowed",
@@ -67,7 +67,7 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, XmlError> {
 }
 
 /// The tree of a text.
-pub(super) fn tree(text: &str) -> Result<Document<'_>, XmlError> {
+pub(crate) fn tree(text: &str) -> Result<Document<'_>, XmlError> {
     guard(text.as_bytes())?;
     let options = ParsingOptions {
         allow_dtd: false,

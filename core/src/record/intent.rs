@@ -376,6 +376,19 @@ intents! {
         Evaluate = 0 "EVALUATE" command,
         Evaluated = 1 "EVALUATED" event,
     }
+    Decision {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+    }
+    DecisionRequirements {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+    }
+    DecisionEvaluation {
+        Evaluated = 0 "EVALUATED" event,
+        Failed = 1 "FAILED" event,
+        Evaluate = 2 "EVALUATE" command,
+    }
 }
 
 impl fmt::Debug for Intent {

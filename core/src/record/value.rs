@@ -13,6 +13,7 @@ mod batch_operation;
 mod clock;
 mod compensation;
 mod conditional;
+mod decision;
 mod deployment;
 mod distribution;
 mod escalation;
@@ -35,6 +36,7 @@ pub use batch_operation::*;
 pub use clock::*;
 pub use compensation::*;
 pub use conditional::*;
+pub use decision::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
@@ -155,6 +157,9 @@ Error(ErrorRecord) = 20 "ERROR",
 ProcessInstanceResult(ProcessInstanceResultRecord) = 21 "PROCESS_INSTANCE_RESULT",
 Process(ProcessRecord) = 22 "PROCESS",
 ProcessEvent(ProcessEventRecord) = 24 "PROCESS_EVENT",
+Decision(DecisionRecord) = 25 "DECISION",
+DecisionRequirements(DecisionRequirementsRecord) = 26 "DECISION_REQUIREMENTS",
+DecisionEvaluation(DecisionEvaluationRecord) = 27 "DECISION_EVALUATION",
 ProcessInstanceModification(ProcessInstanceModificationRecord) = 28 "PROCESS_INSTANCE_MODIFICATION",
 Escalation(EscalationRecord) = 29 "ESCALATION",
 SignalSubscription(SignalSubscriptionRecord) = 30 "SIGNAL_SUBSCRIPTION",

@@ -9,9 +9,9 @@
 
 use super::Entity;
 use super::{
-    batch_operation, batch_operation_item, correlated_message_subscription, element_instance, form,
-    incident, job, message_subscription, process_definition, process_instance, sequence_flow,
-    user_task, variable,
+    batch_operation, batch_operation_item, correlated_message_subscription, decision_definition,
+    decision_instance, decision_requirements, element_instance, form, incident, job,
+    message_subscription, process_definition, process_instance, sequence_flow, user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -207,5 +207,8 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::Resource => &form::RESOURCE,
         Entity::BatchOperation => &batch_operation::FIELDS,
         Entity::BatchOperationItem => &batch_operation_item::FIELDS,
+        Entity::DecisionDefinition => &decision_definition::FIELDS,
+        Entity::DecisionRequirements => &decision_requirements::FIELDS,
+        Entity::DecisionInstance => &decision_instance::FIELDS,
     }
 }

@@ -125,6 +125,7 @@ fn world() -> World {
             scenario.event(key, of::Resource::Deleted, form);
         }
     }
+    decisions(&mut scenario, first);
     World {
         scenario,
         instances,
@@ -132,6 +133,164 @@ fn world() -> World {
         task_element,
         subscription,
     }
+}
+
+/// A graph of two decisions, evaluated by a process with success and for a client in vain.
+fn decisions(scenario: &mut Scenario, instance: Key) {
+    let graph = scenario.key();
+    scenario.event(
+        graph,
+        of::DecisionRequirements::Created,
+        DecisionRequirementsRecord {
+            decision_requirements_id: "drg".into(),
+            decision_requirements_name: "Graph".into(),
+            decision_requirements_version: 3,
+            decision_requirements_key: graph,
+            resource_name: "a.dmn".into(),
+            resource: Blob::from(&b"<definitions/>"[..]),
+            ..DecisionRequirementsRecord::default()
+        },
+    );
+    let keys: Vec<Key> = (0..3).map(|_| scenario.key()).collect();
+    for (key, (id, version)) in keys.iter().zip([("first", 1), ("first", 2), ("second", 1)]) {
+        scenario.event(
+            *key,
+            of::Decision::Created,
+            DecisionRecord {
+                decision_id: id.into(),
+                decision_name: id.into(),
+                version,
+                decision_key: *key,
+                decision_requirements_id: "drg".into(),
+                decision_requirements_key: graph,
+                ..DecisionRecord::default()
+            },
+        );
+    }
+    let one = |id: &str, key: Key, place: &str| EvaluatedDecision {
+        decision_id: id.into(),
+        decision_name: id.into(),
+        decision_key: key,
+        decision_version: 2,
+        decision_type: "DECISION_TABLE".into(),
+        decision_output: text_value("out"),
+        decision_evaluation_instance_key: place.into(),
+        evaluated_inputs: vec![EvaluatedInput {
+            input_id: "i".into(),
+            input_name: "in".into(),
+            input_value: text_value("a\"b"),
+        }],
+        matched_rules: vec![MatchedRule {
+            rule_id: "r".into(),
+            rule_index: 1,
+            evaluated_outputs: vec![EvaluatedOutput {
+                output_id: "o".into(),
+                output_name: "out".into(),
+                output_value: text_value("out"),
+            }],
+        }],
+        ..EvaluatedDecision::default()
+    };
+    let called = scenario.key();
+    let evaluation = DecisionEvaluationRecord {
+        decision_key: keys[2],
+        decision_id: "second".into(),
+        decision_requirements_id: "drg".into(),
+        decision_requirements_key: graph,
+        bpmn_process_id: "order".into(),
+        process_definition_key: definition(),
+        process_instance_key: instance,
+        root_process_instance_key: instance,
+        element_id: "decide".into(),
+        element_instance_key: called,
+        evaluated_decisions: vec![
+            one("first", keys[1], &format!("{called}-1")),
+            one("second", keys[2], &format!("{called}-2")),
+        ],
+        ..DecisionEvaluationRecord::default()
+    };
+    scenario.event(
+        called,
+        of::DecisionEvaluation::Evaluated,
+        evaluation.clone(),
+    );
+    let alone = scenario.key();
+    let failed = DecisionEvaluationRecord {
+        process_definition_key: Key::NONE,
+        process_instance_key: Key::NONE,
+        root_process_instance_key: Key::NONE,
+        element_instance_key: Key::NONE,
+        bpmn_process_id: "".into(),
+        element_id: "".into(),
+        evaluation_failure_message: "it failed".into(),
+        failed_decision_id: "first".into(),
+        evaluated_decisions: vec![
+            one("knowledge", Key::NONE, &format!("{alone}-1")),
+            one("first", keys[1], &format!("{alone}-2")),
+        ],
+        ..evaluation
+    };
+    scenario.event(alone, of::DecisionEvaluation::Failed, failed);
+}
+
+#[test]
+fn decisions_and_their_evaluations_are_found() {
+    both(async |queries, _| {
+        let latest = is("isLatestVersion", Literal::Bool(true));
+        let found = page(queries, Entity::DecisionDefinition, latest).await;
+        let shown: Vec<_> = (found.items.iter())
+            .map(|row| (row.get("decisionDefinitionId"), row.get("version")))
+            .collect();
+        let text = |text: &str| Cell::Text(text.into());
+        assert_eq!(
+            shown,
+            [
+                (Some(&text("first")), Some(&Cell::Int(2))),
+                (Some(&text("second")), Some(&Cell::Int(1))),
+            ]
+        );
+        let row = &found.items[0];
+        assert_eq!(row.get("decisionRequirementsName"), Some(&text("Graph")));
+        assert_eq!(row.get("decisionRequirementsVersion"), Some(&Cell::Int(3)));
+        let Some(Cell::Key(key)) = row.get("decisionDefinitionKey") else {
+            panic!("{row:?}");
+        };
+        let xml = queries.decision_definition_xml(*key).await.unwrap();
+        assert_eq!(xml.as_deref(), Some("<definitions/>"));
+        assert_eq!(queries.decision_requirements_xml(*key).await.unwrap(), None);
+
+        let failed = is("state", self::text("FAILED"));
+        let failed = page(queries, Entity::DecisionInstance, failed).await;
+        let [row] = &failed.items[..] else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(row.get("evaluationFailure"), Some(&text("it failed")));
+        assert_eq!(row.get("processInstanceKey"), Some(&Cell::Null));
+        assert_eq!(
+            row.get("evaluatedInputs"),
+            Some(&Cell::Json(
+                r#"[{"inputId":"i","inputName":"in","inputValue":"\"a\\\"b\""}]"#.into()
+            ))
+        );
+        assert_eq!(
+            row.get("matchedRules"),
+            Some(&Cell::Json(
+                r#"[{"ruleId":"r","ruleIndex":1,"evaluatedOutputs":[{"outputId":"o","outputName":"out","outputValue":"\"out\"","ruleId":"r","ruleIndex":1}]}]"#.into()
+            ))
+        );
+        let Some(Cell::Text(id)) = row.get("decisionEvaluationInstanceKey") else {
+            panic!("{row:?}");
+        };
+        let by_id = is("decisionEvaluationInstanceKey", self::text(id));
+        assert_eq!(total(queries, Entity::DecisionInstance, by_id).await, 1);
+        // Knowledge has no definition.
+        let knowledge = is("decisionDefinitionId", self::text("knowledge"));
+        let knowledge = page(queries, Entity::DecisionInstance, knowledge).await;
+        assert_eq!(
+            knowledge.items[0].get("decisionDefinitionKey"),
+            Some(&Cell::Key(-1))
+        );
+    });
 }
 
 pub(crate) fn is(field: &str, value: Literal) -> Filter {

@@ -1,6 +1,7 @@
 //! Messages of deployments and their operations.
 //!
-//! gRPC has no entry for resources that are neither process, decision nor form.
+//! gRPC has no entry for resources that are not of a known kind. Entries come in the order of kinds:
+//! processes, decisions, decision requirements, forms.
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::value;
@@ -35,12 +36,15 @@ pub(super) fn deploy_process(request: proto::DeployProcessRequest) -> Deploy {
 pub(super) fn deployed(deployed: Deployed) -> proto::DeployResourceResponse {
     use proto::deployment::Metadata;
 
+    let processes = (deployed.processes.iter()).map(|one| Metadata::Process(metadata(one)));
+    let decisions = (deployed.decisions.iter()).map(|one| Metadata::Decision(decision(one)));
+    let requirements = (deployed.decision_requirements.iter())
+        .map(|one| Metadata::DecisionRequirements(decision_requirements(one)));
     proto::DeployResourceResponse {
         key: deployed.key.0,
-        deployments: deployed
-            .processes
-            .iter()
-            .map(|process| Metadata::Process(metadata(process)))
+        deployments: processes
+            .chain(decisions)
+            .chain(requirements)
             .chain(deployed.forms.iter().map(|of| Metadata::Form(form(of))))
             .map(|metadata| proto::Deployment {
                 metadata: Some(metadata),
@@ -74,6 +78,31 @@ fn form(form: &value::FormMetadata) -> proto::FormMetadata {
         form_key: form.key.0,
         resource_name: form.resource_name.to_string(),
         tenant_id: form.tenant_id.to_string(),
+    }
+}
+
+fn decision(decision: &value::DecisionMetadata) -> proto::DecisionMetadata {
+    proto::DecisionMetadata {
+        dmn_decision_id: decision.decision_id.to_string(),
+        dmn_decision_name: decision.decision_name.to_string(),
+        version: decision.version,
+        decision_key: decision.decision_key.0,
+        dmn_decision_requirements_id: decision.decision_requirements_id.to_string(),
+        decision_requirements_key: decision.decision_requirements_key.0,
+        tenant_id: decision.tenant_id.to_string(),
+    }
+}
+
+fn decision_requirements(
+    graph: &value::DecisionRequirementsMetadata,
+) -> proto::DecisionRequirementsMetadata {
+    proto::DecisionRequirementsMetadata {
+        dmn_decision_requirements_id: graph.decision_requirements_id.to_string(),
+        dmn_decision_requirements_name: graph.decision_requirements_name.to_string(),
+        version: graph.decision_requirements_version,
+        decision_requirements_key: graph.decision_requirements_key.0,
+        resource_name: graph.resource_name.to_string(),
+        tenant_id: graph.tenant_id.to_string(),
     }
 }
 

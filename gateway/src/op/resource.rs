@@ -9,14 +9,15 @@ use bytes::Bytes;
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    BatchOperationType, DeploymentRecord, DeploymentResource, FormMetadata, ProcessMetadata,
-    ResourceDeletionRecord, ResourceMetadata, ResourceRecord,
+    BatchOperationType, DecisionMetadata, DecisionRequirementsMetadata, DeploymentRecord,
+    DeploymentResource, FormMetadata, ProcessMetadata, ResourceDeletionRecord, ResourceMetadata,
+    ResourceRecord,
 };
 use ringflow_core::record::{Blob, Rejection, RejectionType, Text};
 
 use super::batch::put_created;
 use super::shape::{Members, ObjectWriter, put_list};
-use super::{Caller, answered, tenant};
+use super::{Caller, answered, decision, tenant};
 use crate::problem::{HttpFault, OperationName, Problem};
 use crate::rest::{Answer, Call};
 use crate::route::Target;
@@ -46,6 +47,8 @@ pub(crate) struct Deployed {
     pub(crate) processes: Vec<ProcessMetadata>,
     pub(crate) forms: Vec<FormMetadata>,
     pub(crate) resources: Vec<ResourceMetadata>,
+    pub(crate) decisions: Vec<DecisionMetadata>,
+    pub(crate) decision_requirements: Vec<DecisionRequirementsMetadata>,
 }
 
 impl Deploy {
@@ -88,6 +91,8 @@ impl Deploy {
             processes: deployed.processes_metadata.clone(),
             forms: deployed.form_metadata.clone(),
             resources: deployed.resource_metadata.clone(),
+            decisions: deployed.decisions_metadata.clone(),
+            decision_requirements: deployed.decision_requirements_metadata.clone(),
         })
     }
 }
@@ -136,13 +141,49 @@ pub(crate) async fn deploy(call: Call) -> Result<Answer, Problem> {
     out.key("deploymentKey", deployed.key)
         .str("tenantId", &deployed.tenant_id)
         .with("deployments", |out| {
-            let processes = deployed.processes.iter().map(process_json);
-            let forms = deployed.forms.iter().map(form_json);
-            let resources = deployed.resources.iter().map(resource_json);
-            let all: Vec<String> = processes.chain(forms).chain(resources).collect();
-            put_list(out, &all, String::clone);
+            put_list(out, &entries(&deployed), String::clone);
         });
     Ok(Answer::Json(out.finish()))
+}
+
+/// Entries in the order of kinds: all processes, all decisions, all graphs, forms, resources.
+fn entries(deployed: &Deployed) -> Vec<String> {
+    let processes = deployed.processes.iter().map(process_json);
+    let decisions = deployed.decisions.iter().map(|one| {
+        let json = decision::deployed_decision(one);
+        entry("decisionDefinition", &json)
+    });
+    let requirements = deployed.decision_requirements.iter().map(|one| {
+        entry(
+            "decisionRequirements",
+            &decision::deployed_requirements(one),
+        )
+    });
+    let forms = deployed.forms.iter().map(form_json);
+    let resources = deployed.resources.iter().map(resource_json);
+    (processes.chain(decisions).chain(requirements))
+        .chain(forms)
+        .chain(resources)
+        .collect()
+}
+
+/// An entry of one kind; the others are null.
+fn entry(kind: &str, json: &str) -> String {
+    let mut out = ObjectWriter::new();
+    for name in [
+        "processDefinition",
+        "decisionDefinition",
+        "decisionRequirements",
+        "form",
+        "resource",
+    ] {
+        if name == kind {
+            out.raw(name, json);
+        } else {
+            out.null(name);
+        }
+    }
+    out.finish()
 }
 
 fn process_json(process: &ProcessMetadata) -> String {
@@ -176,22 +217,6 @@ fn resource_json(resource: &ResourceMetadata) -> String {
         .str("tenantId", &resource.tenant_id)
         .key("resourceKey", resource.key);
     entry("resource", &inner.finish())
-}
-
-/// One thing deployed: a member for each kind, all null but its own.
-fn entry(kind: &str, value: &str) -> String {
-    let kinds = [
-        "processDefinition",
-        "decisionDefinition",
-        "decisionRequirements",
-        "form",
-        "resource",
-    ];
-    let mut out = ObjectWriter::new();
-    for name in kinds {
-        out.raw(name, if name == kind { value } else { "null" });
-    }
-    out.finish()
 }
 
 /// Reads a deployed resource from the engine.

@@ -205,6 +205,52 @@ pub(crate) async fn definition_xml(call: Call) -> Result<Answer, Problem> {
     }
 }
 
+/// `getDecisionDefinitionXML`, `getDecisionRequirementsXML`: the text is that of the graph.
+pub(crate) async fn decision_xml(call: Call, entity: Entity) -> Result<Answer, Problem> {
+    let (parameter, human) = if entity == Entity::DecisionDefinition {
+        ("decisionDefinitionKey", "Decision Definition")
+    } else {
+        ("decisionRequirementsKey", "Decision Requirements")
+    };
+    let key = call.path_key(parameter);
+    let xml = call
+        .front
+        .reads()?
+        .decision_xml(entity, KeyLiteral(key.0))
+        .await
+        .map_err(refused)?;
+    match xml {
+        Some(text) => Ok(Answer::Xml(text)),
+        None => Err(missing(human, key.0)),
+    }
+}
+
+/// `getDecisionInstance`: its key is a text.
+pub(crate) async fn decision_instance(call: Call) -> Result<Answer, Problem> {
+    let id = call.path_text("decisionEvaluationInstanceKey");
+    let query = Query {
+        filter: equals(
+            "decisionEvaluationInstanceKey",
+            Literal::Text(id.to_owned()),
+        ),
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        ..Query::of(Entity::DecisionInstance)
+    };
+    let page = call.front.reads()?.search(query).await.map_err(refused)?;
+    let Some(row) = page.items.first() else {
+        return Err(Problem::Missing(format!(
+            "Decision Instance with id '{id}' not found"
+        )));
+    };
+    let schema = call.result_schema()?;
+    let mut text = String::new();
+    put_row(&call.rest.contract.library, schema, row, &mut text)?;
+    Ok(Answer::Json(text))
+}
+
 async fn search_where(
     call: Call,
     entity: Entity,
@@ -435,6 +481,9 @@ mod tests {
             (Entity::Resource, "ResourceResult"),
             (Entity::BatchOperation, "BatchOperationResponse"),
             (Entity::BatchOperationItem, "BatchOperationItemResponse"),
+            (Entity::DecisionDefinition, "DecisionDefinitionResult"),
+            (Entity::DecisionRequirements, "DecisionRequirementsResult"),
+            (Entity::DecisionInstance, "DecisionInstanceGetQueryResult"),
         ];
         for (entity, name) in cases {
             let schema = contract.library.named(name).expect(name);

@@ -168,6 +168,15 @@ impl Reads for FakeReads {
         let xml = self.xml.lock().unwrap().clone();
         Box::pin(async move { Ok(xml) })
     }
+
+    fn decision_xml(
+        &self,
+        _of: Entity,
+        _key: KeyLiteral,
+    ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
+        let xml = self.xml.lock().unwrap().clone();
+        Box::pin(async move { Ok(xml) })
+    }
 }
 
 /// The answer of the engine that a command was accepted.

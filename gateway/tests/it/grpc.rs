@@ -108,13 +108,13 @@ async fn rpcs_that_are_not_served_say_their_name() {
     let status = running
         .grpc()
         .await
-        .evaluate_decision(proto::EvaluateDecisionRequest::default())
+        .update_job_priority(proto::UpdateJobPriorityRequest::default())
         .await
         .unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
     assert_eq!(
         status.message(),
-        "The RPC EvaluateDecision is not implemented yet."
+        "The RPC UpdateJobPriority is not implemented yet."
     );
 }
 

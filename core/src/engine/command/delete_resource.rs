@@ -1,4 +1,4 @@
-//! RESOURCE_DELETION DELETE: a definition, form or resource goes, here and on all other partitions.
+//! RESOURCE_DELETION DELETE: a definition, decisions, form or resource goes, here and on all other partitions.
 //!
 //! A process is refused while instances of it run on the partition that is asked. The others cannot
 //! refuse any more: there nothing new starts, and the end of the last instance deletes it. If it was
@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::engine::command::batch_operation;
-use crate::engine::command::deploy::DEPLOYMENT_QUEUE;
+use crate::engine::command::deploy::{self, DEPLOYMENT_QUEUE};
 use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
@@ -16,8 +16,8 @@ use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::record::intent::of;
 use crate::record::value::{
-    BatchOperationCreationRecord, BatchOperationType, FormRecord, ProcessRecord,
-    ResourceDeletionRecord, ResourceRecord,
+    BatchOperationCreationRecord, BatchOperationType, DecisionRequirementsRecord, FormRecord,
+    ProcessRecord, ResourceDeletionRecord, ResourceRecord,
 };
 use crate::record::{Blob, Text};
 use crate::state::file::FileKind;
@@ -26,6 +26,7 @@ use crate::state::file::FileKind;
 enum Found {
     Process(Arc<ProcessRecord>),
     File(FileKind, Arc<ResourceRecord>),
+    Decisions(Arc<DecisionRequirementsRecord>),
 }
 
 /// Deletes a process definition, a form or another resource.
@@ -48,6 +49,7 @@ pub(crate) fn delete(
         Found::Process(record) => ("PROCESS_DEFINITION", &record.bpmn_process_id),
         Found::File(FileKind::Form, record) => ("FORM", &record.id),
         Found::File(FileKind::Resource, record) => ("RESOURCE", &record.id),
+        Found::Decisions(record) => ("DECISION_REQUIREMENTS", &record.decision_requirements_id),
     };
     let deletion = Arc::new(ResourceDeletionRecord {
         resource_type: Text::from(kind),
@@ -72,13 +74,14 @@ pub(crate) fn delete(
         Found::Process(_) if value.delete_history && !distributed => {
             delete_history(p, value.resource_key, command, &deletion)?
         }
-        Found::Process(_) | Found::File(..) => deletion,
+        Found::Process(_) | Found::File(..) | Found::Decisions(_) => deletion,
     };
     let deleting = of::ResourceDeletion::Deleting;
     p.event(deletion_key, deleting, deletion.clone())?;
     match &found {
         Found::Process(record) => delete_process(p, record)?,
         Found::File(kind, record) => delete_file(p, *kind, record)?,
+        Found::Decisions(record) => deploy::decision::delete(p, record)?,
     }
     let deleted = of::ResourceDeletion::Deleted;
     p.event(deletion_key, deleted, deletion.clone())?;
@@ -100,6 +103,10 @@ fn find(p: &Processing<'_>, value: &ResourceDeletionRecord) -> Outcome<Option<Fo
     let key = value.resource_key;
     if let Some(row) = p.state().definition(key, &value.tenant_id)? {
         return Ok(Some(Found::Process(row.record.clone())));
+    }
+    let graph = p.state().decision_requirements.get(&key)?;
+    if let Some(row) = graph.filter(|row| row.record.tenant_id == value.tenant_id) {
+        return Ok(Some(Found::Decisions(row.record.clone())));
     }
     for kind in FileKind::ALL {
         let row = p.state().file(kind, key)?;

@@ -24,8 +24,10 @@ use crate::record::value::{
 use crate::record::{Blob, Text};
 use crate::state::file::FileKind;
 
+pub(crate) mod decision;
 mod file;
 
+use decision::DeployedGraph;
 use file::DeployedFile;
 
 /// Queue that keeps deployments and deletions in order on every partition.
@@ -45,6 +47,7 @@ struct Deployed {
 struct Parsed {
     processes: Vec<Deployed>,
     files: Vec<DeployedFile>,
+    graphs: Vec<DeployedGraph>,
 }
 
 /// Deploys.
@@ -77,10 +80,19 @@ pub(crate) fn deploy(
         processes_metadata: processes.iter().map(|one| one.metadata.clone()).collect(),
         form_metadata: metadata(FileKind::Form).map(FormMetadata::from).collect(),
         resource_metadata: metadata(FileKind::Resource).collect(),
+        decisions_metadata: (deployed.graphs.iter())
+            .flat_map(|graph| graph.decisions.iter().cloned())
+            .collect(),
+        decision_requirements_metadata: (deployed.graphs.iter())
+            .map(|one| one.metadata.clone())
+            .collect(),
         tenant_id: value.tenant_id.clone(),
         deployment_key,
     };
     let previous = create(p, &deployed)?;
+    for graph in &deployed.graphs {
+        decision::create(p, graph, deployment_key)?;
+    }
     for (one, previous) in changed(processes, &previous) {
         if let Some(previous) = previous {
             starts::close_timers(p, previous.process_definition_key)?;
@@ -125,6 +137,10 @@ fn receive(p: &mut Processing<'_>, command: &Command, value: &Arc<DeploymentReco
             }
         }
         let previous = create(p, &deployed)?;
+        for graph in &mut deployed.graphs {
+            decision::adopt(graph, value);
+            decision::create(p, graph, value.deployment_key)?;
+        }
         p.event(command.key, of::Deployment::Created, without_content(value))?;
         subscribe(p, &deployed.processes, &previous)?;
     }
@@ -136,6 +152,12 @@ fn is_received(p: &Processing<'_>, value: &DeploymentRecord) -> Outcome<bool> {
     for metadata in &value.processes_metadata {
         let key = metadata.process_definition_key;
         if !metadata.is_duplicate && !p.state().definitions.contains(&key)? {
+            return Ok(false);
+        }
+    }
+    for metadata in &value.decision_requirements_metadata {
+        let key = metadata.decision_requirements_key;
+        if !metadata.is_duplicate && !p.state().decision_requirements.contains(&key)? {
             return Ok(false);
         }
     }
@@ -160,9 +182,10 @@ fn parse(value: &DeploymentRecord) -> Outcome<Parsed> {
         let content = resource.resource.as_bytes();
         let checksum = Blob::from(Md5::digest(content).as_slice());
         if name.ends_with(".dmn") {
-            errors.push(format!(
-                "'{name}': decisions are not supported by this version"
-            ));
+            match decision::parse(resource, &value.tenant_id, &deployed.graphs) {
+                Ok(graph) => deployed.graphs.push(graph),
+                Err(why) => errors.push(why),
+            }
             continue;
         }
         if !(name.ends_with(".bpmn") || name.ends_with(".xml")) {
@@ -276,7 +299,11 @@ fn number(p: &mut Processing<'_>, deployed: &mut Parsed, deployment_key: Key) ->
     for one in &deployed.files {
         known_files.push(file::is_known(p, one)?);
     }
-    let all_known = known.iter().all(Option::is_some) && known_files.iter().all(Option::is_some);
+    let mut all_known =
+        known.iter().all(Option::is_some) && known_files.iter().all(Option::is_some);
+    for graph in &deployed.graphs {
+        all_known = all_known && decision::is_known(p, graph)?;
+    }
     for (one, known) in deployed.files.iter_mut().zip(known_files) {
         let metadata = &mut one.metadata;
         if let Some((version, key, deployment_key)) = known.filter(|_| all_known) {
@@ -305,6 +332,9 @@ fn number(p: &mut Processing<'_>, deployed: &mut Parsed, deployment_key: Key) ->
         metadata.version = versions.map_or(0, |row| row.highest) + 1;
         metadata.process_definition_key = p.next_key();
         metadata.deployment_key = deployment_key;
+    }
+    for graph in &mut deployed.graphs {
+        decision::number(p, graph, all_known, deployment_key)?;
     }
     Ok(())
 }

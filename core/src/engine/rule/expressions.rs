@@ -171,6 +171,25 @@ fn evaluate<T>(
     }
 }
 
+/// Lets `f` look at the variables of a scope.
+pub(crate) fn with_scope<T>(
+    p: &Processing<'_>,
+    scope: Key,
+    f: impl FnOnce(&dyn Variables) -> Outcome<T>,
+) -> Outcome<T> {
+    let variables = Scope {
+        p,
+        scope,
+        before: &NoVariables,
+        unreadable: Cell::new(None),
+    };
+    let result = f(&variables);
+    match variables.unreadable.take() {
+        Some(error) => Err(error.into()),
+        None => result,
+    }
+}
+
 /// The variables an expression sees.
 struct Scope<'s, 'e> {
     p: &'s Processing<'e>,

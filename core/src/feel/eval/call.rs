@@ -14,7 +14,7 @@ use crate::feel::builtin::{self, Builtin};
 use crate::feel::value::{Size, Value};
 use crate::feel::{Expression, WarningKind};
 
-use super::{Binding, Eval, Fatal, Interpreter, Shown, Trouble, or_null};
+use super::{Binding, Eval, Fatal, Interpreter, Scope, Shown, Trouble, or_null};
 
 /// Why a function gave no value.
 #[derive(Debug)]
@@ -43,12 +43,19 @@ pub struct Function<'e> {
     size: Size,
 }
 
+/// Code of the crate behind a function, which goes on in the evaluation that calls it.
+type Host<'e> = dyn Fn(&mut Interpreter<'e>, Vec<Value<'e>>) -> Eval<'e> + 'e;
+
 enum Body<'e> {
     Expression {
         body: &'e Expr,
         scope: Vec<Binding<'e>>,
     },
     Native(Box<Native<'e>>),
+    Host {
+        body: Box<Host<'e>>,
+        scope: Vec<Binding<'e>>,
+    },
 }
 
 impl<'e> Function<'e> {
@@ -89,6 +96,27 @@ impl<'e> Function<'e> {
             body: Body::Expression {
                 body: &body.root,
                 scope,
+            },
+            size: Size {
+                depth: depth + 1,
+                weight: 1,
+            },
+        }
+    }
+
+    /// A function whose body is code of the crate. It runs in the evaluation that calls it, counts
+    /// there, and sees `scope` instead of the caller's names.
+    pub(crate) fn host(
+        parameters: &'e [Name],
+        scope: Scope<'e>,
+        body: impl Fn(&mut Interpreter<'e>, Vec<Value<'e>>) -> Eval<'e> + 'e,
+    ) -> Function<'e> {
+        let depth = scope.depth();
+        Function {
+            parameters: Cow::Borrowed(parameters),
+            body: Body::Host {
+                body: Box::new(body),
+                scope: scope.0,
             },
             size: Size {
                 depth: depth + 1,
@@ -249,6 +277,15 @@ impl<'e> Interpreter<'e> {
                 let outer = std::mem::replace(&mut self.scope, inner);
                 let result = self.eval(body);
                 self.scope = outer;
+                result
+            }
+            Body::Host { body, scope } => {
+                self.charge(1 + scope.len() / 16)?;
+                let depth = self.depth;
+                let outer = std::mem::replace(&mut self.scope, scope.clone());
+                let result = self.enter().and_then(|()| body(self, arguments));
+                self.scope = outer;
+                self.depth = depth;
                 result
             }
         }

@@ -113,7 +113,7 @@ impl<'a> Text<'a> {
         offset_seconds(negative, hours, minutes, seconds)
     }
 
-    /// What follows a time: nothing, an offset, a zone, or an offset with a zone.
+    /// What follows a time: nothing, an offset, a zone, or an offset with a zone in brackets.
     fn zone(&mut self) -> Option<(Option<i32>, Option<Zone>)> {
         let offset = if self.rest.starts_with(['Z', '+', '-']) {
             Some(self.offset()?)
@@ -128,7 +128,9 @@ impl<'a> Text<'a> {
         {
             zone = Some(Zone::of(inner)?);
             self.rest = "";
-        } else if let Some(id) = self.rest.strip_prefix('@') {
+        } else if offset.is_none()
+            && let Some(id) = self.rest.strip_prefix('@')
+        {
             zone = Some(Zone::of(id)?);
             self.rest = "";
         }

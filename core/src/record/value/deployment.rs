@@ -3,7 +3,9 @@
 //! Zeebe: `DeploymentRecord`, `ProcessRecord`, `ResourceDeletionRecord`.
 
 use crate::ids::Key;
-use crate::record::value::{FormMetadata, ResourceMetadata, default_tenant};
+use crate::record::value::{
+    DecisionMetadata, DecisionRequirementsMetadata, FormMetadata, ResourceMetadata, default_tenant,
+};
 use crate::record::{Blob, Text};
 use crate::record_value;
 
@@ -56,6 +58,11 @@ record_value! {
         form_metadata "formMetadata": Vec<FormMetadata>,
         /// The files of other kinds.
         resource_metadata "resourceMetadata": Vec<ResourceMetadata>,
+        /// The decisions.
+        decisions_metadata "decisionsMetadata": Vec<DecisionMetadata>,
+        /// The decision requirements graphs, one per DMN file.
+        decision_requirements_metadata
+            "decisionRequirementsMetadata": Vec<DecisionRequirementsMetadata>,
     }
 }
 

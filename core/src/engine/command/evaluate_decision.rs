@@ -1,0 +1,45 @@
+//! DECISION_EVALUATION EVALUATE: a client wants the result of a decision.
+//!
+//! The id counts before the key. A decision that fails is an answer too: FAILED tells why; only a
+//! decision that does not exist is a rejection.
+
+use std::sync::Arc;
+
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::input::Command;
+use crate::engine::output::Processing;
+use crate::engine::rule::decisions;
+use crate::feel::DocumentVariables;
+use crate::record::value::DecisionEvaluationRecord;
+
+/// Evaluates a decision.
+pub(crate) fn evaluate(
+    p: &mut Processing<'_>,
+    _command: &Command,
+    value: &Arc<DecisionEvaluationRecord>,
+) -> Outcome {
+    let (tenant, id, key) = (&value.tenant_id, &value.decision_id, value.decision_key);
+    let found = if !id.is_empty() {
+        p.state().latest_decision(tenant, id)?.ok_or_else(|| {
+            format!("Expected to evaluate decision '{id}', but no decision found for id '{id}'")
+        })
+    } else if key.is_some() {
+        p.state().decision(key, tenant)?.ok_or_else(|| {
+            format!("Expected to evaluate decision '{key}', but no decision found for key '{key}'")
+        })
+    } else {
+        return Err(Stop::invalid_argument(
+            "Expected either a decision id or a valid decision key, but none provided",
+        ));
+    };
+    let row = found.map_err(Stop::not_found)?;
+    let variables = DocumentVariables(value.variables.as_bytes());
+    let key = p.next_key();
+    let evaluated =
+        decisions::evaluate(p, key, &row.record, &variables)?.map_err(Stop::not_found)?;
+    let intent = evaluated.intent;
+    let record = Arc::new(evaluated.record);
+    p.event(key, intent, record.clone())?;
+    p.respond(key, intent, record);
+    Ok(())
+}
