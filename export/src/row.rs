@@ -232,8 +232,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::MultiInstance(_)
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
-        | Value::MessageCorrelation(_) => {}
-        Value::MessageCorrelation(_)
+        | Value::MessageCorrelation(_)
         | Value::Clock(_)
         | Value::BatchOperationExecution(_)
         | Value::BatchOperationPartitionLifecycle(_)
