@@ -437,12 +437,13 @@ mod tests {
             };
             let row = problem.row();
             assert_eq!((row.grpc, row.http), (grpc, http), "{kind:?}");
-            let text = match kind {
-                RejectionType::Unsupported => "reason".to_owned(),
-                _ => format!(
+            let text = if kind == RejectionType::Unsupported {
+                "reason".to_owned()
+            } else {
+                format!(
                     "Command 'COMPLETE' rejected with code '{}': reason",
                     kind.name()
-                ),
+                )
             };
             assert_eq!(problem.detail(), text);
             assert_eq!(problem.grpc_text(), text);

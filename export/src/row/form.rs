@@ -39,10 +39,11 @@ pub fn write(window: &mut Window, record: &Record, value: &FormRecord) {
 
 /// Writes a RESOURCE event.
 pub fn write_resource(window: &mut Window, record: &Record, value: &ResourceRecord) {
+    use deployed_resource as column;
+
     let Intent::Resource(intent) = record.intent else {
         return;
     };
-    use deployed_resource as column;
     let key = RowKey::of(value.key);
     match intent {
         of::Resource::Created => {
