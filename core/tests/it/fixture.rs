@@ -45,7 +45,7 @@ fn cases() -> Vec<PathBuf> {
 /// What a command wrote, as fixtures show it.
 fn shown(records: &[Record]) -> String {
     let mut lines: Vec<String> = Vec::new();
-    let mut last: Option<(&'static str, String)> = None;
+    let mut last: Option<(Key, String)> = None;
     for record in records {
         if record.intent == Intent::JobBatch(of::JobBatch::Activate)
             || record.intent == Intent::JobBatch(of::JobBatch::Activated)
@@ -65,14 +65,15 @@ fn shown(records: &[Record]) -> String {
             ""
         };
         let (intent, element) = line[2..].split_once(' ').unwrap();
-        // Events of one element in a row share a line.
-        if kind == "E " && last == Some((kind, element.to_owned())) {
+        // Events of one instance in a row share a line.
+        let this = (record.key, element.to_owned());
+        if kind == "E " && last.as_ref() == Some(&this) {
             let line = lines.last_mut().unwrap();
             let at = line.len() - element.len() - 1;
             line.insert_str(at, &format!(", {}", intent.trim_start_matches("ELEMENT_")));
             continue;
         }
-        last = Some((kind, element.to_owned()));
+        last = (kind == "E ").then_some(this);
         lines.push(line);
     }
     lines.iter().map(|line| format!("  {line}\n")).collect()
