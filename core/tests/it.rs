@@ -43,6 +43,8 @@ mod fixture;
 mod harness;
 #[path = "it/migrate.rs"]
 mod migrate;
+#[path = "it/migrate_event.rs"]
+mod migrate_event;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/modify.rs"]

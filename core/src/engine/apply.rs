@@ -523,13 +523,14 @@ fn apply_compensation(
     intent: of::CompensationSubscription,
 ) -> Result<(), Fault> {
     match intent {
-        of::CompensationSubscription::Created | of::CompensationSubscription::Triggered => {
+        of::CompensationSubscription::Created
+        | of::CompensationSubscription::Triggered
+        | of::CompensationSubscription::Migrated => {
             appliers!(a, record; CompensationSubscription => compensation::written)
         }
         of::CompensationSubscription::Completed | of::CompensationSubscription::Deleted => {
             appliers!(a, record; CompensationSubscription => compensation::ended)
         }
-        of::CompensationSubscription::Migrated => unsupported(record),
     }
 }
 
@@ -539,7 +540,7 @@ fn apply_conditional(
     intent: of::ConditionalSubscription,
 ) -> Result<(), Fault> {
     match intent {
-        of::ConditionalSubscription::Created => {
+        of::ConditionalSubscription::Created | of::ConditionalSubscription::Migrated => {
             appliers!(a, record; ConditionalSubscription => conditional::created)
         }
         of::ConditionalSubscription::Triggered => {
@@ -548,9 +549,7 @@ fn apply_conditional(
         of::ConditionalSubscription::Deleted => {
             appliers!(a, record; ConditionalSubscription => conditional::deleted)
         }
-        of::ConditionalSubscription::Trigger | of::ConditionalSubscription::Migrated => {
-            unsupported(record)
-        }
+        of::ConditionalSubscription::Trigger => unsupported(record),
     }
 }
 

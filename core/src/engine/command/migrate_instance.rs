@@ -4,7 +4,7 @@
 //! Every element instance is visited from the process downwards, breadth first. It is checked
 //! ([`check`]), then it and what hangs on it are restated under the new definition: taken flows in
 //! front of joins ([`flows`]), jobs, incidents, user tasks, variables, and what it waits for
-//! ([`catch_events`]). Nothing that was evaluated is evaluated again, but for catch events that only
+//! ([`catch_events`], [`compensation`]). Nothing that was evaluated is evaluated again, but for catch events that only
 //! the new definition has. Instances called from here keep their definitions; their paths change
 //! (Camunda: `ProcessInstanceMigrationMigrateProcessor`).
 
@@ -18,6 +18,7 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
+use crate::engine::rule::ad_hoc;
 use crate::engine::rule::variables::Owner;
 use crate::ids::Key;
 use crate::record::intent::of;
@@ -30,6 +31,7 @@ use crate::state::ElementState;
 
 mod catch_events;
 mod check;
+mod compensation;
 mod flows;
 
 type Value = Arc<ProcessInstanceMigrationRecord>;
@@ -147,6 +149,8 @@ fn element_instance(p: &mut Processing<'_>, migration: &Migration, at: &At) -> O
     }
     migrate_user_task(p, &after)?;
     migrate_variables(p, &after)?;
+    ad_hoc::describe_again(p, &after)?;
+    compensation::migrate(p, migration, at)?;
     // Only what is active waits: before it does not yet, afterwards not any more.
     let row = element::row(p, &after)?;
     if row.state == ElementState::Activated {

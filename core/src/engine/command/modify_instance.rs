@@ -15,7 +15,7 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{incidents, jobs, starts, subscriptions};
+use crate::engine::rule::{compensation, incidents, jobs, starts, subscriptions};
 use crate::ids::Key;
 use crate::record::intent::of;
 use crate::record::value::{
@@ -113,6 +113,10 @@ fn terminate(p: &mut Processing<'_>, at: &At) -> Outcome {
         cancel_user_task(p, &at)?;
         incidents::resolve_of_element(p, &at)?;
         subscriptions::close(p, &at)?;
+        compensation::forget_scope(p, &at)?;
+        if at.record.bpmn_element_type == BpmnElementType::Process {
+            compensation::forget_instance(p, &at)?;
+        }
         for child in p.state().children.members(&at.key)? {
             open.extend(At::find(p, child)?);
         }

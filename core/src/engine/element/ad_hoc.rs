@@ -22,13 +22,10 @@ use crate::record::{Document, RawValue, Text};
 /// An ad-hoc sub-process.
 pub(super) struct AdHocSubProcess;
 
-/// Variable that describes what can be activated.
-const ELEMENTS_VARIABLE: &str = "adHocSubProcessElements";
-
 impl Element for AdHocSubProcess {
     fn prepare(&self, p: &mut Processing<'_>, at: &At) -> Outcome {
         let model = ad_hoc::model(at)?;
-        let elements = Text::from(ELEMENTS_VARIABLE);
+        let elements = Text::from(ad_hoc::ELEMENTS_VARIABLE);
         variables::set_local(p, at, elements, model.elements.clone())?;
         if let Some(output) = &model.output {
             let mut empty = Vec::new();

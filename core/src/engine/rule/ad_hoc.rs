@@ -82,6 +82,21 @@ pub(crate) fn activate(
     p.command(key, of::ProcessInstance::ActivateElement, record)
 }
 
+/// Variable that describes what can be activated.
+pub(crate) const ELEMENTS_VARIABLE: &str = "adHocSubProcessElements";
+
+/// The sub-process is one of another definition now, in which other activities can be activated.
+pub(crate) fn describe_again(p: &mut Processing<'_>, at: &At) -> Outcome {
+    let Behavior::AdHoc(ad_hoc) = &at.element().behavior else {
+        return Ok(());
+    };
+    let name = Text::from(ELEMENTS_VARIABLE);
+    if p.state().variables.get(&at.key, &name)?.is_none() {
+        return Ok(());
+    }
+    variables::set_local(p, at, name, ad_hoc.elements.clone())
+}
+
 /// Asks for the termination of everything active in the sub-process.
 pub(crate) fn terminate_inner(p: &mut Processing<'_>, at: &At) -> Outcome {
     for child in p.state().children.members(&at.key)? {

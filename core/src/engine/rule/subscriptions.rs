@@ -25,9 +25,14 @@ use crate::state::ProcessMessageSubscriptionState;
 
 /// What one catch event waits for, evaluated.
 enum Wait {
-    Message { name: Text, correlation_key: Text },
+    Message {
+        name: Text,
+        correlation_key: Text,
+    },
     Timer(Occurrence),
     Signal(Text),
+    /// Watched as it is written.
+    Condition,
 }
 
 /// Evaluated catch events that are not open yet.
@@ -41,7 +46,7 @@ impl Waits {
     ) -> impl Iterator<Item = (&'w Text, &'w Text)> {
         self.0.iter().filter_map(|(event, wait)| match wait {
             Wait::Message { name, .. } => Some((&process[*event].id, name)),
-            Wait::Timer(_) | Wait::Signal(_) => None,
+            Wait::Timer(_) | Wait::Signal(_) | Wait::Condition => None,
         })
     }
 }
@@ -90,12 +95,12 @@ pub(crate) fn open_those(p: &mut Processing<'_>, at: &At, waits: Waits) -> Outco
             timers::create(p, &timers::Waiting::of(at), &event.id, *occurrence)?;
         }
     }
-    for (event, wait) in waits {
+    for (event, wait) in &waits {
         if let Wait::Signal(name) = wait {
             let record = SignalSubscriptionRecord {
                 process_definition_key: at.record.process_definition_key,
                 bpmn_process_id: at.record.bpmn_process_id.clone(),
-                signal_name: name,
+                signal_name: name.clone(),
                 catch_event_id: event.id.clone(),
                 catch_event_instance_key: at.key,
                 process_instance_key: at.record.process_instance_key,
@@ -105,18 +110,10 @@ pub(crate) fn open_those(p: &mut Processing<'_>, at: &At, waits: Waits) -> Outco
             p.event(key, of::SignalSubscription::Created, record)?;
         }
     }
-    open_conditions(p, at)
-}
-
-fn open_conditions(p: &mut Processing<'_>, at: &At) -> Outcome {
-    let process = at.process();
-    if !process.watches_conditions() {
-        return Ok(());
-    }
-    for id in &at.element().waits_for {
-        let event = &process[*id];
-        if let Some(CatchEventRef::Event(CatchEvent::Conditional(conditional))) =
-            event.catch_event()
+    for (event, wait) in &waits {
+        if let Wait::Condition = wait
+            && let Some(CatchEventRef::Event(CatchEvent::Conditional(conditional))) =
+                event.catch_event()
         {
             conditions::open(p, at, event, conditional, closes_after_first(at, event))?;
         }
@@ -146,9 +143,8 @@ fn evaluate(p: &Processing<'_>, at: &At, event: &Element) -> Outcome<Option<Wait
                 let name = expressions::text(p, name, at.key)?;
                 Ok(Some(Wait::Signal(name)))
             }
-            // A condition is watched as it is written.
-            CatchEvent::Conditional(_)
-            | CatchEvent::None
+            CatchEvent::Conditional(_) => Ok(Some(Wait::Condition)),
+            CatchEvent::None
             | CatchEvent::Error(_)
             | CatchEvent::Escalation(_)
             | CatchEvent::Link(_)

@@ -17,7 +17,8 @@ use crate::ids::Key;
 use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{
-    ProcessMessageSubscriptionRecord, SignalSubscriptionRecord, TimerRecord,
+    ConditionalSubscriptionRecord, ProcessMessageSubscriptionRecord, SignalSubscriptionRecord,
+    TimerRecord,
 };
 use crate::state::ProcessMessageSubscriptionState;
 
@@ -33,6 +34,7 @@ pub(super) fn migrate(
         return Ok(());
     }
     no_pending_distribution(p, migration, at)?;
+    let process = after.process();
     let mapped = Mapped::find(p, migration, at)?;
     subscriptions::close_unless(p, at, |event| migration.target_of(event).is_some())?;
     open_new(p, migration, at, after, interrupted)?;
@@ -50,11 +52,25 @@ pub(super) fn migrate(
     for (key, record) in mapped.signals {
         let record = SignalSubscriptionRecord {
             process_definition_key: migration.target.key(),
-            bpmn_process_id: migration.target.process.id().clone(),
+            bpmn_process_id: process.id().clone(),
             catch_event_id: migration.becomes(&record.catch_event_id),
             ..SignalSubscriptionRecord::clone(&record)
         };
         p.event(key, of::SignalSubscription::Migrated, record)?;
+    }
+    for (key, record) in mapped.conditions {
+        let event = migration.becomes(&record.catch_event_id);
+        let target = process.element(&event).map(|event| &process[event]);
+        let record = ConditionalSubscriptionRecord {
+            process_definition_key: migration.target.key(),
+            bpmn_process_id: process.id().clone(),
+            interrupting: target.map_or(record.interrupting, |target| {
+                subscriptions::closes_after_first(after, target)
+            }),
+            catch_event_id: event,
+            ..ConditionalSubscriptionRecord::clone(&record)
+        };
+        p.event(key, of::ConditionalSubscription::Migrated, record)?;
     }
     Ok(())
 }
@@ -65,6 +81,7 @@ struct Mapped {
     messages: Vec<(Key, Arc<ProcessMessageSubscriptionRecord>)>,
     timers: Vec<(Key, Arc<TimerRecord>)>,
     signals: Vec<(Key, Arc<SignalSubscriptionRecord>)>,
+    conditions: Vec<(Key, Arc<ConditionalSubscriptionRecord>)>,
 }
 
 impl Mapped {
@@ -90,6 +107,13 @@ impl Mapped {
         for row in p.state().signal_subscriptions_of(at.key)? {
             if is_mapped(&row.record.catch_event_id) {
                 found.signals.push((row.key, row.record.clone()));
+            }
+        }
+        if at.process().watches_conditions() {
+            for (key, row) in p.state().conditional_subscriptions_of(at.key)? {
+                if is_mapped(&row.record.catch_event_id) {
+                    found.conditions.push((key, row.record.clone()));
+                }
             }
         }
         Ok(found)
