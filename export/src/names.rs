@@ -1,4 +1,5 @@
-//! Names that records do not carry: element id -> name, per process definition.
+//! What records do not carry: the names of elements and the ids of call activities, per process
+//! definition.
 //!
 //! Read from the BPMN text when a definition is recorded, and again from the database on a miss, so
 //! the cache can be bounded: at most [`DEFINITIONS_MAX`] definitions, the one not used for longest
@@ -24,6 +25,8 @@ pub struct Definition {
     /// Form of the start event; empty = none.
     pub form_id: Text,
     elements: FxHashMap<Box<str>, Text>,
+    /// Ids of the call activities of the file, sorted.
+    calls: Vec<Text>,
 }
 
 impl Definition {
@@ -38,6 +41,9 @@ impl Definition {
             let Some(id) = node.attribute("id") else {
                 continue;
             };
+            if node.tag_name().name() == "callActivity" {
+                definition.calls.push(Text::from(id));
+            }
             let name = node.attribute("name").unwrap_or_default();
             if node.tag_name().name() == "process" && id == process_id {
                 definition.name = Text::from(name);
@@ -46,6 +52,7 @@ impl Definition {
                 definition.elements.insert(id.into(), Text::from(name));
             }
         }
+        definition.calls.sort_unstable();
         definition
     }
 }
@@ -111,6 +118,14 @@ impl Names {
         *used = self.clock;
         definition.elements.get(element_id).cloned()
     }
+
+    /// The id of a call activity by its place among those of its file.
+    pub fn call(&mut self, definition: Key, place: i64) -> Option<Text> {
+        self.clock += 1;
+        let (used, definition) = self.definitions.get_mut(&definition)?;
+        *used = self.clock;
+        definition.calls.get(usize::try_from(place).ok()?).cloned()
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +136,8 @@ mod tests {
     fn names_and_the_start_form_are_read() {
         let xml = r#"<b:definitions xmlns:b="x" xmlns:z="y"><b:process id="p" name="Order">
             <b:startEvent id="s"><b:extensionElements><z:formDefinition formId="f1"/>
-            </b:extensionElements></b:startEvent><b:task id="t" name="Pack it"/></b:process>
+            </b:extensionElements></b:startEvent><b:task id="t" name="Pack it"/>
+            <b:callActivity id="z"/><b:callActivity id="c"/></b:process>
             <b:process id="q" name="Other"/></b:definitions>"#;
         let definition = Definition::read(xml, "p");
         assert_eq!(definition.name, "Order");
@@ -130,6 +146,8 @@ mod tests {
         names.insert(Key(7), definition);
         assert_eq!(names.element(Key(7), "t"), Some(Text::from("Pack it")));
         assert_eq!(names.element(Key(7), "s"), None);
+        assert_eq!(names.call(Key(7), 1), Some(Text::from("z")));
+        assert_eq!(names.call(Key(7), 2), None);
         assert_eq!(Definition::read("<broken", "p").name, "");
     }
 

@@ -22,6 +22,8 @@ use ringflow_core::record::field::Headers;
 use ringflow_core::record::value::BpmnElementType;
 use ringflow_core::record::{Record, RecordType, Text, Value};
 
+pub use tree_path::callers_of;
+
 use crate::batch::Window;
 use crate::names::Names;
 
@@ -35,6 +37,7 @@ pub mod message_subscription;
 pub mod process_definition;
 pub mod process_instance;
 pub mod sequence_flow;
+mod tree_path;
 pub mod user_task;
 pub mod variable;
 
@@ -188,7 +191,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         }
         Value::Variable(value) => variable::write(window, record, value),
         Value::Job(value) => job::write(window, record, value),
-        Value::Incident(value) => incident::write(window, record, value),
+        Value::Incident(value) => incident::write(window, context, record, value),
         Value::UserTask(value) => user_task::write(window, context, record, value),
         Value::BatchOperationCreation(value) => batch_operation::write(window, record, value),
         Value::BatchOperationChunk(value) => batch_operation::write_chunk(window, record, value),

@@ -256,7 +256,8 @@ impl Task {
         let mut missing: BTreeSet<Key> = BTreeSet::new();
         {
             let names = self.shared.names.borrow();
-            for definition in records.iter().filter_map(row::definition_of) {
+            let called = records.iter().flat_map(row::callers_of).copied();
+            for definition in records.iter().filter_map(row::definition_of).chain(called) {
                 if definition.is_some() && !names.knows(definition) {
                     missing.insert(definition);
                 }

@@ -24,6 +24,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::key("rootProcessInstanceKey", "t.root_process_instance_key").unsorted(),
         Field::key("elementInstanceKey", "t.flow_node_instance_key").present(),
         Field::key("jobKey", "t.job_key"),
+        Field::text("treePath", "t.tree_path").unsorted(),
     ],
     lists: &[],
     key: &["incidentKey"],

@@ -10,12 +10,18 @@ use ringflow_core::record::value::IncidentRecord;
 use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
-use crate::row::Datum;
+use crate::row::tree_path::Path;
+use crate::row::{Context, Datum};
 use crate::schema::incident::*;
 use crate::schema::{Table, flow_node_instance, process_instance};
 
 /// Writes an INCIDENT event.
-pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
+pub fn write(
+    window: &mut Window,
+    context: &mut Context<'_>,
+    record: &Record,
+    value: &IncidentRecord,
+) {
     let key = RowKey::of(record.key);
     let Intent::Incident(intent) = record.intent else {
         return;
@@ -45,7 +51,7 @@ pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
                     (ERROR_TYPE, value.error_type.name().into()),
                     (STATE, "ACTIVE".into()),
                     (CREATION_DATE, record.timestamp.into()),
-                    (TREE_PATH, tree_path(value)),
+                    (TREE_PATH, tree_path(context, value)),
                     (TENANT_ID, Datum::from(&value.tenant_id)),
                     (JOB_KEY, value.job_key.into()),
                     (PARTITION_ID, record.partition.0.into()),
@@ -71,6 +77,7 @@ pub fn write(window: &mut Window, record: &Record, value: &IncidentRecord) {
                 (FLOW_NODE_ID, Datum::from(&value.element_id)),
                 (PROCESS_DEFINITION_ID, Datum::from(&value.bpmn_process_id)),
                 (PROCESS_DEFINITION_KEY, value.process_definition_key.into()),
+                (TREE_PATH, tree_path(context, value)),
             ],
         ),
         of::Incident::Resolve => {}
@@ -124,14 +131,11 @@ fn count(window: &mut Window, record: &Record, value: &IncidentRecord, delta: i6
     }
 }
 
-fn tree_path(value: &IncidentRecord) -> Datum {
-    let keys: Vec<String> = value
-        .element_instance_path
-        .iter()
-        .flatten()
-        .map(|key| key.0.to_string())
-        .collect();
-    Datum::Text(Text::from(keys.join("/")))
+/// The path of the instance, then the element: `PI_1/FN_task/FNI_2`.
+fn tree_path(context: &mut Context<'_>, value: &IncidentRecord) -> Datum {
+    let path = Path::of_incident(value).text(context.names, value.process_instance_key);
+    let (id, key) = (&value.element_id, value.element_instance_key.0);
+    Datum::Text(Text::from(format!("{path}/FN_{id}/FNI_{key}")))
 }
 
 /// The hash clients know an error message by: that of Java's `String`.

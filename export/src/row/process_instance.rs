@@ -9,6 +9,7 @@ use ringflow_core::record::value::ProcessInstanceRecord;
 use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
+use crate::row::tree_path::Path;
 use crate::row::{Context, Datum};
 use crate::schema::process_instance::*;
 use crate::schema::{ListTable, Table};
@@ -48,7 +49,7 @@ pub fn write(
                     (NUM_INCIDENTS, Datum::Int(0)),
                     (VERSION, value.version.into()),
                     (PARTITION_ID, record.partition.0.into()),
-                    (TREE_PATH, tree_path(value)),
+                    (TREE_PATH, tree_path(context, value)),
                     (BUSINESS_ID, Datum::present(&value.business_id)),
                 ],
             );
@@ -83,7 +84,7 @@ pub fn write(
                 (VERSION, value.version.into()),
             ];
             if !value.element_instance_path.is_empty() {
-                columns.push((TREE_PATH, tree_path(value)));
+                columns.push((TREE_PATH, tree_path(context, value)));
             }
             window.update(Table::ProcessInstance, key, record.position, columns);
         }
@@ -114,26 +115,8 @@ fn is_root(value: &ProcessInstanceRecord) -> bool {
     root(value) == value.process_instance_key && !value.parent_process_instance_key.is_some()
 }
 
-/// Instances and the call activities that called them, root first: `PI_1/FNI_7/PI_9`.
-fn tree_path(value: &ProcessInstanceRecord) -> Datum {
-    let mut path = String::new();
-    for level in &value.element_instance_path {
-        let last = level.len().saturating_sub(1);
-        for (i, key) in level.iter().enumerate() {
-            let kind = match i {
-                0 => "PI_",
-                _ if i == last => "FNI_",
-                _ => continue,
-            };
-            if !path.is_empty() {
-                path.push('/');
-            }
-            path.push_str(kind);
-            path.push_str(&key.0.to_string());
-        }
-    }
-    if path.is_empty() {
-        path = format!("PI_{}", value.process_instance_key.0);
-    }
+/// Instances and the call activities that called them.
+fn tree_path(context: &mut Context<'_>, value: &ProcessInstanceRecord) -> Datum {
+    let path = Path::of_instance(value).text(context.names, value.process_instance_key);
     Datum::Text(Text::from(path))
 }

@@ -16,7 +16,7 @@ use ringflow_export::schema::{ListTable, Table};
 use ringflow_export::{Exporter, ExporterOptions, ExporterState, RecordFeed, RetainOptions};
 
 use super::database::{Db, block_on};
-use super::records::{Scenario, raw, sums, text_value};
+use super::records::{Scenario, definition, raw, sums, text_value};
 
 pub(crate) fn options(db: &Db) -> ExporterOptions {
     let mut options = ExporterOptions::new(db.database());
@@ -304,6 +304,8 @@ fn called(db: &Db) {
     value.parent_process_instance_key = root;
     value.parent_element_instance_key = activity;
     value.element_instance_path = vec![vec![root, activity], vec![child]];
+    value.process_definition_path = vec![definition(), definition()];
+    value.calling_element_path = vec![Key(0)];
     scenario.event(child, On::ElementActivating, value.clone());
     value = scenario.element(child, "pack", BpmnElementType::ServiceTask);
     value.root_process_instance_key = root;
@@ -314,8 +316,24 @@ fn called(db: &Db) {
     let mut value = scenario.incident(child, task, Key::NONE, "deep");
     value.root_process_instance_key = root;
     value.element_instance_path = path;
+    value.process_definition_path = vec![definition(), definition()];
+    value.calling_element_path = vec![Key(0)];
     scenario.event(incident, of::Incident::Created, value.clone());
     export(db, &[&scenario]);
+    let paths = [
+        format!("process_instance WHERE tree_path = 'PI_{root}/FN_call/FNI_{activity}/PI_{child}'"),
+        format!(
+            "incident WHERE tree_path = \
+             'PI_{root}/FN_call/FNI_{activity}/PI_{child}/FN_pack/FNI_{task}'"
+        ),
+    ];
+    for path in paths {
+        assert_eq!(
+            db.number(&format!("SELECT COUNT(*) FROM {path}")),
+            1,
+            "{path}"
+        );
+    }
     let counts = |wanted: i64| {
         for instance in [root, child] {
             let sql = format!(

@@ -12,7 +12,7 @@ use ringflow_core::record::value::*;
 use ringflow_core::record::{Blob, Document, Intent, RawValue, Record, RecordType, Text, Value};
 
 pub(crate) const START: i64 = 1_700_000_000_000;
-const XML: &str = r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"><bpmn:process id="order" name="Order"><bpmn:startEvent id="start"/><bpmn:serviceTask id="pack" name="Pack it"/></bpmn:process></bpmn:definitions>"#;
+const XML: &str = r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"><bpmn:process id="order" name="Order"><bpmn:startEvent id="start"/><bpmn:serviceTask id="pack" name="Pack it"/><bpmn:callActivity id="call"/></bpmn:process></bpmn:definitions>"#;
 
 /// What a scenario should leave behind.
 #[derive(Default, Debug, Clone, PartialEq, Eq)]
