@@ -255,6 +255,7 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         exporting: config.secondary_storage != SecondaryStorage::None,
         snapshot_interval: config.snapshot_period,
         disk_reserve_bytes: config.free_space_bytes,
+        time_zone: config.time_zone.clone(),
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
         ..BrokerOptions::new(config.data_dir.clone())

@@ -76,6 +76,8 @@ pub(crate) struct Config {
     pub cores: Option<Vec<usize>>,
     /// Driver.
     pub io: IoDriver,
+    /// Zone of calendar timers.
+    pub time_zone: String,
     /// gRPC listener.
     pub grpc_address: SocketAddr,
     /// REST listener.
@@ -126,6 +128,7 @@ impl Config {
                     ("plain", IoDriver::Plain),
                 ],
             )?,
+            time_zone: read.time_zone(Id::TimeZone)?,
             grpc_address: read.address(Id::GrpcAddress)?,
             rest_address: read.address(Id::RestAddress)?,
             management_address: read.address(Id::ManagementAddress)?,
@@ -205,6 +208,16 @@ impl Reader<'_> {
                 self.settings
                     .invalid(id, format!("one of {}", names.join(", ")))
             })
+    }
+
+    fn time_zone(&self, id: Id) -> Result<String, SettingError> {
+        let name = self.text(id);
+        if ringflow_core::schedule::knows_zone(name) {
+            return Ok(name.to_owned());
+        }
+        Err(self
+            .settings
+            .invalid(id, "UTC or an IANA name such as Europe/Berlin"))
     }
 
     fn address(&self, id: Id) -> Result<SocketAddr, SettingError> {

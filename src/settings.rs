@@ -95,6 +95,10 @@ settings! {
     Io = "shards.io", default "auto",
         aliases [],
         "Input and output driver: auto (probe), uring or plain.";
+    TimeZone = "engine.time-zone", default "UTC",
+        aliases [],
+        "Zone of timers with calendar parts and of dates in expressions: UTC or a name such as \
+         Europe/Berlin. The same on every broker.";
     GrpcAddress = "api.grpc.address", default "0.0.0.0:26500",
         aliases [],
         "Host and port of the gRPC API; port 0 picks a free one.";

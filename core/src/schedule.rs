@@ -27,6 +27,12 @@ pub use interval::Interval;
 
 use crate::ids::Timestamp;
 
+/// Whether calendar arithmetic can be done in the zone of this name (IANA, or `UTC`).
+#[must_use]
+pub fn knows_zone(name: &str) -> bool {
+    TimeZone::get(name).is_ok()
+}
+
 /// Repetitions without end.
 pub const INFINITE: i32 = -1;
 

@@ -208,7 +208,7 @@ const SERVED: &[(&str, Handler)] = &[
         search::sequence_flows(c).boxed()
     }),
     ("searchProcessInstanceIncidents", |c| {
-        search::search_within(c, Entity::Incident, "processInstanceKey").boxed()
+        search::search_incidents_of_instance(c).boxed()
     }),
     ("searchElementInstances", |c| {
         search::search(c, Entity::ElementInstance).boxed()
@@ -223,7 +223,7 @@ const SERVED: &[(&str, Handler)] = &[
         .boxed()
     }),
     ("searchElementInstanceIncidents", |c| {
-        search::search_within(c, Entity::Incident, "elementInstanceKey").boxed()
+        search::search_incidents_of_element(c).boxed()
     }),
     ("searchVariables", |c| {
         search::search(c, Entity::Variable).boxed()

@@ -86,6 +86,8 @@ pub struct BrokerOptions {
     pub state_memory_bytes: usize,
     /// Size of a log segment in bytes.
     pub log_segment_bytes: u64,
+    /// Zone of calendar timers and of dates in expressions; the same on every broker.
+    pub time_zone: String,
     /// Bounds that are rarely changed.
     pub limits: Limits,
 }
@@ -109,6 +111,7 @@ impl BrokerOptions {
             disk_reserve_bytes: 1 << 30,
             state_memory_bytes: 512 << 20,
             log_segment_bytes: 64 << 20,
+            time_zone: "UTC".to_owned(),
             limits: Limits::default(),
         }
     }
@@ -134,6 +137,9 @@ impl BrokerOptions {
                 self.cores.len(),
                 self.shards
             ));
+        }
+        if !ringflow_core::schedule::knows_zone(&self.time_zone) {
+            return Err(format!("time zone '{}' is not known", self.time_zone));
         }
         let limit = &self.request_limit;
         if limit.min == 0 || limit.min > limit.initial || limit.initial > limit.max {

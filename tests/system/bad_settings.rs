@@ -102,6 +102,11 @@ const CASES: &[Case] = &[
     ),
     (
         &[],
+        &[("RINGFLOW_ENGINE_TIME_ZONE", "Mars/Base")],
+        &["'engine.time-zone' is 'Mars/Base'", "Europe/Berlin"],
+    ),
+    (
+        &[],
         &[("RINGFLOW_API_THREADS", "0")],
         &["'api.threads' is '0'"],
     ),

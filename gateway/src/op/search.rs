@@ -19,20 +19,66 @@ use crate::contract::schema::{Library, SchemaId, Shape};
 use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
+use crate::submit::Front;
 
 /// A search of `entity`.
 pub(crate) async fn search(call: Call, entity: Entity) -> Result<Answer, Problem> {
     search_where(call, entity, Vec::new()).await
 }
 
-/// A search of `entity` among those whose `field` is the key in the path under the same name.
-pub(crate) async fn search_within(
-    call: Call,
+/// `searchProcessInstanceIncidents`: those of the instances called from it as well.
+pub(crate) async fn search_incidents_of_instance(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("processInstanceKey").0;
+    exists(
+        &call.front,
+        Entity::ProcessInstance,
+        key,
+        "Process Instance",
+    )
+    .await?;
+    let below = Filter::Any(vec![
+        on_tree_path(format!("PI_{key}/*")),
+        on_tree_path(format!("*/PI_{key}/*")),
+    ]);
+    search_where(call, Entity::Incident, vec![below]).await
+}
+
+/// `searchElementInstanceIncidents`: of a call activity those of what it called as well.
+pub(crate) async fn search_incidents_of_element(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("elementInstanceKey").0;
+    exists(
+        &call.front,
+        Entity::ElementInstance,
+        key,
+        "Element Instance",
+    )
+    .await?;
+    let below = Filter::Any(vec![
+        equals("elementInstanceKey", Literal::Int(key)),
+        on_tree_path(format!("*/FNI_{key}/*")),
+    ]);
+    search_where(call, Entity::Incident, vec![below]).await
+}
+
+fn on_tree_path(pattern: String) -> Filter {
+    Filter::Field {
+        field: "treePath".into(),
+        op: Op::Like,
+        values: vec![Literal::Text(pattern)],
+    }
+}
+
+async fn exists(
+    front: &Front,
     entity: Entity,
-    field: &'static str,
-) -> Result<Answer, Problem> {
-    let condition = equals(field, Literal::Int(call.path_key(field).0));
-    search_where(call, entity, vec![condition]).await
+    key: i64,
+    human: &'static str,
+) -> Result<(), Problem> {
+    let found = front.reads()?.get(entity, KeyLiteral(key)).await;
+    match found.map_err(refused)? {
+        Some(_) => Ok(()),
+        None => Err(missing(human, key)),
+    }
 }
 
 /// `searchUserTaskVariables`: of the task and of all scopes around it, up to its instance.

@@ -99,6 +99,7 @@ fn open_engine(
         partition_count: shared.options.partitions,
         max_commands_in_batch: limits.commands_in_batch,
         max_batch_bytes: limits.step_bytes,
+        time_zone: shared.options.time_zone.clone(),
         ..EngineConfig::default()
     };
     let store: Rc<StateStore> = Rc::clone(store);
