@@ -152,6 +152,12 @@ const SERVED: &[(&str, Handler)] = &[
     ("deleteProcessInstancesBatchOperation", |c| {
         batch::create(c, BatchOperationType::DeleteProcessInstance).boxed()
     }),
+    ("migrateProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::MigrateProcessInstance).boxed()
+    }),
+    ("modifyProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::ModifyProcessInstance).boxed()
+    }),
     ("resolveProcessInstanceIncidents", |c| {
         batch::resolve_incidents(c).boxed()
     }),

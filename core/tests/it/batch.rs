@@ -10,8 +10,9 @@ use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
     BatchOperationChunkRecord, BatchOperationCreationRecord, BatchOperationError,
     BatchOperationErrorType, BatchOperationItem, BatchOperationLifecycleManagementRecord,
+    BatchOperationMigrationPlan, BatchOperationModificationPlan,
     BatchOperationPartitionLifecycleRecord, BatchOperationType, HistoryDeletionRecord,
-    HistoryDeletionType, JobRecord, ResourceDeletionRecord,
+    HistoryDeletionType, JobRecord, MappingInstruction, MoveInstruction, ResourceDeletionRecord,
 };
 use ringflow_core::record::{Intent, RecordType, Rejection, Value};
 
@@ -387,6 +388,69 @@ fn a_definition_is_deleted_with_the_history_of_its_instances() {
             (definition, HistoryDeletionType::ProcessDefinition)
         ]
     );
+    h.assert_clean();
+}
+
+#[test]
+fn instances_are_migrated_and_modified_by_plan() {
+    let mut h = EngineHarness::new();
+    h.deploy(&one_task());
+    let instance = h.create("process", "");
+    h.deploy(&one_task().replace("work", "other"));
+    let target = h
+        .log
+        .iter()
+        .rev()
+        .find_map(|record| match &record.value {
+            Value::Process(value) => Some(value.process_definition_key),
+            _ => None,
+        })
+        .expect("deployed");
+    let migration = BatchOperationCreationRecord {
+        batch_operation_type: BatchOperationType::MigrateProcessInstance,
+        entity_filter: FILTER.into(),
+        migration_plan: Arc::new(BatchOperationMigrationPlan {
+            target_process_definition_key: target,
+            mapping_instructions: vec![MappingInstruction {
+                source_element_id: "task".into(),
+                target_element_id: "task".into(),
+            }],
+        }),
+        ..BatchOperationCreationRecord::default()
+    };
+    let modification = BatchOperationCreationRecord {
+        batch_operation_type: BatchOperationType::ModifyProcessInstance,
+        entity_filter: FILTER.into(),
+        modification_plan: Arc::new(BatchOperationModificationPlan {
+            move_instructions: vec![MoveInstruction {
+                source_element_id: "task".into(),
+                target_element_id: "end".into(),
+                infer_ancestor_scope: true,
+                ..MoveInstruction::default()
+            }],
+        }),
+        ..BatchOperationCreationRecord::default()
+    };
+    for (record, done) in [
+        (
+            migration,
+            Intent::from(of::ProcessInstanceMigration::Migrated),
+        ),
+        (
+            modification,
+            Intent::from(of::ProcessInstanceModification::Modified),
+        ),
+    ] {
+        let command = Command::internal(Key::NONE, of::BatchOperationCreation::Create, record);
+        let key = h.request(command).expect("answered").expect("created").key;
+        let query = asked(&mut h).remove(0);
+        assert!(page(&mut h, &query, &[instance], "c", true));
+        h.run_due();
+        let done = h.log.iter().find(|record| record.intent == done);
+        let done = done.expect("done");
+        assert_eq!((done.key, done.batch_operation_reference), (instance, key));
+    }
+    assert!(h.wrote(of::ProcessInstance::ElementCompleted, "process"));
     h.assert_clean();
 }
 

@@ -214,17 +214,22 @@ fn done(record: &Record) -> Option<Key> {
     {
         return Some(value.process_instance_key);
     }
-    // Both events have the key of what they are about.
-    let about = says(of::Incident::Resolved.into()) || says(of::HistoryDeletion::Deleted.into());
+    // These events have the key of what they are about.
+    let about = says(of::Incident::Resolved.into())
+        || says(of::HistoryDeletion::Deleted.into())
+        || says(of::ProcessInstanceMigration::Migrated.into())
+        || says(of::ProcessInstanceModification::Modified.into());
     about.then_some(record.key)
 }
 
 /// The commands that do items.
 fn is_item_command(intent: Intent) -> bool {
-    let commands: [Intent; 3] = [
+    let commands: [Intent; 5] = [
         of::ProcessInstance::Cancel.into(),
         of::Incident::Resolve.into(),
         of::HistoryDeletion::Delete.into(),
+        of::ProcessInstanceMigration::Migrate.into(),
+        of::ProcessInstanceModification::Modify.into(),
     ];
     commands.contains(&intent)
 }

@@ -6,12 +6,15 @@
 //!
 //! Any partition takes a new operation; the one of its key leads it and takes what manages it.
 
+use std::sync::Arc;
+
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    BatchOperationCreationRecord, BatchOperationLifecycleManagementRecord, BatchOperationType,
-    HistoryDeletionRecord, HistoryDeletionType,
+    BatchOperationCreationRecord, BatchOperationLifecycleManagementRecord,
+    BatchOperationMigrationPlan, BatchOperationModificationPlan, BatchOperationType,
+    HistoryDeletionRecord, HistoryDeletionType, MappingInstruction, MoveInstruction,
 };
 
 use super::search;
@@ -29,6 +32,8 @@ pub(crate) struct Create {
     pub(crate) kind: BatchOperationType,
     pub(crate) filter: Filter,
     pub(crate) operation_reference: Option<i64>,
+    pub(crate) migration: BatchOperationMigrationPlan,
+    pub(crate) modification: BatchOperationModificationPlan,
 }
 
 impl Create {
@@ -41,6 +46,8 @@ impl Create {
         let record = BatchOperationCreationRecord {
             batch_operation_type: self.kind,
             entity_filter: Text::from(self.filter.to_text()),
+            migration_plan: Arc::new(self.migration),
+            modification_plan: Arc::new(self.modification),
             ..BatchOperationCreationRecord::default()
         };
         let command = caller.command(
@@ -126,11 +133,45 @@ async fn start(
         kind,
         filter,
         operation_reference,
+        migration: migration(Members(&call.body)),
+        modification: modification(Members(&call.body)),
     };
     let key = request.run(&call.front, &call.caller).await?;
     let mut out = ObjectWriter::new();
     put_created(&mut out, key, kind);
     Ok(Answer::Json(out.finish()))
+}
+
+/// How a migration of many goes; empty for everything else.
+fn migration(body: Members<'_>) -> BatchOperationMigrationPlan {
+    let Some(plan) = body.object("migrationPlan") else {
+        return BatchOperationMigrationPlan::default();
+    };
+    let mapping = plan.list("mappingInstructions").iter().map(Members);
+    BatchOperationMigrationPlan {
+        target_process_definition_key: plan.key("targetProcessDefinitionKey").unwrap_or_default(),
+        mapping_instructions: mapping
+            .map(|given| MappingInstruction {
+                source_element_id: given.text("sourceElementId"),
+                target_element_id: given.text("targetElementId"),
+            })
+            .collect(),
+    }
+}
+
+/// How a modification of many goes; empty for everything else.
+fn modification(body: Members<'_>) -> BatchOperationModificationPlan {
+    let moves = body.list("moveInstructions").iter().map(Members);
+    BatchOperationModificationPlan {
+        move_instructions: moves
+            .map(|given| MoveInstruction {
+                source_element_id: given.text("sourceElementId"),
+                target_element_id: given.text("targetElementId"),
+                infer_ancestor_scope: true,
+                ..MoveInstruction::default()
+            })
+            .collect(),
+    }
 }
 
 /// `cancelBatchOperation`, `suspendBatchOperation`, `resumeBatchOperation`.

@@ -145,6 +145,56 @@ async fn operations_are_created_with_the_filter_of_the_contract() {
 }
 
 #[tokio::test]
+async fn plans_go_with_the_operation() {
+    let running = start(Fake::new(1, creates)).await;
+    let filter = json!({"processDefinitionId": "a"});
+    let mapping = json!([{"sourceElementId": "s", "targetElementId": "t"}]);
+    let answer = running
+        .post(
+            "/process-instances/migration",
+            json!({
+                "filter": filter,
+                "migrationPlan": {
+                    "targetProcessDefinitionKey": "12",
+                    "mappingInstructions": mapping,
+                },
+            }),
+        )
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let Value::BatchOperationCreation(sent) = running.fake.last().value else {
+        panic!("another command")
+    };
+    assert_eq!(
+        sent.batch_operation_type,
+        BatchOperationType::MigrateProcessInstance
+    );
+    assert_eq!(sent.migration_plan.target_process_definition_key, Key(12));
+    assert_eq!(
+        sent.migration_plan.mapping_instructions[0].target_element_id,
+        *"t"
+    );
+    let answer = running
+        .post(
+            "/process-instances/modification",
+            json!({"filter": filter, "moveInstructions": mapping}),
+        )
+        .await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let Value::BatchOperationCreation(sent) = running.fake.last().value else {
+        panic!("another command")
+    };
+    assert_eq!(
+        sent.batch_operation_type,
+        BatchOperationType::ModifyProcessInstance
+    );
+    let moved = &sent.modification_plan.move_instructions[0];
+    assert_eq!(moved.source_element_id, *"s");
+    assert!(moved.infer_ancestor_scope);
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn the_leading_partition_is_told_to_manage_an_operation() {
     let key = Key::new(PartitionId(3), 5);
     let running = start(Fake::new(3, fake::echo)).await;

@@ -15,14 +15,15 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::ids::{Key, PartitionId};
+use crate::record::Intent;
 use crate::record::intent::of;
 use crate::record::value::{
     BatchOperationChunkRecord, BatchOperationCreationRecord, BatchOperationExecutionRecord,
     BatchOperationInitializationRecord, BatchOperationLifecycleManagementRecord,
     BatchOperationPartitionLifecycleRecord, BatchOperationType, HistoryDeletionRecord,
-    HistoryDeletionType, IncidentRecord, JobRecord, ProcessInstanceRecord,
+    HistoryDeletionType, IncidentRecord, JobRecord, ProcessInstanceMigrationRecord,
+    ProcessInstanceModificationRecord, ProcessInstanceRecord,
 };
-use crate::record::{Intent, RejectionType};
 use crate::state::BatchOperationRow;
 
 /// Items done in one step.
@@ -51,21 +52,6 @@ pub(crate) fn create(
     }
     if value.entity_filter.is_empty() || value.entity_filter == *"{}" {
         return Err(Stop::invalid_argument("Given filter is empty"));
-    }
-    match value.batch_operation_type {
-        BatchOperationType::CancelProcessInstance
-        | BatchOperationType::ResolveIncident
-        | BatchOperationType::DeleteProcessInstance
-        | BatchOperationType::DeleteDecisionInstance => {}
-        BatchOperationType::MigrateProcessInstance | BatchOperationType::ModifyProcessInstance => {
-            return Err(Stop::reject(
-                RejectionType::ProcessingError,
-                format!(
-                    "Expected to create a batch operation of type '{}', but this version does not support it",
-                    value.batch_operation_type.name()
-                ),
-            ));
-        }
     }
     let record = BatchOperationCreationRecord {
         authentication: command.authorization.clone(),
@@ -185,13 +171,17 @@ pub(crate) fn execute(
         execution.clone(),
     )?;
     for item in &execution.item_keys {
-        execute_item(p, row.record.batch_operation_type, *item)?;
+        execute_item(p, &row.record, *item)?;
     }
     p.event(key, of::BatchOperationExecution::Executed, execution)
 }
 
-fn execute_item(p: &mut Processing<'_>, kind: BatchOperationType, item: Key) -> Outcome {
-    match kind {
+fn execute_item(
+    p: &mut Processing<'_>,
+    operation: &BatchOperationCreationRecord,
+    item: Key,
+) -> Outcome {
+    match operation.batch_operation_type {
         BatchOperationType::CancelProcessInstance => {
             let record = ProcessInstanceRecord {
                 process_instance_key: item,
@@ -217,8 +207,23 @@ fn execute_item(p: &mut Processing<'_>, kind: BatchOperationType, item: Key) -> 
         BatchOperationType::DeleteDecisionInstance => {
             delete_history(p, item, HistoryDeletionType::DecisionInstance)
         }
-        BatchOperationType::MigrateProcessInstance | BatchOperationType::ModifyProcessInstance => {
-            Err(Stop::fault(format!("a batch operation of {}", kind.name())))
+        BatchOperationType::MigrateProcessInstance => {
+            let plan = &operation.migration_plan;
+            let record = ProcessInstanceMigrationRecord {
+                process_instance_key: item,
+                target_process_definition_key: plan.target_process_definition_key,
+                mapping_instructions: plan.mapping_instructions.clone(),
+                ..ProcessInstanceMigrationRecord::default()
+            };
+            p.deferred_command(item, of::ProcessInstanceMigration::Migrate, record)
+        }
+        BatchOperationType::ModifyProcessInstance => {
+            let record = ProcessInstanceModificationRecord {
+                process_instance_key: item,
+                move_instructions: operation.modification_plan.move_instructions.clone(),
+                ..ProcessInstanceModificationRecord::default()
+            };
+            p.deferred_command(item, of::ProcessInstanceModification::Modify, record)
         }
     }
 }

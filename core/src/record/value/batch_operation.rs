@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use crate::ids::{Key, PartitionId};
+use crate::record::value::{MappingInstruction, MoveInstruction};
 use crate::record::{Document, Text};
 use crate::{field_enum, record_value};
 
@@ -46,6 +47,24 @@ field_enum! {
 }
 
 record_value! {
+    /// How instances are migrated.
+    pub struct BatchOperationMigrationPlan {
+        /// Their new definition.
+        target_process_definition_key "targetProcessDefinitionKey": Key,
+        /// Elements.
+        mapping_instructions "mappingInstructions": Vec<MappingInstruction>,
+    }
+}
+
+record_value! {
+    /// How instances are modified.
+    pub struct BatchOperationModificationPlan {
+        /// What moves.
+        move_instructions "moveInstructions": Vec<MoveInstruction>,
+    }
+}
+
+record_value! {
     /// A batch operation. The record key is its key; the partition of the key leads it.
     pub struct BatchOperationCreationRecord {
         /// Its key.
@@ -62,6 +81,10 @@ record_value! {
         leading "": bool,
         /// Definition whose history goes when all items are done; -1 = none.
         definition_to_delete "": Key,
+        /// Migrations: to what.
+        migration_plan "migrationPlan": Arc<BatchOperationMigrationPlan>,
+        /// Modifications: how.
+        modification_plan "modificationPlan": Arc<BatchOperationModificationPlan>,
     }
 }
 
