@@ -32,17 +32,41 @@ pub enum MigrateFailure {
 /// The migrations of one dialect: number, name, statements. Numbers rise and are never reused.
 type Migrations = &'static [(i64, &'static str, &'static str)];
 
-const POSTGRES: Migrations = &[(
-    1,
-    "tables",
-    include_str!("../migrations/postgres/0001_tables.sql"),
-)];
+const POSTGRES: Migrations = &[
+    (
+        1,
+        "tables",
+        include_str!("../migrations/postgres/0001_tables.sql"),
+    ),
+    (
+        4,
+        "statistics",
+        include_str!("../migrations/postgres/0004_statistics.sql"),
+    ),
+    (
+        14,
+        "audit_log",
+        include_str!("../migrations/postgres/0014_audit_log.sql"),
+    ),
+];
 
-const SQLITE: Migrations = &[(
-    1,
-    "tables",
-    include_str!("../migrations/sqlite/0001_tables.sql"),
-)];
+const SQLITE: Migrations = &[
+    (
+        1,
+        "tables",
+        include_str!("../migrations/sqlite/0001_tables.sql"),
+    ),
+    (
+        4,
+        "statistics",
+        include_str!("../migrations/sqlite/0004_statistics.sql"),
+    ),
+    (
+        14,
+        "audit_log",
+        include_str!("../migrations/sqlite/0014_audit_log.sql"),
+    ),
+];
 
 fn migrator(migrations: Migrations) -> Migrator {
     let migration = |&(number, name, statements): &(i64, &'static str, &'static str)| {

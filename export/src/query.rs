@@ -16,6 +16,8 @@ use std::time::Duration;
 use crate::database::Database;
 use crate::error::{ConfigError, QueryError};
 
+mod aggregate;
+mod audit_log;
 mod correlated_message_subscription;
 mod element_instance;
 mod element_statistics;
@@ -34,6 +36,7 @@ mod statement;
 mod user_task;
 mod variable;
 
+pub use aggregate::{Aggregate, Aggregation, Span};
 pub use element_statistics::{ElementStatistics, StatisticsOf};
 
 /// Matches counted at most; more set [`Page::has_more`].
@@ -72,6 +75,8 @@ pub enum Entity {
     CorrelatedMessageSubscription,
     /// Sequence flows taken, per instance.
     SequenceFlow,
+    /// Operations of users.
+    AuditLog,
 }
 
 impl Entity {
@@ -87,6 +92,7 @@ impl Entity {
         Self::MessageSubscription,
         Self::CorrelatedMessageSubscription,
         Self::SequenceFlow,
+        Self::AuditLog,
     ];
 
     /// REST names of the fields of a result, in their order.
@@ -190,6 +196,11 @@ pub enum Filter {
         values: Vec<Literal>,
         /// Of the user task's own scope instead of the process instance's.
         local: bool,
+    },
+    /// Variables only: of these scopes, those that no inner scope hides.
+    Effective {
+        /// Keys of an element instance and of everything that encloses it.
+        scopes: Vec<i64>,
     },
 }
 
@@ -399,6 +410,14 @@ impl Queries {
         key: impl Into<KeyLiteral>,
     ) -> Result<Option<String>, QueryError> {
         process_definition::xml(self, key.into()).await
+    }
+
+    /// One page of numbers over many rows.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn aggregate(&self, aggregation: &Aggregation) -> Result<Page, QueryError> {
+        aggregate::page(self, aggregation).await
     }
 
     /// Counts per element of an instance, or of a definition's instances.

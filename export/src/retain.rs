@@ -55,7 +55,8 @@ impl RetainOptions {
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
 /// come after all of them.
-const CHILDREN: [&str; 8] = [
+const CHILDREN: [&str; 9] = [
+    "audit_log",
     "flow_node_instance",
     "sequence_flow",
     "variable",

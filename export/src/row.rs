@@ -1,6 +1,6 @@
 //! Record -> row changes: which record writes what.
 //!
-//! Only events write. The table follows the reference's exporter: one file per table (or pair of
+//! Only events write (and refusals, to the audit log). The table follows the reference's exporter: one file per table (or pair of
 //! tables that one value type feeds), each a function from (record, value) to changes of the window.
 //! Partition order makes the changes of one row arrive in order; partitions never share a row except
 //! process definitions, whose columns do not change.
@@ -10,8 +10,10 @@
 //! | value type | file |
 //! |---|---|
 //! | PROCESS | `process_definition` |
-//! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
+//! | PROCESS_INSTANCE | `process_instance`, `active_instances`, `flow_node_instance`, `sequence_flow` |
+//! | everything a user asked for | `audit_log`, also refusals |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
+//! | JOB | `job_metrics_batch` as well |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
 
 use ringflow_core::ids::{Key, Timestamp};
@@ -22,9 +24,12 @@ use ringflow_core::record::{Record, RecordType, Text, Value};
 use crate::batch::Window;
 use crate::names::Names;
 
+pub mod active_instances;
+pub mod audit_log;
 pub mod flow_node_instance;
 pub mod incident;
 pub mod job;
+pub mod job_metrics_batch;
 pub mod message_subscription;
 pub mod process_definition;
 pub mod process_instance;
@@ -128,11 +133,14 @@ pub struct Context<'c> {
     pub names: &'c mut Names,
     /// Milliseconds that a finished root instance is kept; `None` = for ever.
     pub history_ttl: Option<i64>,
+    /// Who is behind what comes.
+    pub trail: &'c mut audit_log::Trail,
 }
 
 /// Folds one record into the window.
 pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
     window.advance(record.position, record.timestamp);
+    audit_log::write(window, context.trail, context.history_ttl, record);
     if record.record_type != RecordType::Event {
         return;
     }

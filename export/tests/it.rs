@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod it {
+    mod audit;
     mod chaos;
     mod database;
     mod export;
@@ -14,4 +15,5 @@ mod it {
     mod paging;
     mod records;
     mod search;
+    mod statistics;
 }

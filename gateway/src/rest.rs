@@ -8,11 +8,15 @@
 //! |---|---|
 //! | reading parameters, body, files | [`extract`], [`multipart`] |
 //! | writing answers and problems | [`answer`] |
+//! | which function serves which operation | [`served`] |
+//! | what the server says about itself | [`openapi`] |
 //! | the operation | [`crate::op`] |
 
 pub(crate) mod answer;
 mod extract;
 mod multipart;
+mod openapi;
+mod served;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,25 +25,20 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use ringflow_core::ids::Key;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 pub(crate) use answer::Answer;
-pub(crate) use multipart::Upload;
+pub(crate) use multipart::{File, Upload};
 
-use crate::backend::Entity;
 use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
-use crate::op::{
-    Caller, cluster, incident, job, message, process_instance, resource, search, signal, user_task,
-    variable,
-};
+use crate::op::Caller;
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
+use served::{Handler, SERVED};
 
 /// A request that passed all checks of the contract.
 pub(crate) struct Call {
@@ -67,9 +66,20 @@ impl Call {
         Key(digits.and_then(|digits| digits.parse().ok()).unwrap_or(-1))
     }
 
+    /// The text in the path under `name`.
+    pub(crate) fn path_text(&self, name: &str) -> &str {
+        let text = self.path.get(name).and_then(Value::as_str);
+        text.unwrap_or_default()
+    }
+
     /// The flag in the query under `name`.
     pub(crate) fn query_flag(&self, name: &str) -> Option<bool> {
         self.query.get(name).and_then(Value::as_bool)
+    }
+
+    /// The text in the query under `name`.
+    pub(crate) fn query_text(&self, name: &str) -> Option<&str> {
+        self.query.get(name).and_then(Value::as_str)
     }
 
     /// The schema of the body.
@@ -88,116 +98,6 @@ impl Call {
         }
     }
 }
-
-type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
-
-/// Served operations: contract id, function.
-const SERVED: &[(&str, Handler)] = &[
-    ("getTopology", |c| cluster::topology(c).boxed()),
-    ("getStatus", |c| cluster::status(c).boxed()),
-    ("getLicense", |c| cluster::license(c).boxed()),
-    ("getAuthentication", |c| cluster::me(c).boxed()),
-    ("createDeployment", |c| resource::deploy(c).boxed()),
-    ("deleteResource", |c| resource::delete(c).boxed()),
-    ("createProcessInstance", |c| {
-        process_instance::create(c).boxed()
-    }),
-    ("cancelProcessInstance", |c| {
-        process_instance::cancel(c).boxed()
-    }),
-    ("activateJobs", |c| job::activate::activate(c).boxed()),
-    ("completeJob", |c| job::complete(c).boxed()),
-    ("failJob", |c| job::fail(c).boxed()),
-    ("throwJobError", |c| job::throw_error(c).boxed()),
-    ("updateJob", |c| job::update(c).boxed()),
-    ("publishMessage", |c| message::publish(c).boxed()),
-    ("correlateMessage", |c| message::correlate(c).boxed()),
-    ("broadcastSignal", |c| signal::broadcast(c).boxed()),
-    ("resolveIncident", |c| incident::resolve(c).boxed()),
-    ("createElementInstanceVariables", |c| {
-        variable::set(c).boxed()
-    }),
-    ("assignUserTask", |c| user_task::assign(c).boxed()),
-    ("unassignUserTask", |c| user_task::unassign(c).boxed()),
-    ("completeUserTask", |c| user_task::complete(c).boxed()),
-    ("updateUserTask", |c| user_task::update(c).boxed()),
-    ("searchProcessInstances", |c| {
-        search::search(c, Entity::ProcessInstance).boxed()
-    }),
-    ("getProcessInstance", |c| {
-        search::get(
-            c,
-            Entity::ProcessInstance,
-            "processInstanceKey",
-            "Process Instance",
-        )
-        .boxed()
-    }),
-    ("getProcessInstanceSequenceFlows", |c| {
-        search::sequence_flows(c).boxed()
-    }),
-    ("searchProcessInstanceIncidents", |c| {
-        search::search_within(c, Entity::Incident, "processInstanceKey").boxed()
-    }),
-    ("searchElementInstances", |c| {
-        search::search(c, Entity::ElementInstance).boxed()
-    }),
-    ("getElementInstance", |c| {
-        search::get(
-            c,
-            Entity::ElementInstance,
-            "elementInstanceKey",
-            "Element Instance",
-        )
-        .boxed()
-    }),
-    ("searchElementInstanceIncidents", |c| {
-        search::search_within(c, Entity::Incident, "elementInstanceKey").boxed()
-    }),
-    ("searchVariables", |c| {
-        search::search(c, Entity::Variable).boxed()
-    }),
-    ("getVariable", |c| {
-        search::get(c, Entity::Variable, "variableKey", "Variable").boxed()
-    }),
-    ("searchIncidents", |c| {
-        search::search(c, Entity::Incident).boxed()
-    }),
-    ("getIncident", |c| {
-        search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()
-    }),
-    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
-    ("searchUserTasks", |c| {
-        search::search(c, Entity::UserTask).boxed()
-    }),
-    ("getUserTask", |c| {
-        search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()
-    }),
-    ("searchUserTaskVariables", |c| {
-        search::search_task_variables(c).boxed()
-    }),
-    ("searchProcessDefinitions", |c| {
-        search::search_definitions(c).boxed()
-    }),
-    ("getProcessDefinition", |c| {
-        search::get(
-            c,
-            Entity::ProcessDefinition,
-            "processDefinitionKey",
-            "Process Definition",
-        )
-        .boxed()
-    }),
-    ("getProcessDefinitionXML", |c| {
-        search::definition_xml(c).boxed()
-    }),
-    ("searchMessageSubscriptions", |c| {
-        search::search(c, Entity::MessageSubscription).boxed()
-    }),
-    ("searchCorrelatedMessageSubscriptions", |c| {
-        search::search(c, Entity::CorrelatedMessageSubscription).boxed()
-    }),
-];
 
 /// What REST requests are served from.
 pub(crate) struct Rest {
@@ -267,7 +167,9 @@ impl Rest {
         for (path, routes) in paths {
             router = router.route(&path, routes);
         }
+        let served = SERVED.iter().map(|(id, _)| *id).collect();
         Ok(router
+            .merge(openapi::routes(self.front.version.clone(), served))
             .fallback(|request: Request| async move {
                 let path = request.uri().path().to_owned();
                 answer::problem(&Problem::Http(HttpFault::NoRoute(path.clone())), &path)

@@ -7,6 +7,8 @@
 mod auth;
 #[path = "it/contract.rs"]
 mod contract;
+#[path = "it/documents.rs"]
+mod documents;
 #[path = "it/fake.rs"]
 mod fake;
 #[path = "it/grpc.rs"]
@@ -15,6 +17,8 @@ mod grpc;
 mod jobs;
 #[path = "it/management.rs"]
 mod management;
+#[path = "it/openapi.rs"]
+mod openapi;
 #[path = "it/parity.rs"]
 mod parity;
 #[path = "it/rest.rs"]

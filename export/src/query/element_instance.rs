@@ -27,9 +27,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::key("rootProcessInstanceKey", "t.root_process_instance_key").unsorted(),
         Field::key("processDefinitionKey", "t.process_definition_key").present(),
         Field::key("incidentKey", "t.incident_key"),
-        Field::key("elementInstanceScopeKey", "t.flow_node_scope_key")
-            .hidden()
-            .unsorted(),
+        Field::key("elementInstanceScopeKey", "t.flow_node_scope_key").unsorted(),
     ],
     lists: &[],
     key: &["elementInstanceKey"],

@@ -9,8 +9,8 @@
 
 use super::Entity;
 use super::{
-    correlated_message_subscription, element_instance, incident, job, message_subscription,
-    process_definition, process_instance, sequence_flow, user_task, variable,
+    audit_log, correlated_message_subscription, element_instance, incident, job,
+    message_subscription, process_definition, process_instance, sequence_flow, user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -145,6 +145,16 @@ impl Field {
     }
 }
 
+/// Whether a field has this name; also while compiling.
+pub(crate) const fn named(field: &str, name: &str) -> bool {
+    let (field, name) = (field.as_bytes(), name.as_bytes());
+    let mut at = 0;
+    while at < field.len() && at < name.len() && field[at] == name[at] {
+        at += 1;
+    }
+    at == field.len() && at == name.len()
+}
+
 /// A list that hangs on the rows of an entity.
 #[derive(Debug)]
 pub(crate) struct ListField {
@@ -202,5 +212,6 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::MessageSubscription => &message_subscription::FIELDS,
         Entity::CorrelatedMessageSubscription => &correlated_message_subscription::FIELDS,
         Entity::SequenceFlow => &sequence_flow::FIELDS,
+        Entity::AuditLog => &audit_log::FIELDS,
     }
 }

@@ -92,6 +92,25 @@ fn world() -> World {
             value.clone(),
         );
     }
+    let created = ProcessInstanceCreationRecord {
+        bpmn_process_id: "order".into(),
+        process_definition_key: definition(),
+        process_instance_key: first,
+        ..ProcessInstanceCreationRecord::default()
+    };
+    let creation = scenario.key();
+    scenario.asked(
+        "ann",
+        Key::NONE,
+        of::ProcessInstanceCreation::Create,
+        created.clone(),
+    );
+    scenario.caused(
+        creation,
+        of::ProcessInstanceCreation::Created,
+        created,
+        None,
+    );
     let canceled = scenario.key();
     let mut process = scenario.element(canceled, "order", BpmnElementType::Process);
     process.business_id = r"50%_off\*?['".into();

@@ -6,6 +6,7 @@
 //! [`crate::rest`].
 
 mod filter;
+pub(crate) mod statistics;
 
 use super::shape::{Members, ObjectWriter, date_time};
 use crate::backend::{
@@ -16,6 +17,9 @@ use crate::contract::schema::{Library, SchemaId, Shape};
 use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
+
+/// Levels of scopes, or of calls, that are followed; the engine allows fewer.
+const SCOPES_MAX: usize = 1000;
 
 /// A search of `entity`.
 pub(crate) async fn search(call: Call, entity: Entity) -> Result<Answer, Problem> {
@@ -32,29 +36,98 @@ pub(crate) async fn search_within(
     search_where(call, entity, vec![condition]).await
 }
 
-/// `searchUserTaskVariables`: of the task itself and of its instance, not of scopes in between.
+/// `searchUserTaskVariables`: of the task and of all that encloses it.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
+    let scopes = task_scopes(&call).await?;
+    let condition = Filter::Field {
+        field: "scopeKey".into(),
+        op: Op::In,
+        values: scopes.into_iter().map(Literal::Int).collect(),
+    };
+    search_where(call, Entity::Variable, vec![condition]).await
+}
+
+/// `searchUserTaskEffectiveVariables`: as the task sees them, inner scopes hiding outer ones.
+pub(crate) async fn search_effective_variables(call: Call) -> Result<Answer, Problem> {
+    let scopes = task_scopes(&call).await?;
+    search_where(call, Entity::Variable, vec![Filter::Effective { scopes }]).await
+}
+
+/// The element instance of the user task in the path and what encloses it, innermost first.
+async fn task_scopes(call: &Call) -> Result<Vec<i64>, Problem> {
     let key = call.path_key("userTaskKey");
-    let task = call
-        .front
-        .reads()?
+    let reads = call.front.reads()?;
+    let task = reads
         .get(Entity::UserTask, KeyLiteral(key.0))
         .await
         .map_err(refused)?
         .ok_or_else(|| missing("User Task", key.0))?;
-    let scopes = ["elementInstanceKey", "processInstanceKey"]
-        .iter()
-        .filter_map(|name| match task.get(name) {
-            Some(Cell::Key(key)) => Some(Literal::Int(*key)),
-            Some(_) | None => None,
-        })
-        .collect();
-    let condition = Filter::Field {
-        field: "scopeKey".into(),
-        op: Op::In,
-        values: scopes,
-    };
-    search_where(call, Entity::Variable, vec![condition]).await
+    let instance = key_of(&task, "processInstanceKey");
+    let mut scopes = Vec::new();
+    let mut next = key_of(&task, "elementInstanceKey");
+    while let Some(scope) = next
+        && Some(scope) != instance
+        && scopes.len() < SCOPES_MAX
+    {
+        scopes.push(scope);
+        let element = reads
+            .get(Entity::ElementInstance, KeyLiteral(scope))
+            .await
+            .map_err(refused)?;
+        next = element.and_then(|element| key_of(&element, "elementInstanceScopeKey"));
+    }
+    scopes.extend(instance);
+    Ok(scopes)
+}
+
+/// `getProcessInstanceCallHierarchy`: the instance and those that called it, root first.
+pub(crate) async fn call_hierarchy(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("processInstanceKey");
+    let reads = call.front.reads()?;
+    let mut levels: Vec<Row> = Vec::new();
+    let mut next = Some(key.0);
+    while let Some(key) = next
+        && levels.len() < SCOPES_MAX
+    {
+        let found = reads
+            .get(Entity::ProcessInstance, KeyLiteral(key))
+            .await
+            .map_err(refused)?;
+        let row = match (found, levels.is_empty()) {
+            (Some(row), _) => row,
+            (None, true) => return Err(missing("Process Instance", key)),
+            // The caller is of another partition, whose export may lag behind.
+            (None, false) => break,
+        };
+        next = key_of(&row, "parentProcessInstanceKey");
+        levels.push(row);
+    }
+    levels.reverse();
+    let mut text = String::new();
+    super::shape::put_list(&mut text, &levels, |row| {
+        let mut out = ObjectWriter::new();
+        for name in ["processInstanceKey", "processDefinitionKey"] {
+            out.with(name, |out| {
+                put_cell(row.get(name).unwrap_or(&Cell::Null), out)
+            });
+        }
+        let name = match row.get("processDefinitionName") {
+            Some(name @ Cell::Text(_)) => Some(name),
+            Some(_) | None => row.get("processDefinitionId"),
+        };
+        out.with("processDefinitionName", |out| {
+            put_cell(name.unwrap_or(&Cell::Null), out);
+        });
+        out.finish()
+    });
+    Ok(Answer::Json(text))
+}
+
+fn key_of(row: &Row, name: &str) -> Option<i64> {
+    match row.get(name) {
+        Some(Cell::Key(key)) => Some(*key),
+        Some(_) | None => None,
+    }
 }
 
 /// `searchProcessDefinitions`, with the rules of its `isLatestVersion`.
@@ -154,14 +227,7 @@ async fn search_where(
 ) -> Result<Answer, Problem> {
     let reads = call.front.reads()?;
     let body = Members(&call.body);
-    if let Some(filter) = body.get("filter") {
-        let schema = call
-            .body_schema()
-            .and_then(|schema| property(&call.rest.contract.library, schema, "filter"))
-            .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
-        let library = &call.rest.contract.library;
-        conditions.push(filter::condition(library, schema, filter)?);
-    }
+    conditions.extend(filter_of(&call)?);
     let query = Query {
         entity,
         filter: Filter::All(conditions),
@@ -174,8 +240,13 @@ async fn search_where(
         Err(QueryError::BadCursor) => return Err(Problem::BadCursor(cursor)),
         answer => answer.map_err(refused)?,
     };
+    page_answer(&call, &page)
+}
+
+/// A page of items and what is said about it.
+fn page_answer(call: &Call, page: &Page) -> Result<Answer, Problem> {
     let mut out = ObjectWriter::new();
-    put_items(&call, &page, &mut out)?;
+    put_items(call, page, &mut out)?;
     let mut about = ObjectWriter::new();
     about
         .int("totalItems", i64::try_from(page.total).unwrap_or(i64::MAX))
@@ -191,6 +262,19 @@ async fn search_where(
     }
     out.raw("page", &about.finish());
     Ok(Answer::Json(out.finish()))
+}
+
+/// What the filter of the body asks for.
+fn filter_of(call: &Call) -> Result<Option<Filter>, Problem> {
+    let Some(filter) = Members(&call.body).get("filter") else {
+        return Ok(None);
+    };
+    let library = &call.rest.contract.library;
+    let schema = call
+        .body_schema()
+        .and_then(|schema| property(library, schema, "filter"))
+        .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
+    filter::condition(library, schema, filter).map(Some)
 }
 
 fn equals(field: &str, value: Literal) -> Filter {

@@ -33,6 +33,19 @@ pub(super) fn condition(
     translation.group(schema, filter)
 }
 
+/// What a checked property of a filter states.
+///
+/// # Errors
+/// As [`condition`].
+pub(super) fn comparisons(
+    library: &Library,
+    schema: SchemaId,
+    value: &Value,
+) -> Result<Vec<(Op, Vec<Literal>)>, Problem> {
+    let mut translation = Translation { library, nodes: 0 };
+    translation.comparisons(schema, value)
+}
+
 /// Turns a checked filter into conditions.
 struct Translation<'l> {
     library: &'l Library,
