@@ -22,6 +22,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
+pub mod cluster_variable;
 pub mod definition;
 pub mod distribution;
 pub mod element_instance;
@@ -41,6 +42,7 @@ pub mod timer;
 pub mod user_task;
 pub mod variable;
 
+pub use cluster_variable::ClusterVariableRow;
 pub use definition::{DefinitionRow, KeyRow, VersionsRow};
 pub use distribution::{ContinuationRow, DistributionRow};
 pub use element_instance::{CountRow, ElementRow, ElementState};
@@ -274,6 +276,8 @@ families! {
     awaited_correlations: Table<Key, MessageCorrelationRow> = 85,
     /// Tenant, BPMN process id, version tag.
     definition_by_tag: Table<(Text, Text, Text), KeyRow> = 91,
+    /// Tenant (empty = the cluster), name.
+    cluster_variables: Groups<Text, Text, ClusterVariableRow> = 126,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -442,6 +446,7 @@ mod tests {
             (82, "definition_by_deployment"),
             (85, "awaited_correlations"),
             (91, "definition_by_tag"),
+            (126, "cluster_variables"),
             (142, "running_instances"),
             (200, "continuations"),
         ];

@@ -9,6 +9,8 @@
     reason = "a test that cannot go on has failed, says why, and picks out what it looks for"
 )]
 
+#[path = "it/cluster_variable.rs"]
+mod cluster_variable;
 #[path = "it/command.rs"]
 mod command;
 #[path = "it/decimal.rs"]

@@ -48,6 +48,11 @@ const POSTGRES: Migrations = &[
         "audit_log",
         include_str!("../migrations/postgres/0014_audit_log.sql"),
     ),
+    (
+        15,
+        "cluster_variable",
+        include_str!("../migrations/postgres/0015_cluster_variable.sql"),
+    ),
 ];
 
 const SQLITE: Migrations = &[
@@ -65,6 +70,11 @@ const SQLITE: Migrations = &[
         14,
         "audit_log",
         include_str!("../migrations/sqlite/0014_audit_log.sql"),
+    ),
+    (
+        15,
+        "cluster_variable",
+        include_str!("../migrations/sqlite/0015_cluster_variable.sql"),
     ),
 ];
 

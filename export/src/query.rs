@@ -18,6 +18,7 @@ use crate::error::{ConfigError, QueryError};
 
 mod aggregate;
 mod audit_log;
+mod cluster_variable;
 mod correlated_message_subscription;
 mod element_instance;
 mod element_statistics;
@@ -77,6 +78,8 @@ pub enum Entity {
     SequenceFlow,
     /// Operations of users.
     AuditLog,
+    /// Variables of the cluster and of its tenants.
+    ClusterVariable,
 }
 
 impl Entity {
@@ -93,6 +96,7 @@ impl Entity {
         Self::CorrelatedMessageSubscription,
         Self::SequenceFlow,
         Self::AuditLog,
+        Self::ClusterVariable,
     ];
 
     /// REST names of the fields of a result, in their order.

@@ -12,6 +12,7 @@
 //! | PROCESS | `process_definition` |
 //! | PROCESS_INSTANCE | `process_instance`, `active_instances`, `flow_node_instance`, `sequence_flow` |
 //! | everything a user asked for | `audit_log`, also refusals |
+//! | CLUSTER_VARIABLE | `cluster_variable` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | JOB | `job_metrics_batch` as well |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
@@ -26,6 +27,7 @@ use crate::names::Names;
 
 pub mod active_instances;
 pub mod audit_log;
+pub mod cluster_variable;
 pub mod flow_node_instance;
 pub mod incident;
 pub mod job;
@@ -186,6 +188,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::MessageStartEventSubscription(value) => {
             message_subscription::write_start(window, record, value);
         }
+        Value::ClusterVariable(value) => cluster_variable::write(window, record, value),
         Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)
@@ -224,6 +227,7 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::Incident(_)
         | Value::ProcessMessageSubscription(_)
         | Value::MessageStartEventSubscription(_)
+        | Value::ClusterVariable(_)
         | Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)

@@ -335,6 +335,21 @@ tables! {
         PARTITION_ID "partition_id" Int 0,
         HISTORY_CLEANUP_DATE "history_cleanup_date" Time 0,
     }
+    ClusterVariable cluster_variable 2 {
+        SCOPE_KEY "scope_key" Key 0,
+        CLUSTER_VARIABLE_ID "cluster_variable_id" Text 400,
+        VAR_NAME "var_name" Text 400,
+        TYPE "type" Text 255,
+        DOUBLE_VALUE "double_value" Float 0,
+        LONG_VALUE "long_value" Key 0,
+        VAR_VALUE "var_value" Text 8192,
+        VAR_FULL_VALUE "var_full_value" Text 0,
+        IS_PREVIEW "is_preview" Bool 0,
+        TENANT_ID "tenant_id" Text 400,
+        SCOPE "scope" Text 255,
+        METADATA "metadata" Text 0,
+        IS_DELETED "is_deleted" Bool 0,
+    }
     ActiveInstances active_instances 2 {
         PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
         PARTITION_ID "partition_id" Key 0,

@@ -12,12 +12,14 @@
 //! | [`message`], [`signal`] | publish, correlate; broadcast |
 //! | [`user_task`] | assign, unassign, complete, update |
 //! | [`incident`], [`variable`] | resolve; set |
+//! | [`cluster_variable`] | create, update, delete, get |
 //! | [`document`] | create, read, delete files kept beside the engine |
 //! | [`resource`] | deploy, delete |
 //! | [`cluster`] | topology, status, licence, who am I |
 //! | [`search`] | everything that is read from the secondary storage |
 
 pub(crate) mod cluster;
+pub(crate) mod cluster_variable;
 pub(crate) mod document;
 pub(crate) mod incident;
 pub(crate) mod job;

@@ -5,6 +5,8 @@
 
 #[path = "it/auth.rs"]
 mod auth;
+#[path = "it/cluster_variable.rs"]
+mod cluster_variable;
 #[path = "it/contract.rs"]
 mod contract;
 #[path = "it/documents.rs"]

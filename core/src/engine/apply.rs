@@ -14,6 +14,7 @@ use crate::record::intent::of;
 use crate::record::{Blob, Intent, Record, RecordType, Value, codec};
 use crate::state::{ContinuationRow, State};
 
+mod cluster_variable;
 mod definition;
 mod distribution;
 mod element_instance;
@@ -169,6 +170,15 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::Signal(of::Signal::Broadcasted) | Intent::Escalation(_) => Ok(()),
         Intent::Signal(of::Signal::Broadcast) => unsupported(record),
         Intent::UserTask(intent) => apply_user_task(a, record, intent),
+        Intent::ClusterVariable(of::ClusterVariable::Created | of::ClusterVariable::Updated) => {
+            appliers!(a, record; ClusterVariable => cluster_variable::written)
+        }
+        Intent::ClusterVariable(of::ClusterVariable::Deleted) => {
+            appliers!(a, record; ClusterVariable => cluster_variable::deleted)
+        }
+        Intent::ClusterVariable(
+            of::ClusterVariable::Create | of::ClusterVariable::Update | of::ClusterVariable::Delete,
+        ) => unsupported(record),
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Incident(of::Incident::Resolve)
         | Intent::Deployment(of::Deployment::Create)

@@ -4,6 +4,7 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod cancel_instance;
+pub(crate) mod cluster_variable;
 pub(crate) mod create_instance;
 pub(crate) mod delete_resource;
 pub(crate) mod deploy;

@@ -279,6 +279,14 @@ intents! {
         Correlated = 2 "CORRELATED" event,
         NotCorrelated = 3 "NOT_CORRELATED" event,
     }
+    ClusterVariable {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
+    }
 }
 
 impl fmt::Debug for Intent {

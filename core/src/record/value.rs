@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 
+mod cluster_variable;
 mod deployment;
 mod distribution;
 mod escalation;
@@ -20,6 +21,7 @@ mod timer;
 mod user_task;
 mod variable;
 
+pub use cluster_variable::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
@@ -143,4 +145,5 @@ CommandDistribution(CommandDistributionRecord) = 33 "COMMAND_DISTRIBUTION",
 ProcessInstanceBatch(ProcessInstanceBatchRecord) = 34 "PROCESS_INSTANCE_BATCH",
 MessageBatch(MessageBatchRecord) = 35 "MESSAGE_BATCH",
 UserTask(UserTaskRecord) = 37 "USER_TASK",
-MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",}
+MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
+ClusterVariable(ClusterVariableRecord) = 61 "CLUSTER_VARIABLE",}

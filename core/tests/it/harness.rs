@@ -535,6 +535,7 @@ fn detail(value: &Value) -> String {
         | Value::ProcessInstanceBatch(_)
         | Value::MessageBatch(_)
         | Value::ResourceDeletion(_) => String::new(),
+        Value::ClusterVariable(value) => value.name.to_string(),
         Value::Error(value) => value.exception_message.to_string(),
     }
 }

@@ -9,7 +9,7 @@
 
 use super::Entity;
 use super::{
-    audit_log, correlated_message_subscription, element_instance, incident, job,
+    audit_log, cluster_variable, correlated_message_subscription, element_instance, incident, job,
     message_subscription, process_definition, process_instance, sequence_flow, user_task, variable,
 };
 
@@ -213,5 +213,6 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::CorrelatedMessageSubscription => &correlated_message_subscription::FIELDS,
         Entity::SequenceFlow => &sequence_flow::FIELDS,
         Entity::AuditLog => &audit_log::FIELDS,
+        Entity::ClusterVariable => &cluster_variable::FIELDS,
     }
 }

@@ -111,6 +111,20 @@ fn world() -> World {
         created,
         None,
     );
+    let key = scenario.key();
+    let shared = ClusterVariableRecord {
+        name: "region".into(),
+        value: text_value("north"),
+        scope: ClusterVariableScope::Global,
+        ..ClusterVariableRecord::default()
+    };
+    scenario.event(key, of::ClusterVariable::Created, shared.clone());
+    let gone = ClusterVariableRecord {
+        name: "gone".into(),
+        ..shared
+    };
+    scenario.event(key, of::ClusterVariable::Created, gone.clone());
+    scenario.event(key, of::ClusterVariable::Deleted, gone);
     let canceled = scenario.key();
     let mut process = scenario.element(canceled, "order", BpmnElementType::Process);
     process.business_id = r"50%_off\*?['".into();

@@ -292,3 +292,51 @@ fn a_damaged_file_is_unavailable_and_says_so() {
         });
     }
 }
+
+#[test]
+fn hostile_texts_are_values_in_every_statistic() {
+    let hostile = [
+        "'; DROP TABLE job_metrics_batch; --",
+        "' OR '1'='1",
+        "\"; DELETE FROM incident; --",
+        "$1 ?1 %s :x",
+        "a\0b",
+    ];
+    both(async |queries, _| {
+        for word in hostile {
+            let like = || vec![(Op::Like, vec![text(word)]), (Op::Neq, vec![text(word)])];
+            let hit = || Span {
+                job_type: like(),
+                ..span(0, 3_600_000)
+            };
+            let questions = [
+                Aggregate::InstancesByVersion {
+                    process_definition_id: word.into(),
+                    tenant_id: Some(word.into()),
+                },
+                Aggregate::SubscriptionsByDefinition(is("messageName", text(word))),
+                Aggregate::JobsByType(hit()),
+                Aggregate::JobsByWorker(hit()),
+                Aggregate::JobErrors {
+                    span: hit(),
+                    error_code: like(),
+                    error_message: like(),
+                },
+            ];
+            for of in questions {
+                let question = Aggregation {
+                    of: of.clone(),
+                    sort: Vec::new(),
+                    page: PageSpec::default(),
+                };
+                match queries.aggregate(&question).await {
+                    Ok(page) => assert!(page.items.is_empty(), "{of:?}"),
+                    Err(QueryError::InvalidValue { .. }) => {}
+                    Err(other) => panic!("{of:?}: {other}"),
+                }
+            }
+        }
+        let all = ask(queries, Aggregate::Jobs(span(0, 3_600_000))).await;
+        assert_eq!(int(&all, 0, "createdCount"), 30);
+    });
+}

@@ -205,6 +205,35 @@ pub(crate) async fn get(
     Ok(Answer::Json(text))
 }
 
+/// The first entity that fits, whole; `absent` says that there is none.
+pub(crate) async fn get_where(
+    call: Call,
+    entity: Entity,
+    conditions: Vec<Filter>,
+    absent: String,
+) -> Result<Answer, Problem> {
+    let query = Query {
+        filter: Filter::All(conditions),
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        full_values: true,
+        ..Query::of(entity)
+    };
+    let page = call.front.reads()?.search(query).await.map_err(refused)?;
+    let row = page.items.first().ok_or(Problem::Missing(absent))?;
+    let schema = call.result_schema()?;
+    let mut text = String::new();
+    put_row(&call.rest.contract.library, schema, row, &mut text)?;
+    Ok(Answer::Json(text))
+}
+
+/// The condition that a field is a text.
+pub(crate) fn is_text(field: &str, text: &str) -> Filter {
+    equals(field, Literal::Text(text.to_owned()))
+}
+
 /// `getProcessDefinitionXML`.
 pub(crate) async fn definition_xml(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processDefinitionKey");

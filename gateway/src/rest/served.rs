@@ -10,8 +10,8 @@ use super::{Answer, Call};
 use crate::backend::Entity;
 use crate::op::search::statistics;
 use crate::op::{
-    cluster, document, incident, job, message, process_instance, resource, search, signal,
-    user_task, variable,
+    cluster, cluster_variable, document, incident, job, message, process_instance, resource,
+    search, signal, user_task, variable,
 };
 use crate::problem::Problem;
 
@@ -26,6 +26,33 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     }),
     ("getLicense", |c| cluster::license(c).boxed()),
     ("getAuthentication", |c| cluster::me(c).boxed()),
+    ("createGlobalClusterVariable", |c| {
+        cluster_variable::create(c).boxed()
+    }),
+    ("createTenantClusterVariable", |c| {
+        cluster_variable::create(c).boxed()
+    }),
+    ("updateGlobalClusterVariable", |c| {
+        cluster_variable::update(c).boxed()
+    }),
+    ("updateTenantClusterVariable", |c| {
+        cluster_variable::update(c).boxed()
+    }),
+    ("deleteGlobalClusterVariable", |c| {
+        cluster_variable::delete(c).boxed()
+    }),
+    ("deleteTenantClusterVariable", |c| {
+        cluster_variable::delete(c).boxed()
+    }),
+    ("getGlobalClusterVariable", |c| {
+        cluster_variable::get(c).boxed()
+    }),
+    ("getTenantClusterVariable", |c| {
+        cluster_variable::get(c).boxed()
+    }),
+    ("searchClusterVariables", |c| {
+        search::search(c, Entity::ClusterVariable).boxed()
+    }),
     ("createDocument", |c| document::create(c).boxed()),
     ("createDocuments", |c| document::create_several(c).boxed()),
     ("getDocument", |c| document::get(c).boxed()),
