@@ -447,20 +447,23 @@ fn put(
         Some(key) if key > 0 => Datum::Int(key),
         Some(_) | None => Datum::Null,
     };
-    let own = |name: &str, other: &str| match word(name) {
-        Datum::Null => word(other),
-        word => word,
-    };
-    let unassigned = row.operation == "ASSIGN"
-        && row.entity == "USER_TASK"
-        && matches!(word("assignee"), Datum::Null);
+    let is_null = |datum: &Datum| matches!(datum, Datum::Null);
+    let first_of = |first: Datum, second: Datum| if is_null(&first) { second } else { first };
+    let unassigned =
+        row.operation == "ASSIGN" && row.entity == "USER_TASK" && is_null(&word("assignee"));
     let operation = if unassigned {
         "UNASSIGN"
     } else {
         row.operation
     };
-    let entity_key = match row.entity {
-        "PROCESS_INSTANCE" => key("processInstanceKey"),
+    let digits = |number: i64| Datum::Text(Text::from(number.to_string()));
+    let named = match row.entity {
+        "PROCESS_INSTANCE" => match key("processInstanceKey") {
+            Datum::Int(key) => digits(key),
+            Datum::Null | Datum::Text(_) | Datum::Bool(_) | Datum::Time(_) | Datum::Float(_) => {
+                Datum::Null
+            }
+        },
         "USER" => word("username"),
         "GROUP" => word("groupId"),
         "ROLE" => word("roleId"),
@@ -468,11 +471,7 @@ fn put(
         "MAPPING_RULE" => word("mappingRuleId"),
         _ => Datum::Null,
     };
-    let entity_key = match entity_key {
-        Datum::Null => Datum::Text(Text::from(record.key.0.to_string())),
-        Datum::Int(key) => Datum::Text(Text::from(key.to_string())),
-        other => other,
-    };
+    let entity_key = first_of(named, digits(record.key.0));
     let related = matches!(row.operation, "ASSIGN" | "UNASSIGN") && row.category == ADMIN;
     let if_related = |datum: Datum| if related { datum } else { Datum::Null };
     let description = match refusal {
@@ -485,16 +484,9 @@ fn put(
     } else {
         word("tenantId")
     };
-    let scope = if matches!(tenant, Datum::Null) {
-        "GLOBAL"
-    } else {
-        "TENANT"
-    };
+    let scope = if is_null(&tenant) { "GLOBAL" } else { "TENANT" };
     let instance = key("processInstanceKey");
-    let root = match key("rootProcessInstanceKey") {
-        Datum::Null => instance.clone(),
-        root => root,
-    };
+    let root = first_of(key("rootProcessInstanceKey"), instance.clone());
     // What belongs to an instance goes with it.
     let cleanup = match (&root, ttl) {
         (Datum::Null, Some(ttl)) => record.timestamp.plus_millis(ttl).into(),
@@ -532,7 +524,7 @@ fn put(
             (CATEGORY, row.category.into()),
             (
                 PROCESS_DEFINITION_ID,
-                own("bpmnProcessId", "processDefinitionId"),
+                first_of(word("bpmnProcessId"), word("processDefinitionId")),
             ),
             (DECISION_REQUIREMENTS_ID, word("decisionRequirementsId")),
             (DECISION_DEFINITION_ID, word("decisionId")),
