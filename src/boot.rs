@@ -291,6 +291,7 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         ..GatewayOptions::default()
     };
     options.limits.request_timeout = config.request_timeout;
+    options.documents.directory = config.documents_directory.clone();
     options
 }
 

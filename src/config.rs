@@ -86,6 +86,8 @@ pub(crate) struct Config {
     pub management_address: SocketAddr,
     /// How long a command may take.
     pub request_timeout: Duration,
+    /// Where documents are kept; `None` = in memory.
+    pub documents_directory: Option<PathBuf>,
     /// Gateway threads; `None` = decide.
     pub gateway_threads: Option<usize>,
     /// History.
@@ -132,6 +134,9 @@ impl Config {
             grpc_address: read.address(Id::GrpcAddress)?,
             rest_address: read.address(Id::RestAddress)?,
             management_address: read.address(Id::ManagementAddress)?,
+            documents_directory: Some(settings.get(Id::DocumentsDirectory).0)
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
             request_timeout: read.duration(Id::RequestTimeout, 100, 10 * MINUTE)?,
             gateway_threads: read.auto_or(Id::GatewayThreads, 1, 64)?.map(|n| n as usize),
             secondary_storage: read.secondary_storage(&data_dir)?,

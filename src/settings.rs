@@ -108,6 +108,9 @@ settings! {
     ManagementAddress = "api.management.address", default "0.0.0.0:9600",
         aliases [],
         "Host and port of health and metrics; port 0 picks a free one.";
+    DocumentsDirectory = "documents.directory", default "",
+        aliases ["document.store.local.path"],
+        "Directory of documents; empty = they are kept in memory, 64 MB in all, until the end.";
     RequestTimeout = "api.request-timeout", default "15s",
         aliases ["zeebe.gateway.cluster.request-timeout"],
         "Time a command may take before its caller is told so, 100ms to 10m.";

@@ -23,6 +23,7 @@ use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
 pub mod batch_operation;
+pub mod cluster_variable;
 pub mod compensation;
 pub mod conditional;
 pub mod decision;
@@ -47,6 +48,7 @@ pub mod user_task;
 pub mod variable;
 
 pub use batch_operation::{BatchOperationChunkRow, BatchOperationRow};
+pub use cluster_variable::ClusterVariableRow;
 pub use compensation::CompensationSubscriptionRow;
 pub use conditional::ConditionalSubscriptionRow;
 pub use decision::{DecisionRequirementsRow, DecisionRow};
@@ -330,6 +332,8 @@ families! {
     conditional_subscriptions: Groups<Key, Key, ConditionalSubscriptionRow> = 127,
     /// Tenant, definition that conditions can start.
     conditional_starts: Groups<Text, Key, Unit> = 134,
+    /// Tenant (empty = the cluster), name.
+    cluster_variables: Groups<Text, Text, ClusterVariableRow> = 126,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -527,6 +531,7 @@ mod tests {
             (125, "input_collections"),
             (127, "conditional_subscriptions"),
             (134, "conditional_starts"),
+            (126, "cluster_variables"),
             (142, "running_instances"),
             (200, "continuations"),
             (207, "deletions_waiting"),

@@ -15,6 +15,8 @@ mod batch;
 mod bounds;
 #[path = "it/clock.rs"]
 mod clock;
+#[path = "it/cluster_variable.rs"]
+mod cluster_variable;
 #[path = "it/command.rs"]
 mod command;
 #[path = "it/decimal.rs"]

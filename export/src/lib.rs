@@ -40,7 +40,7 @@ pub use exporter::{Exporter, ExporterOptions};
 pub use feed::{FeedBatch, FeedError, RecordFeed};
 pub use metrics::{ExporterMetrics, ExporterSnapshot, ExporterState};
 pub use query::{
-    Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart,
-    Queries, QueriesOptions, Query, Row, Sort, StatisticsOf,
+    Aggregate, Aggregation, Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page,
+    PageSpec, PageStart, Queries, QueriesOptions, Query, Row, Sort, Span, StatisticsOf,
 };
 pub use retain::RetainOptions;

@@ -49,9 +49,24 @@ const POSTGRES: Migrations = &[
         include_str!("../migrations/postgres/0003_batch_operation.sql"),
     ),
     (
+        4,
+        "statistics",
+        include_str!("../migrations/postgres/0004_statistics.sql"),
+    ),
+    (
         6,
         "forms",
         include_str!("../migrations/postgres/0006_forms.sql"),
+    ),
+    (
+        14,
+        "audit_log",
+        include_str!("../migrations/postgres/0014_audit_log.sql"),
+    ),
+    (
+        15,
+        "cluster_variable",
+        include_str!("../migrations/postgres/0015_cluster_variable.sql"),
     ),
 ];
 
@@ -72,9 +87,24 @@ const SQLITE: Migrations = &[
         include_str!("../migrations/sqlite/0003_batch_operation.sql"),
     ),
     (
+        4,
+        "statistics",
+        include_str!("../migrations/sqlite/0004_statistics.sql"),
+    ),
+    (
         6,
         "forms",
         include_str!("../migrations/sqlite/0006_forms.sql"),
+    ),
+    (
+        14,
+        "audit_log",
+        include_str!("../migrations/sqlite/0014_audit_log.sql"),
+    ),
+    (
+        15,
+        "cluster_variable",
+        include_str!("../migrations/sqlite/0015_cluster_variable.sql"),
     ),
 ];
 

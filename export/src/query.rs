@@ -16,8 +16,11 @@ use std::time::Duration;
 use crate::database::Database;
 use crate::error::{ConfigError, QueryError};
 
+mod aggregate;
+mod audit_log;
 mod batch_operation;
 mod batch_operation_item;
+mod cluster_variable;
 mod correlated_message_subscription;
 mod decision_definition;
 mod decision_instance;
@@ -41,6 +44,7 @@ mod stored;
 mod user_task;
 mod variable;
 
+pub use aggregate::{Aggregate, Aggregation, Span};
 pub use element_statistics::{ElementStatistics, StatisticsOf};
 
 /// Matches counted at most; more set [`Page::has_more`].
@@ -93,6 +97,10 @@ pub enum Entity {
     DecisionRequirements,
     /// Evaluated decisions.
     DecisionInstance,
+    /// Operations of users.
+    AuditLog,
+    /// Variables of the cluster and of its tenants.
+    ClusterVariable,
 }
 
 impl Entity {
@@ -115,6 +123,8 @@ impl Entity {
         Self::DecisionDefinition,
         Self::DecisionRequirements,
         Self::DecisionInstance,
+        Self::AuditLog,
+        Self::ClusterVariable,
     ];
 
     /// REST names of the fields of a result, in their order.
@@ -218,6 +228,11 @@ pub enum Filter {
         values: Vec<Literal>,
         /// Of the user task's own scope instead of the process instance's.
         local: bool,
+    },
+    /// Variables only: of these scopes, those that no inner scope hides.
+    Effective {
+        /// Keys of an element instance and of everything that encloses it.
+        scopes: Vec<i64>,
     },
 }
 
@@ -449,6 +464,14 @@ impl Queries {
         key: impl Into<KeyLiteral>,
     ) -> Result<Option<String>, QueryError> {
         decision_requirements::xml_of_decision(self, key.into()).await
+    }
+
+    /// One page of numbers over many rows.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn aggregate(&self, aggregation: &Aggregation) -> Result<Page, QueryError> {
+        aggregate::page(self, aggregation).await
     }
 
     /// Counts per element of an instance, or of a definition's instances.

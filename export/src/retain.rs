@@ -9,6 +9,8 @@
 //!
 //! Only partitions that this broker exports are cleaned here.
 
+mod expire;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -66,7 +68,8 @@ impl RetainOptions {
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
 /// come after all of them.
-const CHILDREN: [&str; 9] = [
+const CHILDREN: [&str; 10] = [
+    "audit_log",
     "flow_node_instance",
     "sequence_flow",
     "variable",
@@ -240,12 +243,33 @@ pub(crate) async fn run(
                 }
             }
         }
-        if !busy {
-            sleep(options.interval).await;
+        if busy {
+            continue;
+        }
+        sleep(options.interval).await;
+        let led: Vec<u16> = partitions.borrow().iter().copied().collect();
+        for partition in led {
+            if let Err(error) = expire(&database, &options, partition, &writers).await {
+                tracing::warn!(partition, %error, "expired rows stay; they are looked for later");
+            }
         }
     }
 }
 
+/// Removes what belongs to no instance and has expired, a bounded number of rows.
+async fn expire(
+    database: &Database,
+    options: &RetainOptions,
+    partition: u16,
+    writers: &Semaphore,
+) -> Result<(), sqlx::Error> {
+    let mut cleaner = Cleaner::open(database).await?;
+    // The semaphore is never closed.
+    let _permit = writers.acquire().await;
+    cleaner.expire(partition, wall_clock(), options.rows).await
+}
+
+/// Removes one group of roots of a partition; false if none is due.
 /// What can be due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum What {

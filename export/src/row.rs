@@ -1,6 +1,6 @@
 //! Record -> row changes: which record writes what.
 //!
-//! Only events write. The table follows the reference's exporter: one file per table (or pair of
+//! Only events write (and refusals, to the audit log). The table follows the reference's exporter: one file per table (or pair of
 //! tables that one value type feeds), each a function from (record, value) to changes of the window.
 //! Partition order makes the changes of one row arrive in order; partitions never share a row except
 //! process definitions, whose columns do not change.
@@ -13,8 +13,12 @@
 //! | FORM, RESOURCE | `form` |
 //! | DECISION_REQUIREMENTS, DECISION, DECISION_EVALUATION | `decision` |
 //! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
+//! | PROCESS_INSTANCE | `process_instance`, `active_instances`, `flow_node_instance`, `sequence_flow` |
+//! | everything a user asked for | `audit_log`, also refusals |
+//! | CLUSTER_VARIABLE | `cluster_variable` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | BATCH_OPERATION_*, HISTORY_DELETION; outcomes of items | `batch_operation` |
+//! | JOB | `job_metrics_batch` as well |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
 
 use ringflow_core::ids::{Key, Timestamp};
@@ -27,12 +31,16 @@ pub use tree_path::callers_of;
 use crate::batch::Window;
 use crate::names::Names;
 
+pub mod active_instances;
+pub mod audit_log;
 pub mod batch_operation;
+pub mod cluster_variable;
 pub mod decision;
 pub mod flow_node_instance;
 pub mod form;
 pub mod incident;
 pub mod job;
+pub mod job_metrics_batch;
 pub mod message_subscription;
 pub mod process_definition;
 pub mod process_instance;
@@ -139,6 +147,8 @@ pub struct Context<'c> {
     pub history_ttl: Option<i64>,
     /// The same of a finished batch operation.
     pub batch_ttl: Option<i64>,
+    /// Who is behind what comes.
+    pub trail: &'c mut audit_log::Trail,
 }
 
 /// Folds one record into the window.
@@ -147,6 +157,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
     if record.batch_operation_reference.is_some() {
         batch_operation::write_outcome(window, record);
     }
+    audit_log::write(window, context.trail, context.history_ttl, record);
     if record.record_type != RecordType::Event {
         return;
     }
@@ -210,6 +221,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         }
         Value::Form(value) => form::write(window, record, value),
         Value::Resource(value) => form::write_resource(window, record, value),
+        Value::ClusterVariable(value) => cluster_variable::write(window, record, value),
         Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)
@@ -265,6 +277,7 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::Incident(_)
         | Value::ProcessMessageSubscription(_)
         | Value::MessageStartEventSubscription(_)
+        | Value::ClusterVariable(_)
         | Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)

@@ -24,6 +24,12 @@ pub enum ColumnKind {
     Float,
     /// Text.
     Text,
+    /// Integer that is added to what the row holds.
+    Count,
+    /// Milliseconds since the epoch; the earlier one stays.
+    Earliest,
+    /// Milliseconds since the epoch; the later one stays.
+    Latest,
 }
 
 /// A column of a table.
@@ -387,6 +393,80 @@ tables! {
         TENANT_ID "tenant_id" Text 400,
         PARTITION_ID "partition_id" Int 0,
         HISTORY_CLEANUP_DATE "history_cleanup_date" Time 0,
+    }
+    AuditLog audit_log 1 {
+        AUDIT_LOG_KEY "audit_log_key" Key 0,
+        ENTITY_KEY "entity_key" Text 400,
+        ENTITY_TYPE "entity_type" Text 50,
+        OPERATION_TYPE "operation_type" Text 50,
+        ENTITY_VERSION "entity_version" Int 0,
+        ENTITY_VALUE_TYPE "entity_value_type" Int 0,
+        ENTITY_OPERATION_INTENT "entity_operation_intent" Int 0,
+        BATCH_OPERATION_KEY "batch_operation_key" Key 0,
+        BATCH_OPERATION_TYPE "batch_operation_type" Text 50,
+        TIMESTAMP "timestamp" Time 0,
+        ACTOR_TYPE "actor_type" Text 50,
+        ACTOR_ID "actor_id" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        TENANT_SCOPE "tenant_scope" Text 50,
+        RESULT "result" Text 50,
+        CATEGORY "category" Text 50,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        DECISION_REQUIREMENTS_ID "decision_requirements_id" Text 400,
+        DECISION_DEFINITION_ID "decision_definition_id" Text 400,
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        ELEMENT_INSTANCE_KEY "element_instance_key" Key 0,
+        JOB_KEY "job_key" Key 0,
+        USER_TASK_KEY "user_task_key" Key 0,
+        DECISION_REQUIREMENTS_KEY "decision_requirements_key" Key 0,
+        DECISION_DEFINITION_KEY "decision_definition_key" Key 0,
+        DECISION_EVALUATION_KEY "decision_evaluation_key" Key 0,
+        DEPLOYMENT_KEY "deployment_key" Key 0,
+        FORM_KEY "form_key" Key 0,
+        RESOURCE_KEY "resource_key" Key 0,
+        RELATED_ENTITY_TYPE "related_entity_type" Text 50,
+        RELATED_ENTITY_KEY "related_entity_key" Text 400,
+        ENTITY_DESCRIPTION "entity_description" Text 400,
+        PARTITION_ID "partition_id" Int 0,
+        HISTORY_CLEANUP_DATE "history_cleanup_date" Time 0,
+    }
+    ClusterVariable cluster_variable 2 {
+        SCOPE_KEY "scope_key" Key 0,
+        CLUSTER_VARIABLE_ID "cluster_variable_id" Text 400,
+        VAR_NAME "var_name" Text 400,
+        TYPE "type" Text 255,
+        DOUBLE_VALUE "double_value" Float 0,
+        LONG_VALUE "long_value" Key 0,
+        VAR_VALUE "var_value" Text 8192,
+        VAR_FULL_VALUE "var_full_value" Text 0,
+        IS_PREVIEW "is_preview" Bool 0,
+        TENANT_ID "tenant_id" Text 400,
+        SCOPE "scope" Text 255,
+        METADATA "metadata" Text 0,
+        IS_DELETED "is_deleted" Bool 0,
+    }
+    ActiveInstances active_instances 2 {
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        PARTITION_ID "partition_id" Key 0,
+        ACTIVE_COUNT "active_count" Count 0,
+    }
+    JobMetricsBatch job_metrics_batch 2 {
+        WINDOW_KEY "window_key" Key 0,
+        GROUP_KEY "group_key" Key 0,
+        PARTITION_ID "partition_id" Int 0,
+        START_TIME "start_time" Earliest 0,
+        END_TIME "end_time" Latest 0,
+        TENANT_ID "tenant_id" Text 400,
+        JOB_TYPE "job_type" Text 255,
+        WORKER "worker" Text 400,
+        CREATED_COUNT "created_count" Count 0,
+        LAST_CREATED_AT "last_created_at" Latest 0,
+        COMPLETED_COUNT "completed_count" Count 0,
+        LAST_COMPLETED_AT "last_completed_at" Latest 0,
+        FAILED_COUNT "failed_count" Count 0,
+        LAST_FAILED_AT "last_failed_at" Latest 0,
     }
 }
 

@@ -114,6 +114,13 @@ impl Wire {
         }
     }
 
+    async fn depart(&mut self, instances: &[i64]) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(writer) => writer.depart(instances).await,
+            Self::Postgres(writer) => writer.depart(instances).await,
+        }
+    }
+
     async fn lists(&mut self, table: ListTable, lists: &[SealedList]) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(writer) => writer.lists(table, lists).await,
@@ -316,6 +323,7 @@ async fn transaction(
     if at != sealed.from {
         return Err(FlushFailure::Fenced { at });
     }
+    wire.depart(&sealed.departures).await?;
     let mut flushed = Flushed::default();
     for operation in &sealed.operations {
         if isolate {

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod it {
+    mod audit;
     mod batch;
     mod chaos;
     mod database;
@@ -15,4 +16,5 @@ mod it {
     mod paging;
     mod records;
     mod search;
+    mod statistics;
 }

@@ -22,8 +22,8 @@ pub use ringflow_io::SubmitError;
 pub use ringflow_io::submit::StreamSpec;
 
 pub use ringflow_export::{
-    Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Query, QueryError,
-    Row, Sort,
+    Aggregate, Aggregation, Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page,
+    PageSpec, PageStart, Query, QueryError, Row, Sort, Span, StatisticsOf,
 };
 
 /// The way of commands to the partitions.
@@ -85,6 +85,16 @@ pub trait Reads: Send + Sync + 'static {
         of: Entity,
         key: KeyLiteral,
     ) -> BoxFuture<'_, Result<Option<String>, QueryError>>;
+
+    /// A page of numbers over many rows.
+    fn aggregate(&self, aggregation: Aggregation) -> BoxFuture<'_, Result<Page, QueryError>>;
+
+    /// Counts per element of one instance, or of a definition's instances that fit a filter.
+    fn element_statistics(
+        &self,
+        key: KeyLiteral,
+        instances: Option<Filter>,
+    ) -> BoxFuture<'_, Result<Vec<ElementStatistics>, QueryError>>;
 }
 
 /// What a gateway is started on.
@@ -170,6 +180,24 @@ impl Reads for Queries {
             } else {
                 Queries::decision_requirements_xml(self, key).await
             }
+        })
+    }
+
+    fn aggregate(&self, aggregation: Aggregation) -> BoxFuture<'_, Result<Page, QueryError>> {
+        Box::pin(async move { Queries::aggregate(self, &aggregation).await })
+    }
+
+    fn element_statistics(
+        &self,
+        key: KeyLiteral,
+        instances: Option<Filter>,
+    ) -> BoxFuture<'_, Result<Vec<ElementStatistics>, QueryError>> {
+        Box::pin(async move {
+            let of = match &instances {
+                Some(filter) => StatisticsOf::Definition(key, filter),
+                None => StatisticsOf::Instance(key),
+            };
+            Queries::element_statistics(self, of).await
         })
     }
 }

@@ -26,7 +26,7 @@ use serde_json::Value;
 use schema::{Library, SchemaId};
 
 /// One file of the contract.
-const FILES: &[&str] = &[
+pub(crate) const FILES: &[&str] = &[
     include_str!("../contract/ad-hoc-sub-process.json"),
     include_str!("../contract/agent-definition.json"),
     include_str!("../contract/agent-instance.json"),
@@ -220,20 +220,20 @@ fn operation_of(value: &Value, library: &mut Library) -> Result<Operation, Contr
     })
 }
 
-fn member<'a>(value: &'a Value, name: &str) -> Result<&'a Value, ContractError> {
+pub(crate) fn member<'a>(value: &'a Value, name: &str) -> Result<&'a Value, ContractError> {
     value
         .get(name)
         .ok_or_else(|| ContractError(format!("member {name} is missing")))
 }
 
-fn text(value: &Value, name: &str) -> Result<String, ContractError> {
+pub(crate) fn text(value: &Value, name: &str) -> Result<String, ContractError> {
     match member(value, name)?.as_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(ContractError(format!("{name} is no text"))),
     }
 }
 
-fn list(value: Option<&Value>) -> &[Value] {
+pub(crate) fn list(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 

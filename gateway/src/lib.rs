@@ -22,6 +22,7 @@ pub mod server;
 
 mod contract;
 mod document;
+mod documents;
 mod grpc;
 mod management;
 mod metrics;
@@ -33,6 +34,7 @@ mod submit;
 
 pub use backend::{Backend, Commands, PushedJobs, Reads};
 pub use contract::ContractError;
+pub use documents::DocumentOptions;
 pub use identity::{Auth, AuthError, User};
 pub use limits::Limits;
 pub use server::{GATEWAY_VERSION, Gateway, GatewayOptions, RunningGateway, StartError};

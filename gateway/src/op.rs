@@ -14,6 +14,8 @@
 //! | [`conditional`], [`ad_hoc`] | evaluate conditions; activate activities |
 //! | [`user_task`] | assign, unassign, complete, update |
 //! | [`incident`], [`variable`] | resolve; set |
+//! | [`cluster_variable`] | create, update, delete, get |
+//! | [`document`] | create, read, delete files kept beside the engine |
 //! | [`resource`] | deploy, delete |
 //! | [`decision`] | evaluate |
 //! | [`cluster`] | topology, status, licence, who am I |
@@ -25,8 +27,10 @@ pub(crate) mod ad_hoc;
 pub(crate) mod batch;
 pub(crate) mod clock;
 pub(crate) mod cluster;
+pub(crate) mod cluster_variable;
 pub(crate) mod conditional;
 pub(crate) mod decision;
+pub(crate) mod document;
 pub(crate) mod expression;
 pub(crate) mod incident;
 pub(crate) mod instance_change;

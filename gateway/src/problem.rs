@@ -12,6 +12,7 @@
 //! | `Timeout` | DEADLINE_EXCEEDED | 504 | DEADLINE_EXCEEDED |
 //! | `Unauthenticated` | UNAUTHENTICATED | 401 | Unauthorized |
 //! | `Missing` | NOT_FOUND | 404 | NOT_FOUND |
+//! | `Taken` | ALREADY_EXISTS | 409 | ALREADY_EXISTS |
 //! | `NoSecondaryStorage` | PERMISSION_DENIED | 403 | FORBIDDEN |
 //! | `Unimplemented` | UNIMPLEMENTED | 501 | Not Implemented |
 //! | `Http` | INVALID_ARGUMENT | its own | its reason phrase |
@@ -131,6 +132,8 @@ pub enum Problem {
     Unauthenticated(CredentialFault),
     /// The entity is not in the secondary storage.
     Missing(String),
+    /// There is one of this identity already, outside of the engine.
+    Taken(String),
     /// A cursor that was not handed out for this search.
     BadCursor(String),
     /// The operation reads from the secondary storage and there is none.
@@ -163,6 +166,8 @@ pub enum HttpFault {
     NoRoute(String),
     /// 405: the path exists, the method does not.
     Method(String),
+    /// 405: the path and the method exist, what they would act on does not do it.
+    Unsupported(&'static str),
     /// 415.
     MediaType(String),
     /// 406.
@@ -215,6 +220,7 @@ impl Problem {
             Self::Timeout => row(Code::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),
             Self::Unauthenticated(_) => row(Code::Unauthenticated, 401, "Unauthorized"),
             Self::Missing(_) => row(Code::NotFound, 404, "NOT_FOUND"),
+            Self::Taken(_) => row(Code::AlreadyExists, 409, "ALREADY_EXISTS"),
             Self::NoSecondaryStorage => row(Code::PermissionDenied, 403, "FORBIDDEN"),
             Self::Unimplemented(_) => row(Code::Unimplemented, 501, "Not Implemented"),
             Self::Http(fault) => fault.row(),
@@ -275,6 +281,7 @@ impl Problem {
             | Self::UnknownOutcome
             | Self::Unauthenticated(_)
             | Self::Missing(_)
+            | Self::Taken(_)
             | Self::BadCursor(_)
             | Self::NoSecondaryStorage
             | Self::StorageUnavailable(_)
@@ -299,6 +306,7 @@ impl Problem {
             Self::Invalid(violations) => sentences(violations),
             Self::Malformed(text)
             | Self::Missing(text)
+            | Self::Taken(text)
             | Self::StorageUnavailable(text)
             | Self::Unimplemented(text) => text.clone(),
             Self::Tenant {
@@ -380,7 +388,9 @@ impl HttpFault {
     fn row(&self) -> Row {
         match self {
             Self::NoRoute(_) => row(Code::Unimplemented, 404, "Not Found"),
-            Self::Method(_) => row(Code::Unimplemented, 405, "Method Not Allowed"),
+            Self::Method(_) | Self::Unsupported(_) => {
+                row(Code::Unimplemented, 405, "Method Not Allowed")
+            }
             Self::MediaType(_) => row(Code::InvalidArgument, 415, "Unsupported Media Type"),
             Self::NotAcceptable(_) => row(Code::InvalidArgument, 406, "Not Acceptable"),
             Self::BodyTooLarge(_) => row(Code::ResourceExhausted, 413, "Content Too Large"),
@@ -394,6 +404,7 @@ impl HttpFault {
                 format!("No static resource {}.", path.trim_start_matches('/'))
             }
             Self::Method(method) => format!("Method '{method}' is not supported."),
+            Self::Unsupported(text) => (*text).to_owned(),
             Self::MediaType(given) => format!("Content-Type '{given}' is not supported."),
             Self::NotAcceptable(produced) => format!("Acceptable representations: [{produced}]."),
             Self::BodyTooLarge(limit) => format!("The request body exceeds {limit} bytes."),

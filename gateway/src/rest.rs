@@ -8,11 +8,15 @@
 //! |---|---|
 //! | reading parameters, body, files | [`extract`], [`multipart`] |
 //! | writing answers and problems | [`answer`] |
+//! | which function serves which operation | [`served`] |
+//! | what the server says about itself | [`openapi`] |
 //! | the operation | [`crate::op`] |
 
 pub(crate) mod answer;
 mod extract;
 mod multipart;
+mod openapi;
+mod served;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,26 +25,20 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use ringflow_core::ids::Key;
-use ringflow_core::record::value::BatchOperationType;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 pub(crate) use answer::Answer;
-pub(crate) use multipart::Upload;
+pub(crate) use multipart::{File, Upload};
 
-use crate::backend::Entity;
 use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
-use crate::op::{
-    Caller, ad_hoc, batch, clock, cluster, conditional, decision, expression, incident,
-    instance_change, job, message, process_instance, resource, search, signal, user_task, variable,
-};
+use crate::op::Caller;
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
+use served::{Handler, SERVED};
 
 /// A request that passed all checks of the contract.
 pub(crate) struct Call {
@@ -73,9 +71,20 @@ impl Call {
         (self.path.get(name).and_then(Value::as_str)).unwrap_or_default()
     }
 
+    /// The text in the path under `name`.
+    pub(crate) fn path_text(&self, name: &str) -> &str {
+        let text = self.path.get(name).and_then(Value::as_str);
+        text.unwrap_or_default()
+    }
+
     /// The flag in the query under `name`.
     pub(crate) fn query_flag(&self, name: &str) -> Option<bool> {
         self.query.get(name).and_then(Value::as_bool)
+    }
+
+    /// The text in the query under `name`.
+    pub(crate) fn query_text(&self, name: &str) -> Option<&str> {
+        self.query.get(name).and_then(Value::as_str)
     }
 
     /// The schema of the body.
@@ -94,224 +103,6 @@ impl Call {
         }
     }
 }
-
-type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
-
-/// Served operations: contract id, function.
-const SERVED: &[(&str, Handler)] = &[
-    ("getTopology", |c| cluster::topology(c).boxed()),
-    ("getStatus", |c| cluster::status(c).boxed()),
-    ("getLicense", |c| cluster::license(c).boxed()),
-    ("getAuthentication", |c| cluster::me(c).boxed()),
-    ("createDeployment", |c| resource::deploy(c).boxed()),
-    ("deleteResource", |c| resource::delete(c).boxed()),
-    ("getResource", |c| resource::get(c).boxed()),
-    ("getResourceContent", |c| resource::content(c).boxed()),
-    ("getResourceContentBinary", |c| {
-        resource::content_binary(c).boxed()
-    }),
-    ("searchResources", |c| {
-        search::search(c, Entity::Resource).boxed()
-    }),
-    ("getFormByKey", |c| {
-        search::get(c, Entity::Form, "formKey", "Form").boxed()
-    }),
-    ("getUserTaskForm", |c| search::task_form(c).boxed()),
-    ("getStartProcessForm", |c| search::start_form(c).boxed()),
-    ("createProcessInstance", |c| {
-        process_instance::create(c).boxed()
-    }),
-    ("cancelProcessInstance", |c| {
-        process_instance::cancel(c).boxed()
-    }),
-    ("migrateProcessInstance", |c| {
-        instance_change::migrate(c).boxed()
-    }),
-    ("modifyProcessInstance", |c| {
-        instance_change::modify(c).boxed()
-    }),
-    ("activateJobs", |c| job::activate::activate(c).boxed()),
-    ("completeJob", |c| job::complete(c).boxed()),
-    ("failJob", |c| job::fail(c).boxed()),
-    ("throwJobError", |c| job::throw_error(c).boxed()),
-    ("updateJob", |c| job::update(c).boxed()),
-    ("publishMessage", |c| message::publish(c).boxed()),
-    ("correlateMessage", |c| message::correlate(c).boxed()),
-    ("broadcastSignal", |c| signal::broadcast(c).boxed()),
-    ("evaluateConditionals", |c| conditional::evaluate(c).boxed()),
-    ("activateAdHocSubProcessActivities", |c| {
-        ad_hoc::activate(c).boxed()
-    }),
-    ("resolveIncident", |c| incident::resolve(c).boxed()),
-    ("cancelProcessInstancesBatchOperation", |c| {
-        batch::create(c, BatchOperationType::CancelProcessInstance).boxed()
-    }),
-    ("resolveIncidentsBatchOperation", |c| {
-        batch::create(c, BatchOperationType::ResolveIncident).boxed()
-    }),
-    ("deleteProcessInstancesBatchOperation", |c| {
-        batch::create(c, BatchOperationType::DeleteProcessInstance).boxed()
-    }),
-    ("migrateProcessInstancesBatchOperation", |c| {
-        batch::create(c, BatchOperationType::MigrateProcessInstance).boxed()
-    }),
-    ("modifyProcessInstancesBatchOperation", |c| {
-        batch::create(c, BatchOperationType::ModifyProcessInstance).boxed()
-    }),
-    ("resolveProcessInstanceIncidents", |c| {
-        batch::resolve_incidents(c).boxed()
-    }),
-    ("deleteProcessInstance", |c| {
-        batch::delete_instance(c).boxed()
-    }),
-    ("cancelBatchOperation", |c| {
-        batch::manage(c, batch::Manage::Cancel).boxed()
-    }),
-    ("suspendBatchOperation", |c| {
-        batch::manage(c, batch::Manage::Suspend).boxed()
-    }),
-    ("resumeBatchOperation", |c| {
-        batch::manage(c, batch::Manage::Resume).boxed()
-    }),
-    ("searchBatchOperations", |c| {
-        search::search(c, Entity::BatchOperation).boxed()
-    }),
-    ("getBatchOperation", |c| {
-        search::get(
-            c,
-            Entity::BatchOperation,
-            "batchOperationKey",
-            "Batch Operation",
-        )
-        .boxed()
-    }),
-    ("searchBatchOperationItems", |c| {
-        search::search(c, Entity::BatchOperationItem).boxed()
-    }),
-    ("pinClock", |c| clock::pin(c).boxed()),
-    ("resetClock", |c| clock::reset(c).boxed()),
-    ("evaluateExpression", |c| expression::evaluate(c).boxed()),
-    ("createElementInstanceVariables", |c| {
-        variable::set(c).boxed()
-    }),
-    ("assignUserTask", |c| user_task::assign(c).boxed()),
-    ("unassignUserTask", |c| user_task::unassign(c).boxed()),
-    ("completeUserTask", |c| user_task::complete(c).boxed()),
-    ("updateUserTask", |c| user_task::update(c).boxed()),
-    ("searchProcessInstances", |c| {
-        search::search(c, Entity::ProcessInstance).boxed()
-    }),
-    ("getProcessInstance", |c| {
-        search::get(
-            c,
-            Entity::ProcessInstance,
-            "processInstanceKey",
-            "Process Instance",
-        )
-        .boxed()
-    }),
-    ("getProcessInstanceSequenceFlows", |c| {
-        search::sequence_flows(c).boxed()
-    }),
-    ("searchProcessInstanceIncidents", |c| {
-        search::search_incidents_of_instance(c).boxed()
-    }),
-    ("searchElementInstances", |c| {
-        search::search(c, Entity::ElementInstance).boxed()
-    }),
-    ("getElementInstance", |c| {
-        search::get(
-            c,
-            Entity::ElementInstance,
-            "elementInstanceKey",
-            "Element Instance",
-        )
-        .boxed()
-    }),
-    ("searchElementInstanceIncidents", |c| {
-        search::search_incidents_of_element(c).boxed()
-    }),
-    ("searchVariables", |c| {
-        search::search(c, Entity::Variable).boxed()
-    }),
-    ("getVariable", |c| {
-        search::get(c, Entity::Variable, "variableKey", "Variable").boxed()
-    }),
-    ("searchIncidents", |c| {
-        search::search(c, Entity::Incident).boxed()
-    }),
-    ("getIncident", |c| {
-        search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()
-    }),
-    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
-    ("searchUserTasks", |c| {
-        search::search(c, Entity::UserTask).boxed()
-    }),
-    ("getUserTask", |c| {
-        search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()
-    }),
-    ("searchUserTaskVariables", |c| {
-        search::search_task_variables(c).boxed()
-    }),
-    ("searchProcessDefinitions", |c| {
-        search::search_definitions(c).boxed()
-    }),
-    ("getProcessDefinition", |c| {
-        search::get(
-            c,
-            Entity::ProcessDefinition,
-            "processDefinitionKey",
-            "Process Definition",
-        )
-        .boxed()
-    }),
-    ("getProcessDefinitionXML", |c| {
-        search::definition_xml(c).boxed()
-    }),
-    ("evaluateDecision", |c| decision::evaluate(c).boxed()),
-    ("searchDecisionDefinitions", |c| {
-        search::search(c, Entity::DecisionDefinition).boxed()
-    }),
-    ("getDecisionDefinition", |c| {
-        search::get(
-            c,
-            Entity::DecisionDefinition,
-            "decisionDefinitionKey",
-            "Decision Definition",
-        )
-        .boxed()
-    }),
-    ("getDecisionDefinitionXML", |c| {
-        search::decision_xml(c, Entity::DecisionDefinition).boxed()
-    }),
-    ("searchDecisionRequirements", |c| {
-        search::search(c, Entity::DecisionRequirements).boxed()
-    }),
-    ("getDecisionRequirements", |c| {
-        search::get(
-            c,
-            Entity::DecisionRequirements,
-            "decisionRequirementsKey",
-            "Decision Requirements",
-        )
-        .boxed()
-    }),
-    ("getDecisionRequirementsXML", |c| {
-        search::decision_xml(c, Entity::DecisionRequirements).boxed()
-    }),
-    ("searchDecisionInstances", |c| {
-        search::search(c, Entity::DecisionInstance).boxed()
-    }),
-    ("getDecisionInstance", |c| {
-        search::decision_instance(c).boxed()
-    }),
-    ("searchMessageSubscriptions", |c| {
-        search::search(c, Entity::MessageSubscription).boxed()
-    }),
-    ("searchCorrelatedMessageSubscriptions", |c| {
-        search::search(c, Entity::CorrelatedMessageSubscription).boxed()
-    }),
-];
 
 /// What REST requests are served from.
 pub(crate) struct Rest {
@@ -381,7 +172,9 @@ impl Rest {
         for (path, routes) in paths {
             router = router.route(&path, routes);
         }
+        let served = SERVED.iter().map(|(id, _)| *id).collect();
         Ok(router
+            .merge(openapi::routes(self.front.version.clone(), served))
             .fallback(|request: Request| async move {
                 let path = request.uri().path().to_owned();
                 answer::problem(&Problem::Http(HttpFault::NoRoute(path.clone())), &path)

@@ -36,6 +36,7 @@ use tonic::service::Routes;
 
 use crate::backend::Backend;
 use crate::contract::ContractError;
+use crate::documents::DocumentOptions;
 use crate::grpc::proto::gateway_server::GatewayServer;
 use crate::grpc::{self, Service};
 use crate::identity::{Auth, AuthError, Identity};
@@ -68,6 +69,8 @@ pub struct GatewayOptions {
     pub limits: Limits,
     /// `8.x.y`, as clients see it.
     pub version: String,
+    /// Where documents are kept.
+    pub documents: DocumentOptions,
 }
 
 impl Default for GatewayOptions {
@@ -80,6 +83,7 @@ impl Default for GatewayOptions {
             auth: Auth::Unprotected,
             limits: Limits::default(),
             version: GATEWAY_VERSION.to_owned(),
+            documents: DocumentOptions::default(),
         }
     }
 }
@@ -146,7 +150,12 @@ impl Gateway {
                 reason: error.to_string(),
             })
         })?);
-        let front = Arc::new(Front::new(backend, limits.clone(), options.version));
+        let front = Arc::new(Front::new(
+            backend,
+            limits.clone(),
+            options.version,
+            &options.documents,
+        ));
         let rest = Rest::new(Arc::clone(&front), Arc::clone(&identity))?.router()?;
 
         let (grpc_listener, grpc) = bind("gRPC", options.grpc).await?;

@@ -17,6 +17,7 @@ use ringflow_core::ids::PartitionId;
 use tokio::sync::watch;
 
 use crate::backend::{Backend, Reads, SubmitError};
+use crate::documents::{DocumentOptions, Documents};
 use crate::limits::Limits;
 use crate::metrics::GatewayMetrics;
 use crate::park::Parking;
@@ -31,6 +32,7 @@ pub(crate) struct Front {
     pub(crate) version: String,
     pub(crate) metrics: GatewayMetrics,
     pub(crate) parking: Arc<Parking>,
+    pub(crate) documents: Documents,
     turn: RoundRobin,
     stopping: watch::Sender<bool>,
 }
@@ -42,8 +44,14 @@ impl std::fmt::Debug for Front {
 }
 
 impl Front {
-    pub(crate) fn new(backend: Backend, limits: Limits, version: String) -> Self {
+    pub(crate) fn new(
+        backend: Backend,
+        limits: Limits,
+        version: String,
+        documents: &DocumentOptions,
+    ) -> Self {
         Self {
+            documents: Documents::new(documents),
             parking: Arc::new(Parking::new(&limits)),
             backend,
             limits,

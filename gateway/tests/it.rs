@@ -7,10 +7,14 @@
 mod auth;
 #[path = "it/batch.rs"]
 mod batch;
+#[path = "it/cluster_variable.rs"]
+mod cluster_variable;
 #[path = "it/contract.rs"]
 mod contract;
 #[path = "it/decision.rs"]
 mod decision;
+#[path = "it/documents.rs"]
+mod documents;
 #[path = "it/fake.rs"]
 mod fake;
 #[path = "it/grpc.rs"]
@@ -19,6 +23,8 @@ mod grpc;
 mod jobs;
 #[path = "it/management.rs"]
 mod management;
+#[path = "it/openapi.rs"]
+mod openapi;
 #[path = "it/parity.rs"]
 mod parity;
 #[path = "it/rest.rs"]

@@ -16,6 +16,7 @@ use crate::state::{ContinuationRow, State};
 
 mod batch_operation;
 mod clock;
+mod cluster_variable;
 mod compensation;
 mod conditional;
 mod decision;
@@ -257,6 +258,15 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::HistoryDeletion(of::HistoryDeletion::Delete)
         | Intent::Clock(of::Clock::Pin | of::Clock::Reset)
         | Intent::Expression(of::Expression::Evaluate) => unsupported(record),
+        Intent::ClusterVariable(of::ClusterVariable::Created | of::ClusterVariable::Updated) => {
+            appliers!(a, record; ClusterVariable => cluster_variable::written)
+        }
+        Intent::ClusterVariable(of::ClusterVariable::Deleted) => {
+            appliers!(a, record; ClusterVariable => cluster_variable::deleted)
+        }
+        Intent::ClusterVariable(
+            of::ClusterVariable::Create | of::ClusterVariable::Update | of::ClusterVariable::Delete,
+        ) => unsupported(record),
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Resource(of::Resource::Fetch)
         | Intent::Incident(of::Incident::Resolve)

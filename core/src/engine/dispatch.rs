@@ -89,6 +89,7 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             call!(p, command; Signal => command::signal::broadcast)
         }
         Intent::UserTask(intent) => user_task(p, command, intent),
+        Intent::ClusterVariable(intent) => cluster_variable(p, command, intent),
         Intent::Clock(of::Clock::Pin) => call!(p, command; Clock => command::clock::pin),
         Intent::Clock(of::Clock::Reset) => call!(p, command; Clock => command::clock::reset),
         Intent::Expression(of::Expression::Evaluate) => {
@@ -195,6 +196,28 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             | of::CommandDistribution::Acknowledged
             | of::CommandDistribution::Finished,
         ) => not_a_command(command),
+    }
+}
+
+fn cluster_variable(
+    p: &mut Processing<'_>,
+    command: &Command,
+    intent: of::ClusterVariable,
+) -> Outcome {
+    use command::cluster_variable;
+    match intent {
+        of::ClusterVariable::Create => {
+            call!(p, command; ClusterVariable => cluster_variable::create)
+        }
+        of::ClusterVariable::Update => {
+            call!(p, command; ClusterVariable => cluster_variable::update)
+        }
+        of::ClusterVariable::Delete => {
+            call!(p, command; ClusterVariable => cluster_variable::delete)
+        }
+        of::ClusterVariable::Created
+        | of::ClusterVariable::Updated
+        | of::ClusterVariable::Deleted => not_a_command(command),
     }
 }
 
@@ -412,7 +435,9 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::ResourceDeletion(_)
         | Value::CommandDistribution(_)
         | Value::MessageBatch(_)
-        | Value::AdHocSubProcessInstruction(_)
+        | Value::ClusterVariable(_)
+        | Value::MessageCorrelation(_) => Key::NONE,
+        Value::AdHocSubProcessInstruction(_)
         | Value::MultiInstance(_)
         | Value::ConditionalEvaluation(_)
         | Value::MessageCorrelation(_)
@@ -491,7 +516,9 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ResourceDeletion(_)
         | Intent::CommandDistribution(_)
         | Intent::MessageBatch(_)
-        | Intent::ConditionalEvaluation(_)
+        | Intent::ClusterVariable(_)
+        | Intent::MessageCorrelation(_) => false,
+        Intent::ConditionalEvaluation(_)
         | Intent::MessageCorrelation(_)
         | Intent::Clock(_)
         | Intent::BatchOperationCreation(_)

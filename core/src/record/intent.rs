@@ -389,6 +389,14 @@ intents! {
         Failed = 1 "FAILED" event,
         Evaluate = 2 "EVALUATE" command,
     }
+    ClusterVariable {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
+    }
 }
 
 impl fmt::Debug for Intent {

@@ -11,6 +11,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 mod ad_hoc;
 mod batch_operation;
 mod clock;
+mod cluster_variable;
 mod compensation;
 mod conditional;
 mod decision;
@@ -34,6 +35,7 @@ mod variable;
 pub use ad_hoc::*;
 pub use batch_operation::*;
 pub use clock::*;
+pub use cluster_variable::*;
 pub use compensation::*;
 pub use conditional::*;
 pub use decision::*;
@@ -184,7 +186,9 @@ BatchOperationPartitionLifecycle(BatchOperationPartitionLifecycleRecord) = 55 "B
 MultiInstance(MultiInstanceRecord) = 58 "MULTI_INSTANCE",
 RuntimeInstruction(RuntimeInstructionRecord) = 59 "RUNTIME_INSTRUCTION",
 BatchOperationInitialization(BatchOperationInitializationRecord) = 60 "BATCH_OPERATION_INITIALIZATION",
+ClusterVariable(ClusterVariableRecord) = 61 "CLUSTER_VARIABLE",
 HistoryDeletion(HistoryDeletionRecord) = 62 "HISTORY_DELETION",
 ConditionalSubscription(ConditionalSubscriptionRecord) = 63 "CONDITIONAL_SUBSCRIPTION",
 ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",
-Expression(ExpressionRecord) = 66 "EXPRESSION",}
+Expression(ExpressionRecord) = 66 "EXPRESSION",
+}

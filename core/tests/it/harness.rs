@@ -583,6 +583,7 @@ fn detail(value: &Value) -> String {
         | Value::DecisionEvaluation(_)
         | Value::MessageBatch(_)
         | Value::ResourceDeletion(_) => String::new(),
+        Value::ClusterVariable(value) => value.name.to_string(),
         Value::Error(value) => value.exception_message.to_string(),
     }
 }

@@ -25,6 +25,7 @@ use crate::feed::RecordFeed;
 use crate::metrics::PartitionMetrics;
 use crate::names::Definition;
 use crate::retain::RetainOptions;
+use crate::row::audit_log::Trail;
 use crate::row::{self, Context};
 use crate::sink::{FlushFailure, Sink};
 
@@ -40,6 +41,8 @@ type Flight = Pin<Box<dyn Future<Output = (Sink, Sealed, Outcome)>>>;
 struct Task {
     shared: Rc<Shared>,
     metrics: Arc<PartitionMetrics>,
+    /// Who is behind the records that come.
+    trail: Trail,
     window: Window,
     /// When the window got its first record.
     since: Option<Instant>,
@@ -73,6 +76,7 @@ pub(super) async fn partition(
     tracing::info!(partition = id.0, after = cursor.0, "exporting");
     shared.partitions.borrow_mut().insert(id.0);
     let mut task = Task {
+        trail: Trail::default(),
         window: Window::new(id, cursor),
         since: None,
         oldest: Timestamp::NONE,
@@ -216,6 +220,13 @@ impl Task {
         let mut names = self.shared.names.borrow_mut();
         let mut context = Context {
             names: &mut names,
+            trail: &mut self.trail,
+            history_ttl: self
+                .shared
+                .options
+                .retain
+                .as_ref()
+                .map(RetainOptions::ttl_ms),
             history_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::ttl_ms),
             batch_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::batch_ttl_ms),
         };

@@ -4,12 +4,15 @@
 //! instances are counted; for a definition process instances are, so that a loop counts once, as in
 //! the reference. Only elements that were reached appear.
 //!
-//! Counts over a definition read all its element instances: the dearest query here.
+//! Counts over a definition read all its element instances from one index: the dearest query here.
 
-use super::field::{Kind, entity};
+use std::collections::BTreeMap;
+
+use super::field::Kind;
 use super::filter::condition;
+use super::process_instance::OF_ELEMENTS;
 use super::statement::{Bind, Statement};
-use super::{Cell, Entity, Filter, KeyLiteral, Queries, fetch};
+use super::{Cell, Filter, KeyLiteral, Queries, fetch};
 use crate::error::QueryError;
 
 /// Whose elements are counted.
@@ -44,59 +47,77 @@ pub(super) async fn count(
     of: StatisticsOf<'_>,
 ) -> Result<Vec<ElementStatistics>, QueryError> {
     let mut out = Statement::new(queries.pool.dialect());
-    let (distinct, column) = match of {
-        StatisticsOf::Instance(_) => ("", "f.flow_node_instance_key"),
-        StatisticsOf::Definition(..) => ("DISTINCT", "f.process_instance_key"),
-    };
-    out.push("SELECT f.flow_node_id");
-    for which in [
-        format!("f.state = 'ACTIVE' AND NOT {STUCK}"),
-        "f.state = 'TERMINATED'".to_owned(),
-        format!("f.state = 'ACTIVE' AND {STUCK}"),
-        "f.state = 'COMPLETED'".to_owned(),
-    ] {
+    // One aggregate each and the state first: the index on elements then has the rows of every
+    // group together, and nothing is sorted.
+    let parts = [
+        ("'COMPLETED'", String::new()),
+        ("'TERMINATED'", String::new()),
+        ("'ACTIVE'", format!(" AND NOT {STUCK}")),
+        ("'ACTIVE'", format!(" AND {STUCK}")),
+    ];
+    for (number, (state, more)) in parts.into_iter().enumerate() {
+        if number > 0 {
+            out.push(" UNION ALL ");
+        }
         out.push(&format!(
-            ", COUNT({distinct} CASE WHEN {which} THEN {column} END)"
+            "SELECT f.flow_node_id, CAST({number} AS BIGINT), "
+        ));
+        out.push(match of {
+            StatisticsOf::Instance(_) => "COUNT(*)",
+            StatisticsOf::Definition(..) => "COUNT(DISTINCT f.process_instance_key)",
+        });
+        out.push(" FROM ");
+        members(&mut out, of)?;
+        out.push(&format!(
+            " AND f.state = {state}{more} GROUP BY f.flow_node_id"
         ));
     }
-    out.push(" FROM flow_node_instance f WHERE ");
+    let rows = fetch::rows(queries, out, &[Kind::Text, Kind::Int, Kind::Int]).await?;
+    let mut counts: BTreeMap<String, [i64; 4]> = BTreeMap::new();
+    for row in rows {
+        // Counts are never NULL; an element without an id is no element.
+        if let [Cell::Text(element), Cell::Int(number), Cell::Int(count)] = row.as_slice()
+            && let Some(cell) = usize::try_from(*number)
+                .ok()
+                .and_then(|number| counts.entry(element.clone()).or_default().get_mut(number))
+        {
+            *cell = *count;
+        }
+    }
+    Ok(counts
+        .into_iter()
+        .map(
+            |(element_id, [completed, canceled, active, incidents])| ElementStatistics {
+                element_id,
+                active,
+                canceled,
+                incidents,
+                completed,
+            },
+        )
+        .collect())
+}
+
+/// The element instances `f` that are looked at, up to their state.
+fn members(out: &mut Statement, of: StatisticsOf<'_>) -> Result<(), QueryError> {
     match of {
         StatisticsOf::Instance(key) => {
-            out.push("f.process_instance_key = ");
+            out.push("flow_node_instance f WHERE f.process_instance_key = ");
+            out.bind(Bind::Int(key.0));
+        }
+        // Without a filter the index on elements has everything; instances are not looked at.
+        StatisticsOf::Definition(key, Filter::All(parts)) if parts.is_empty() => {
+            out.push("flow_node_instance f WHERE f.process_definition_key = ");
             out.bind(Bind::Int(key.0));
         }
         StatisticsOf::Definition(key, filter) => {
-            let instances = entity(Entity::ProcessInstance);
-            out.push("f.process_instance_key IN (SELECT t.process_instance_key FROM ");
-            out.push(instances.from);
+            out.push(OF_ELEMENTS.from);
             out.push(" WHERE t.process_definition_key = ");
             out.bind(Bind::Int(key.0));
             out.push(" AND (");
-            condition(&mut out, instances, filter, 0)?;
-            out.push("))");
+            condition(out, &OF_ELEMENTS, filter, 0)?;
+            out.push(")");
         }
     }
-    out.push(" GROUP BY f.flow_node_id ORDER BY f.flow_node_id");
-    let kinds = [Kind::Text, Kind::Int, Kind::Int, Kind::Int, Kind::Int];
-    let rows = fetch::rows(queries, out, &kinds).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| match row.as_slice() {
-            [
-                Cell::Text(element_id),
-                Cell::Int(active),
-                Cell::Int(canceled),
-                Cell::Int(incidents),
-                Cell::Int(completed),
-            ] => Some(ElementStatistics {
-                element_id: element_id.clone(),
-                active: *active,
-                canceled: *canceled,
-                incidents: *incidents,
-                completed: *completed,
-            }),
-            // Counts are never NULL; an element without an id is no element.
-            _ => None,
-        })
-        .collect())
+    Ok(())
 }

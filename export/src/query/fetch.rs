@@ -109,6 +109,13 @@ fn refused(error: &sqlx::Error) -> QueryError {
         },
         // The schema is made by the exporter; until it was there, nothing was exported either.
         Failure::Statement => match error {
+            // A file that is no database (any more): nothing a search could ask makes up for it.
+            sqlx::Error::Database(inner) if damaged(inner.as_ref()) => QueryError::Unavailable {
+                reason: format!("the database file is damaged: {reason}"),
+            },
+            sqlx::Error::ColumnDecode { .. } => QueryError::Unavailable {
+                reason: format!("the database holds what no exporter writes: {reason}"),
+            },
             sqlx::Error::Database(inner)
                 if inner.code().as_deref() == Some("42P01")
                     || inner.message().starts_with("no such table") =>
@@ -118,6 +125,18 @@ fn refused(error: &sqlx::Error) -> QueryError {
             _ => QueryError::Failed { reason },
         },
     }
+}
+
+/// SQLite's CORRUPT and NOTADB, or PostgreSQL's "data corrupted" and "index corrupted".
+fn damaged(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    if error
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .is_some()
+    {
+        return matches!(code.as_ref(), "XX001" | "XX002");
+    }
+    matches!(code.parse::<u32>().unwrap_or_default() & 0xff, 11 | 26)
 }
 
 async fn postgres(

@@ -9,9 +9,10 @@
 
 use super::Entity;
 use super::{
-    batch_operation, batch_operation_item, correlated_message_subscription, decision_definition,
-    decision_instance, decision_requirements, element_instance, form, incident, job,
-    message_subscription, process_definition, process_instance, sequence_flow, user_task, variable,
+    audit_log, batch_operation, batch_operation_item, cluster_variable,
+    correlated_message_subscription, decision_definition, decision_instance, decision_requirements,
+    element_instance, form, incident, job, message_subscription, process_definition,
+    process_instance, sequence_flow, user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -146,6 +147,16 @@ impl Field {
     }
 }
 
+/// Whether a field has this name; also while compiling.
+pub(crate) const fn named(field: &str, name: &str) -> bool {
+    let (field, name) = (field.as_bytes(), name.as_bytes());
+    let mut at = 0;
+    while at < field.len() && at < name.len() && field[at] == name[at] {
+        at += 1;
+    }
+    at == field.len() && at == name.len()
+}
+
 /// A list that hangs on the rows of an entity.
 #[derive(Debug)]
 pub(crate) struct ListField {
@@ -210,5 +221,7 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::DecisionDefinition => &decision_definition::FIELDS,
         Entity::DecisionRequirements => &decision_requirements::FIELDS,
         Entity::DecisionInstance => &decision_instance::FIELDS,
+        Entity::AuditLog => &audit_log::FIELDS,
+        Entity::ClusterVariable => &cluster_variable::FIELDS,
     }
 }

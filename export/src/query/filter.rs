@@ -52,7 +52,38 @@ pub(crate) fn condition(
             values,
             local,
         } => variable(out, entity, name, *op, values, *local),
+        Filter::Effective { scopes } => effective(out, scopes),
     }
+}
+
+/// Variables of the scopes that no inner one hides. Inner scopes have greater keys: an element
+/// instance is created after what encloses it, by the same partition.
+fn effective(out: &mut Statement, scopes: &[i64]) -> Result<(), QueryError> {
+    if out.binds.len() + 2 * scopes.len() > VALUES_MAX {
+        return Err(QueryError::TooLarge {
+            reason: format!("more than {VALUES_MAX} values"),
+        });
+    }
+    if scopes.is_empty() {
+        out.push("1 = 0");
+        return Ok(());
+    }
+    let list = |out: &mut Statement| {
+        for (at, scope) in scopes.iter().enumerate() {
+            out.push(if at == 0 { "(" } else { ", " });
+            out.bind(Bind::Int(*scope));
+        }
+        out.push(")");
+    };
+    out.push("t.scope_key IN ");
+    list(out);
+    out.push(
+        " AND NOT EXISTS (SELECT 1 FROM variable w WHERE w.var_name = t.var_name \
+         AND w.scope_key > t.scope_key AND w.scope_key IN ",
+    );
+    list(out);
+    out.push(")");
+    Ok(())
 }
 
 fn all(
@@ -163,7 +194,8 @@ fn related_alone(
     }
 }
 
-fn compare(
+/// The condition that one field states, whatever entity it is of.
+pub(crate) fn compare(
     out: &mut Statement,
     field: &Field,
     op: Op,

@@ -57,11 +57,47 @@ impl Order {
     }
 }
 
+/// Where the rows of a search come from.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'s> {
+    pub(super) entity: &'static EntityFields,
+    /// Appends a statement whose result takes the place of the entity's tables.
+    pub(super) derived: Option<&'s (dyn Fn(&mut Statement) -> Result<(), QueryError> + Sync)>,
+}
+
+impl Source<'_> {
+    /// Appends what stands behind FROM.
+    fn push(&self, out: &mut Statement) -> Result<(), QueryError> {
+        match self.derived {
+            None => out.push(self.entity.from),
+            Some(derived) => {
+                out.push("(");
+                derived(out)?;
+                out.push(") t");
+            }
+        }
+        Ok(())
+    }
+}
+
 pub(super) async fn search(queries: &Queries, query: &Query) -> Result<Page, QueryError> {
-    let entity = field::entity(query.entity);
+    let source = Source {
+        entity: field::entity(query.entity),
+        derived: None,
+    };
+    search_in(queries, query, source).await
+}
+
+/// A search whose rows come from `source` instead of the tables of `query.entity`.
+pub(super) async fn search_in(
+    queries: &Queries,
+    query: &Query,
+    source: Source<'_>,
+) -> Result<Page, QueryError> {
+    let entity = source.entity;
     let orders = orders(entity, query)?;
     let limit = query.page.limit.clamp(1, LIMIT_MAX);
-    let rows = page_rows(queries, query, entity, &orders, limit).await?;
+    let rows = page_rows(queries, query, source, &orders, limit).await?;
     let found = rows.len() as u64;
     let offset = match &query.page.start {
         PageStart::From(from) => Some(*from),
@@ -75,7 +111,7 @@ pub(super) async fn search(queries: &Queries, query: &Query) -> Result<Page, Que
     };
     let counted = match counted {
         Some(counted) => counted,
-        None => count(queries, query, entity).await?,
+        None => count(queries, query, source).await?,
     };
     let shown = entity.results().count();
     let cursor = |row: &Vec<Cell>| encode(&row[shown..shown + orders.len()]);
@@ -116,7 +152,11 @@ pub(super) async fn get(
         ..Query::of(entity)
     };
     let orders = orders(fields, &query)?;
-    let rows = page_rows(queries, &query, fields, &orders, 1).await?;
+    let source = Source {
+        entity: fields,
+        derived: None,
+    };
+    let rows = page_rows(queries, &query, source, &orders, 1).await?;
     Ok(items(queries, fields, rows).await?.into_iter().next())
 }
 
@@ -159,10 +199,11 @@ fn orders(entity: &'static EntityFields, query: &Query) -> Result<Vec<Order>, Qu
 async fn page_rows(
     queries: &Queries,
     query: &Query,
-    entity: &'static EntityFields,
+    source: Source<'_>,
     orders: &[Order],
     limit: u32,
 ) -> Result<Vec<Vec<Cell>>, QueryError> {
+    let entity = source.entity;
     let dialect = queries.pool.dialect();
     let mut out = Statement::new(dialect);
     let mut kinds = Vec::new();
@@ -187,7 +228,7 @@ async fn page_rows(
         kinds.push(kind);
     }
     out.push(" FROM ");
-    out.push(entity.from);
+    source.push(&mut out)?;
     out.push(" WHERE (");
     condition(&mut out, entity, &query.filter, 0)?;
     out.push(")");
@@ -229,16 +270,12 @@ async fn page_rows(
     Ok(rows)
 }
 
-async fn count(
-    queries: &Queries,
-    query: &Query,
-    entity: &'static EntityFields,
-) -> Result<u64, QueryError> {
+async fn count(queries: &Queries, query: &Query, source: Source<'_>) -> Result<u64, QueryError> {
     let mut out = Statement::new(queries.pool.dialect());
     out.push("SELECT COUNT(*) FROM (SELECT 1 FROM ");
-    out.push(entity.from);
+    source.push(&mut out)?;
     out.push(" WHERE (");
-    condition(&mut out, entity, &query.filter, 0)?;
+    condition(&mut out, source.entity, &query.filter, 0)?;
     out.push(") LIMIT ");
     out.bind(Bind::Int(TOTAL_MAX as i64 + 1));
     out.push(") counted");

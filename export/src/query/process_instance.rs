@@ -3,7 +3,7 @@
 //! Rows say CANCELED where REST says TERMINATED. Conditions on elements, on incidents and on jobs
 //! are EXISTS over those tables; those of one conjunction hold for the same element (or incident).
 
-use super::field::{EntityFields, Field, ListField, Related, VariableScopes};
+use super::field::{EntityFields, Field, ListField, Related, VariableScopes, named};
 
 const ELEMENT: Related = Related {
     from: "flow_node_instance r WHERE r.process_instance_key = t.process_instance_key",
@@ -14,7 +14,8 @@ const INCIDENT: Related = Related {
     same_row: true,
 };
 const JOB: Related = Related {
-    from: "job r WHERE r.process_instance_key = t.process_instance_key",
+    from: "job r WHERE r.process_instance_key = t.process_instance_key \
+           AND r.state IN ('FAILED', 'ERROR_THROWN')",
     same_row: true,
 };
 const OPERATION: Related = Related {
@@ -54,11 +55,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::text("tags", "r.tag_value").of(&TAG).all_of(),
         Field::text("elementId", "r.flow_node_id").of(&ELEMENT),
         Field::text("elementInstanceState", "r.state").of(&ELEMENT),
-        Field::flag(
-            "hasElementInstanceIncident",
-            "(r.incident_key IS NOT NULL OR r.num_subprocess_incidents > 0)",
-        )
-        .of(&ELEMENT),
+        Field::flag("hasElementInstanceIncident", "r.incident_key IS NOT NULL").of(&ELEMENT),
         Field::text("errorMessage", "r.error_message")
             .phrase()
             .of(&INCIDENT),
@@ -77,6 +74,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::int("partitionId", "t.partition_id")
             .hidden()
             .unsorted(),
+        Field::flag("hasRetriesLeft", "r.retries > 0").of(&JOB),
     ],
     lists: &[ListField {
         name: "tags",
@@ -85,8 +83,46 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         value: "tag_value",
     }],
     key: &["processInstanceKey"],
-    variables: Some(VariableScopes {
-        instance: "v.process_instance_key = t.process_instance_key",
-        local: None,
-    }),
+    variables: VARIABLES,
 };
+
+/// The same filters over element instances `f` joined with their process instances `t`: conditions on
+/// elements hold for the counted element itself.
+pub(crate) const OF_ELEMENTS: EntityFields = EntityFields {
+    from: "flow_node_instance f \
+           JOIN process_instance t ON t.process_instance_key = f.process_instance_key \
+           LEFT JOIN process_definition d ON d.process_definition_key = t.process_definition_key",
+    fields: &of_elements(),
+    lists: &[],
+    key: &["processInstanceKey"],
+    variables: VARIABLES,
+};
+
+const VARIABLES: Option<VariableScopes> = Some(VariableScopes {
+    instance: "v.process_instance_key = t.process_instance_key",
+    local: None,
+});
+
+const fn of_elements() -> [Field; FIELDS.fields.len()] {
+    let own = [
+        ("elementId", "f.flow_node_id"),
+        ("elementInstanceState", "f.state"),
+        ("hasElementInstanceIncident", "f.incident_key IS NOT NULL"),
+    ];
+    let mut fields = [FIELDS.fields[0]; FIELDS.fields.len()];
+    let mut at = 0;
+    while at < fields.len() {
+        let mut field = FIELDS.fields[at];
+        let mut other = 0;
+        while other < own.len() {
+            if named(field.name, own[other].0) {
+                field.sql = own[other].1;
+                field.related = None;
+            }
+            other += 1;
+        }
+        fields[at] = field;
+        at += 1;
+    }
+    fields
+}

@@ -10,7 +10,7 @@ use ringflow_core::record::value::{JobRecord, ListenerEventType};
 use ringflow_core::record::{Intent, Record};
 
 use crate::batch::{RowKey, Window};
-use crate::row::{Datum, headers_json};
+use crate::row::{Datum, headers_json, job_metrics_batch};
 use crate::schema::Table;
 use crate::schema::job::*;
 
@@ -19,6 +19,7 @@ pub fn write(window: &mut Window, record: &Record, value: &JobRecord) {
     let Intent::Job(intent) = record.intent else {
         return;
     };
+    job_metrics_batch::count(window, record, intent, value);
     let key = RowKey::of(record.key);
     match intent {
         of::Job::Created => window.upsert(

@@ -11,6 +11,7 @@ use ringflow_core::record::{Intent, Record, Text};
 use crate::batch::{RowKey, Window};
 use crate::row::tree_path::Path;
 use crate::row::{Context, Datum};
+use crate::row::{Context, Datum, active_instances};
 use crate::schema::process_instance::*;
 use crate::schema::{ListTable, Table};
 
@@ -53,6 +54,7 @@ pub fn write(
                     (BUSINESS_ID, Datum::present(&value.business_id)),
                 ],
             );
+            active_instances::count(window, record, value.process_definition_key, 1);
             if !value.tags.is_empty() {
                 window.replace_list(
                     ListTable::ProcessInstanceTag,
@@ -76,8 +78,12 @@ pub fn write(
                 ));
             }
             window.update(Table::ProcessInstance, key, record.position, columns);
+            active_instances::count(window, record, value.process_definition_key, -1);
         }
         of::ProcessInstance::ElementMigrated | of::ProcessInstance::AncestorMigrated => {
+            if intent == of::ProcessInstance::ElementMigrated {
+                active_instances::moved(window, record, value);
+            }
             let mut columns = vec![
                 (PROCESS_DEFINITION_ID, Datum::from(&value.bpmn_process_id)),
                 (PROCESS_DEFINITION_KEY, value.process_definition_key.into()),

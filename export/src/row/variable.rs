@@ -81,7 +81,7 @@ pub fn write(window: &mut Window, record: &Record, value: &VariableRecord) {
 }
 
 /// Type name, and the value as a number if it is one.
-fn kind(bytes: &[u8]) -> (&'static str, Option<i64>, Option<f64>) {
+pub(crate) fn kind(bytes: &[u8]) -> (&'static str, Option<i64>, Option<f64>) {
     match Reader::new(bytes).next() {
         Ok(Token::Int(number)) => ("LONG", Some(number), None),
         Ok(Token::Uint(number)) => ("DOUBLE", None, Some(number as f64)),

@@ -149,6 +149,23 @@ impl Writer {
             .map(|_| ())
     }
 
+    /// Takes instances off the count of the definition that their rows still name.
+    pub(super) async fn depart(&mut self, instances: &[i64]) -> Result<(), sqlx::Error> {
+        for instance in instances {
+            sqlx::query(
+                "INSERT INTO active_instances (process_definition_key, partition_id, active_count) \
+                 SELECT process_definition_key, partition_id, -1 FROM process_instance \
+                 WHERE process_instance_key = $1 \
+                 ON CONFLICT (process_definition_key, partition_id) \
+                 DO UPDATE SET active_count = active_instances.active_count - 1",
+            )
+            .bind(*instance)
+            .execute(&mut self.connection)
+            .await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn lists(
         &mut self,
         table: ListTable,
@@ -199,7 +216,12 @@ fn bind_column(
         .iter()
         .map(|row| row.cells.get(at).unwrap_or(&Datum::Null));
     match kind {
-        ColumnKind::Key | ColumnKind::Int | ColumnKind::Time => {
+        ColumnKind::Key
+        | ColumnKind::Int
+        | ColumnKind::Time
+        | ColumnKind::Count
+        | ColumnKind::Earliest
+        | ColumnKind::Latest => {
             let values: Vec<Option<i64>> = cells
                 .map(|cell| match cell {
                     Datum::Int(number) | Datum::Time(number) => Some(*number),
@@ -253,7 +275,12 @@ fn bind_column(
 
 fn array(kind: ColumnKind) -> &'static str {
     match kind {
-        ColumnKind::Key | ColumnKind::Int | ColumnKind::Time => "bigint[]",
+        ColumnKind::Key
+        | ColumnKind::Int
+        | ColumnKind::Time
+        | ColumnKind::Count
+        | ColumnKind::Earliest
+        | ColumnKind::Latest => "bigint[]",
         ColumnKind::Bool | ColumnKind::Flag => "boolean[]",
         ColumnKind::Float => "double precision[]",
         ColumnKind::Text => "text[]",
@@ -262,9 +289,12 @@ fn array(kind: ColumnKind) -> &'static str {
 
 fn incoming(at: usize, kind: ColumnKind) -> String {
     match kind {
-        ColumnKind::Time => format!("to_timestamp(u.p{at} / 1000.0)"),
+        ColumnKind::Time | ColumnKind::Earliest | ColumnKind::Latest => {
+            format!("to_timestamp(u.p{at} / 1000.0)")
+        }
         ColumnKind::Key
         | ColumnKind::Int
+        | ColumnKind::Count
         | ColumnKind::Bool
         | ColumnKind::Flag
         | ColumnKind::Float

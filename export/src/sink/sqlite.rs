@@ -160,6 +160,23 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes instances off the count of the definition that their rows still name.
+    pub(super) async fn depart(&mut self, instances: &[i64]) -> Result<(), sqlx::Error> {
+        for instance in instances {
+            sqlx::query(
+                "INSERT INTO active_instances (process_definition_key, partition_id, active_count) \
+                 SELECT process_definition_key, partition_id, -1 FROM process_instance \
+                 WHERE process_instance_key = ?1 \
+                 ON CONFLICT (process_definition_key, partition_id) \
+                 DO UPDATE SET active_count = active_instances.active_count - 1",
+            )
+            .bind(*instance)
+            .execute(&mut self.connection)
+            .await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn lists(
         &mut self,
         table: ListTable,
@@ -244,6 +261,10 @@ pub(super) fn conflict_sets(table: &str, columns: &[&ColumnDef]) -> String {
         .iter()
         .map(|column| match column.kind {
             ColumnKind::Flag => format!("{0} = {table}.{0} OR excluded.{0}", column.name),
+            ColumnKind::Count => format!("{0} = {table}.{0} + excluded.{0}", column.name),
+            // Where either is NULL the comparison is not true, and what comes in is taken.
+            ColumnKind::Earliest => kept_if(table, column.name, "<="),
+            ColumnKind::Latest => kept_if(table, column.name, ">="),
             ColumnKind::Key
             | ColumnKind::Int
             | ColumnKind::Bool
@@ -253,6 +274,14 @@ pub(super) fn conflict_sets(table: &str, columns: &[&ColumnDef]) -> String {
         })
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// The value of the row stays if it compares so with the incoming one, or if none comes in.
+fn kept_if(table: &str, column: &str, comparison: &str) -> String {
+    format!(
+        "{column} = CASE WHEN excluded.{column} IS NULL OR {table}.{column} {comparison} \
+         excluded.{column} THEN {table}.{column} ELSE excluded.{column} END"
+    )
 }
 
 fn statement(table: Table, form: Form, columns: &[&ColumnDef], rows: usize) -> String {

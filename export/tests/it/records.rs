@@ -9,7 +9,9 @@ use ringflow_core::ids::{Key, PartitionId, Position, Timestamp};
 use ringflow_core::msgpack;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::*;
-use ringflow_core::record::{Blob, Document, Intent, RawValue, Record, RecordType, Text, Value};
+use ringflow_core::record::{
+    Blob, Document, Intent, RawValue, Record, RecordType, Rejection, Text, Value,
+};
 
 pub(crate) const START: i64 = 1_700_000_000_000;
 const XML: &str = r#"<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"><bpmn:process id="order" name="Order"><bpmn:startEvent id="start"/><bpmn:serviceTask id="pack" name="Pack it"/><bpmn:callActivity id="call"/></bpmn:process></bpmn:definitions>"#;
@@ -102,6 +104,51 @@ impl Scenario {
             value: value.into(),
         });
         time
+    }
+
+    /// A command of `user`; empty = of nobody who said a name.
+    pub(crate) fn asked(
+        &mut self,
+        user: &str,
+        key: Key,
+        intent: impl Into<Intent>,
+        value: impl Into<Value>,
+    ) {
+        self.event(key, intent, value);
+        if let Some(last) = self.records.last_mut() {
+            last.record_type = RecordType::Command;
+            if !user.is_empty() {
+                let mut claims = Vec::new();
+                msgpack::write_map_header(&mut claims, 1);
+                msgpack::write_str(&mut claims, "authorized_username");
+                msgpack::write_str(&mut claims, user);
+                last.authorization = Document::from(claims);
+            }
+        }
+    }
+
+    /// What the last command did: an event, or its refusal.
+    pub(crate) fn caused(
+        &mut self,
+        key: Key,
+        intent: impl Into<Intent>,
+        value: impl Into<Value>,
+        rejection: Option<Rejection>,
+    ) {
+        let command = self.records.iter().rev();
+        let command = command.map(|record| (record.record_type, record.position));
+        let source = command
+            .into_iter()
+            .find(|(kind, _)| *kind == RecordType::Command);
+        let source = source.map(|(_, position)| position);
+        self.event(key, intent, value);
+        if let Some(last) = self.records.last_mut() {
+            last.source_position = source;
+            if rejection.is_some() {
+                last.record_type = RecordType::CommandRejection;
+            }
+            last.rejection = rejection;
+        }
     }
 
     /// A command, which writes nothing.

@@ -93,6 +93,39 @@ fn world() -> World {
             value.clone(),
         );
     }
+    let created = ProcessInstanceCreationRecord {
+        bpmn_process_id: "order".into(),
+        process_definition_key: definition(),
+        process_instance_key: first,
+        ..ProcessInstanceCreationRecord::default()
+    };
+    let creation = scenario.key();
+    scenario.asked(
+        "ann",
+        Key::NONE,
+        of::ProcessInstanceCreation::Create,
+        created.clone(),
+    );
+    scenario.caused(
+        creation,
+        of::ProcessInstanceCreation::Created,
+        created,
+        None,
+    );
+    let key = scenario.key();
+    let shared = ClusterVariableRecord {
+        name: "region".into(),
+        value: text_value("north"),
+        scope: ClusterVariableScope::Global,
+        ..ClusterVariableRecord::default()
+    };
+    scenario.event(key, of::ClusterVariable::Created, shared.clone());
+    let gone = ClusterVariableRecord {
+        name: "gone".into(),
+        ..shared
+    };
+    scenario.event(key, of::ClusterVariable::Created, gone.clone());
+    scenario.event(key, of::ClusterVariable::Deleted, gone);
     let canceled = scenario.key();
     let mut process = scenario.element(canceled, "order", BpmnElementType::Process);
     process.business_id = r"50%_off\*?['".into();

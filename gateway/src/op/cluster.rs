@@ -108,6 +108,54 @@ pub(crate) async fn license(_call: Call) -> Result<Answer, Problem> {
     Ok(Answer::Json(out.finish()))
 }
 
+/// `getSystemConfiguration`: what a user interface asks before it shows anything.
+pub(crate) async fn configuration(call: Call) -> Result<Answer, Problem> {
+    let nested = |fill: &dyn Fn(&mut ObjectWriter)| {
+        let mut out = ObjectWriter::new();
+        fill(&mut out);
+        out.finish()
+    };
+    let mut out = ObjectWriter::new();
+    // Windows of a minute, names as long as their columns, no bound on the number of groups.
+    let metrics = nested(&|out| {
+        out.flag("enabled", true)
+            .str("exportInterval", "PT1M")
+            .int("maxWorkerNameLength", 400)
+            .int("maxJobTypeLength", 255)
+            .int("maxTenantIdLength", 400)
+            .int("maxUniqueKeys", i64::from(i32::MAX));
+    });
+    let request = i64::try_from(call.front.limits.message_bytes).unwrap_or(i64::MAX);
+    out.raw("jobMetrics", &metrics)
+        .raw(
+            "components",
+            &nested(&|out| {
+                out.raw("active", "[]");
+            }),
+        )
+        .raw(
+            "deployment",
+            &nested(&|out| {
+                out.flag("isMultiTenancyEnabled", false)
+                    .int("maxRequestSize", request);
+            }),
+        )
+        .raw(
+            "authentication",
+            &nested(&|out| {
+                out.flag("canLogout", call.caller.0.user.is_some())
+                    .flag("isLoginDelegated", false);
+            }),
+        )
+        .raw(
+            "cloud",
+            &nested(&|out| {
+                out.null("stage");
+            }),
+        );
+    Ok(Answer::Json(out.finish()))
+}
+
 /// `getAuthentication`.
 pub(crate) async fn me(call: Call) -> Result<Answer, Problem> {
     let known = call.caller.0.user.as_ref();

@@ -133,8 +133,18 @@ impl Delete {
 /// `createDeployment`.
 pub(crate) async fn deploy(call: Call) -> Result<Answer, Problem> {
     let request = Deploy {
-        files: call.upload.files,
-        tenant_id: call.upload.fields.get("tenantId").cloned(),
+        files: call
+            .upload
+            .files
+            .into_iter()
+            .map(|file| (file.name, file.bytes))
+            .collect(),
+        tenant_id: call
+            .upload
+            .texts
+            .iter()
+            .find(|(name, _)| name == "tenantId")
+            .map(|(_, text)| text.clone()),
     };
     let deployed = request.run(&call.front, &call.caller).await?;
     let mut out = ObjectWriter::new();

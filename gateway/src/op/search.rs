@@ -6,9 +6,7 @@
 //! [`crate::rest`].
 
 mod filter;
-
-/// Scopes around a user task that are looked at.
-const SCOPES_MAX: usize = 100;
+pub(crate) mod statistics;
 
 use super::shape::{Members, ObjectWriter, date_time};
 use crate::backend::{
@@ -20,6 +18,9 @@ use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
 use crate::submit::Front;
+
+/// Levels of scopes, or of calls, that are followed; the engine allows fewer.
+const SCOPES_MAX: usize = 1000;
 
 /// A search of `entity`.
 pub(crate) async fn search(call: Call, entity: Entity) -> Result<Answer, Problem> {
@@ -81,23 +82,9 @@ async fn exists(
     }
 }
 
-/// `searchUserTaskVariables`: of the task and of all scopes around it, up to its instance.
+/// `searchUserTaskVariables`: of the task and of all that encloses it.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
-    let reads = call.front.reads()?;
-    let task = entity(&call, Entity::UserTask, "userTaskKey", "User Task").await?;
-    let (own, instance) = ("elementInstanceKey", "processInstanceKey");
-    let mut scopes: Vec<i64> = [own, instance]
-        .iter()
-        .filter_map(|name| key_in(&task, name))
-        .collect();
-    let mut inner = key_in(&task, own);
-    while let Some(key) = inner.filter(|_| scopes.len() < SCOPES_MAX) {
-        let row = reads.get(Entity::ElementInstance, KeyLiteral(key)).await;
-        let around = row.map_err(refused)?;
-        let around = around.and_then(|row| key_in(&row, "elementInstanceScopeKey"));
-        inner = around.filter(|scope| !scopes.contains(scope));
-        scopes.extend(inner);
-    }
+    let scopes = task_scopes(&call).await?;
     let condition = Filter::Field {
         field: "scopeKey".into(),
         op: Op::In,
@@ -168,6 +155,82 @@ async fn first(call: &Call, filter: Filter, entity: Entity) -> Result<Answer, Pr
     Ok(Answer::Json(text))
 }
 
+/// `searchUserTaskEffectiveVariables`: as the task sees them, inner scopes hiding outer ones.
+pub(crate) async fn search_effective_variables(call: Call) -> Result<Answer, Problem> {
+    let scopes = task_scopes(&call).await?;
+    search_where(call, Entity::Variable, vec![Filter::Effective { scopes }]).await
+}
+
+/// The element instance of the user task in the path and what encloses it, innermost first.
+async fn task_scopes(call: &Call) -> Result<Vec<i64>, Problem> {
+    let key = call.path_key("userTaskKey");
+    let reads = call.front.reads()?;
+    let task = reads
+        .get(Entity::UserTask, KeyLiteral(key.0))
+        .await
+        .map_err(refused)?
+        .ok_or_else(|| missing("User Task", key.0))?;
+    let instance = key_in(&task, "processInstanceKey");
+    let mut scopes = Vec::new();
+    let mut next = key_in(&task, "elementInstanceKey");
+    while let Some(scope) = next
+        && Some(scope) != instance
+        && scopes.len() < SCOPES_MAX
+    {
+        scopes.push(scope);
+        let element = reads
+            .get(Entity::ElementInstance, KeyLiteral(scope))
+            .await
+            .map_err(refused)?;
+        next = element.and_then(|element| key_in(&element, "elementInstanceScopeKey"));
+    }
+    scopes.extend(instance);
+    Ok(scopes)
+}
+
+/// `getProcessInstanceCallHierarchy`: the instance and those that called it, root first.
+pub(crate) async fn call_hierarchy(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("processInstanceKey");
+    let reads = call.front.reads()?;
+    let mut levels: Vec<Row> = Vec::new();
+    let mut next = Some(key.0);
+    while let Some(key) = next
+        && levels.len() < SCOPES_MAX
+    {
+        let found = reads
+            .get(Entity::ProcessInstance, KeyLiteral(key))
+            .await
+            .map_err(refused)?;
+        let row = match (found, levels.is_empty()) {
+            (Some(row), _) => row,
+            (None, true) => return Err(missing("Process Instance", key)),
+            // The caller is of another partition, whose export may lag behind.
+            (None, false) => break,
+        };
+        next = key_in(&row, "parentProcessInstanceKey");
+        levels.push(row);
+    }
+    levels.reverse();
+    let mut text = String::new();
+    super::shape::put_list(&mut text, &levels, |row| {
+        let mut out = ObjectWriter::new();
+        for name in ["processInstanceKey", "processDefinitionKey"] {
+            out.with(name, |out| {
+                put_cell(row.get(name).unwrap_or(&Cell::Null), out)
+            });
+        }
+        let name = match row.get("processDefinitionName") {
+            Some(name @ Cell::Text(_)) => Some(name),
+            Some(_) | None => row.get("processDefinitionId"),
+        };
+        out.with("processDefinitionName", |out| {
+            put_cell(name.unwrap_or(&Cell::Null), out);
+        });
+        out.finish()
+    });
+    Ok(Answer::Json(text))
+}
+
 /// `searchProcessDefinitions`, with the rules of its `isLatestVersion`.
 pub(crate) async fn search_definitions(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
@@ -234,6 +297,35 @@ pub(crate) async fn get(
     let mut text = String::new();
     put_row(&call.rest.contract.library, schema, &row, &mut text)?;
     Ok(Answer::Json(text))
+}
+
+/// The first entity that fits, whole; `absent` says that there is none.
+pub(crate) async fn get_where(
+    call: Call,
+    entity: Entity,
+    conditions: Vec<Filter>,
+    absent: String,
+) -> Result<Answer, Problem> {
+    let query = Query {
+        filter: Filter::All(conditions),
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        full_values: true,
+        ..Query::of(entity)
+    };
+    let page = call.front.reads()?.search(query).await.map_err(refused)?;
+    let row = page.items.first().ok_or(Problem::Missing(absent))?;
+    let schema = call.result_schema()?;
+    let mut text = String::new();
+    put_row(&call.rest.contract.library, schema, row, &mut text)?;
+    Ok(Answer::Json(text))
+}
+
+/// The condition that a field is a text.
+pub(crate) fn is_text(field: &str, text: &str) -> Filter {
+    equals(field, Literal::Text(text.to_owned()))
 }
 
 /// `getProcessDefinitionXML`.
@@ -317,8 +409,13 @@ async fn search_where(
         Err(QueryError::BadCursor) => return Err(Problem::BadCursor(cursor)),
         answer => answer.map_err(refused)?,
     };
+    page_answer(&call, &page)
+}
+
+/// A page of items and what is said about it.
+fn page_answer(call: &Call, page: &Page) -> Result<Answer, Problem> {
     let mut out = ObjectWriter::new();
-    put_items(&call, &page, &mut out)?;
+    put_items(call, page, &mut out)?;
     let mut about = ObjectWriter::new();
     about
         .int("totalItems", i64::try_from(page.total).unwrap_or(i64::MAX))
@@ -341,6 +438,19 @@ async fn search_where(
 /// # Errors
 /// The filter cannot be searched by.
 pub(crate) fn filter_of(call: &Call) -> Result<Option<Filter>, Problem> {
+    let Some(filter) = Members(&call.body).get("filter") else {
+        return Ok(None);
+    };
+    let library = &call.rest.contract.library;
+    let schema = call
+        .body_schema()
+        .and_then(|schema| property(library, schema, "filter"))
+        .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
+    filter::condition(library, schema, filter).map(Some)
+}
+
+/// What the filter of the body asks for.
+fn filter_of(call: &Call) -> Result<Option<Filter>, Problem> {
     let Some(filter) = Members(&call.body).get("filter") else {
         return Ok(None);
     };

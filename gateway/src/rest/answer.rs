@@ -2,8 +2,10 @@
 //!
 //! A problem document always has its five members; a 401 also says how to prove who one is.
 
-use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{Response, StatusCode};
 
 use crate::op::shape::ObjectWriter;
@@ -18,6 +20,19 @@ pub(crate) enum Answer {
     Xml(String),
     /// 200 with bytes.
     Bytes(Vec<u8>),
+    /// 201 with JSON.
+    Created(String),
+    /// 207 with JSON: some of it was done.
+    Several(String),
+    /// 200 with the bytes of somebody's file.
+    File {
+        /// What it is, as whoever brought it said.
+        media: String,
+        /// Its name, as whoever brought it said.
+        name: String,
+        /// The bytes.
+        bytes: Bytes,
+    },
     /// 204.
     NoContent,
     /// Another status without body.
@@ -30,6 +45,9 @@ impl Answer {
             Self::Json(text) => with_body(200, "application/json", text),
             Self::Xml(text) => with_body(200, "text/xml", text),
             Self::Bytes(bytes) => with_body(200, "application/octet-stream", bytes),
+            Self::Created(text) => with_body(201, "application/json", text),
+            Self::Several(text) => with_body(207, "application/json", text),
+            Self::File { media, name, bytes } => file(&media, &name, bytes),
             Self::NoContent => empty(204),
             Self::Empty(status) => empty(status),
         }
@@ -59,6 +77,25 @@ pub(crate) fn with_body(status: u16, media: &'static str, body: impl Into<Body>)
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+/// What came from anybody goes out as a download that no browser interprets.
+fn file(media: &str, name: &str, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    let media = HeaderValue::from_str(media);
+    headers.insert(
+        CONTENT_TYPE,
+        media.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let plain = |c: &char| c.is_ascii_graphic() && !matches!(c, '"' | '\\') || *c == ' ';
+    let name: String = name.chars().filter(plain).collect();
+    let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    if let Ok(disposition) = disposition {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
     response
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::multipart::{self, Upload};
 use crate::contract::check::{check, check_param};
+use crate::contract::schema::{SchemaId, Shape};
 use crate::contract::{Contract, Operation, Place};
 use crate::limits::Limits;
 use crate::problem::{HttpFault, Problem};
@@ -49,7 +50,8 @@ pub(super) async fn extract(
         return Ok(extracted);
     };
     if wanted.multipart {
-        extracted.upload = multipart::read(&parts, body, limits).await?;
+        let required = required_part(contract, wanted.schema);
+        extracted.upload = multipart::read(&parts, body, limits, required).await?;
         return Ok(extracted);
     }
     let bytes = read_body(body, limits).await?;
@@ -71,6 +73,15 @@ pub(super) async fn extract(
     check(&contract.library, wanted.schema, &mut value)?;
     extracted.body = value;
     Ok(extracted)
+}
+
+/// The part that has to be there: the first required member of the body.
+fn required_part(contract: &Contract, schema: SchemaId) -> &str {
+    let Shape::Object(object) = contract.library.shape(schema) else {
+        return "";
+    };
+    let required = object.properties.iter().find(|property| property.required);
+    required.map_or("", |property| property.name.as_str())
 }
 
 fn missing_body() -> Problem {
@@ -111,6 +122,8 @@ fn json_content(headers: &HeaderMap) -> Result<(), Problem> {
 fn accepts(operation: &Operation, headers: &HeaderMap) -> Result<(), Problem> {
     let produced: &'static str = match &operation.result {
         Some((media, _)) if media == "text/xml" => "text/xml",
+        // Whatever the document is; nobody knows before it was looked up.
+        Some((media, _)) if media == "application/octet-stream" => return Ok(()),
         Some(_) => "application/json",
         None => return Ok(()),
     };

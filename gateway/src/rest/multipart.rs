@@ -1,10 +1,8 @@
 //! Files that come as `multipart/form-data`.
 //!
-//! A part with a file name is a file, whatever the part is called; other parts are text fields, and
-//! those nobody asks for are ignored. Bounds: [`Limits::upload_bytes`] for the whole body,
+//! A part with a file name is a file, whatever the part is called, and so is one that has the name
+//! the operation gives to files; other parts are texts, and those nobody asks for are ignored. Bounds: [`Limits::upload_bytes`] for the whole body,
 //! [`MULTIPART_PARTS`] parts, [`Limits::slow_client`] to send them.
-
-use std::collections::HashMap;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
@@ -15,21 +13,33 @@ use http_body_util::Limited;
 use crate::limits::{Limits, MULTIPART_PARTS};
 use crate::problem::{HttpFault, Problem};
 
-/// Name of the part that the contract gives to files.
-const FILES: &str = "resources";
+/// A file that came.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    /// Empty if the part has none.
+    pub(crate) name: String,
+    /// Media type that the part names; empty if it names none.
+    pub(crate) media: String,
+    pub(crate) bytes: Bytes,
+}
 
 /// What came.
 #[derive(Debug, Default)]
 pub(crate) struct Upload {
-    /// Names and contents, in the order of the parts.
-    pub(crate) files: Vec<(String, Bytes)>,
-    /// Text parts by name.
-    pub(crate) fields: HashMap<String, String>,
+    /// In the order of the parts.
+    pub(crate) files: Vec<File>,
+    /// Names and contents of other parts, in their order.
+    pub(crate) texts: Vec<(String, String)>,
 }
 
 /// # Errors
 /// The body is of another kind, too large, too slow, broken, or has no file.
-pub(super) async fn read(parts: &Parts, body: Body, limits: &Limits) -> Result<Upload, Problem> {
+pub(super) async fn read(
+    parts: &Parts,
+    body: Body,
+    limits: &Limits,
+    required: &str,
+) -> Result<Upload, Problem> {
     let content_type = parts
         .headers
         .get(CONTENT_TYPE)
@@ -50,7 +60,7 @@ pub(super) async fn read(parts: &Parts, body: Body, limits: &Limits) -> Result<U
         let mut multipart = Multipart::from_request(request, &())
             .await
             .map_err(|_| broken())?;
-        parts_of(&mut multipart, limits).await
+        parts_of(&mut multipart, limits, required).await
     };
     match tokio::time::timeout(limits.slow_client, reading).await {
         Ok(upload) => upload,
@@ -58,7 +68,11 @@ pub(super) async fn read(parts: &Parts, body: Body, limits: &Limits) -> Result<U
     }
 }
 
-async fn parts_of(multipart: &mut Multipart, limits: &Limits) -> Result<Upload, Problem> {
+async fn parts_of(
+    multipart: &mut Multipart,
+    limits: &Limits,
+    required: &str,
+) -> Result<Upload, Problem> {
     let mut upload = Upload::default();
     let mut parts = 0;
     while let Some(part) = multipart
@@ -74,22 +88,25 @@ async fn parts_of(multipart: &mut Multipart, limits: &Limits) -> Result<Upload, 
         }
         let name = part.name().unwrap_or_default().to_owned();
         let file = part.file_name().map(str::to_owned);
+        let media = part.content_type().unwrap_or_default().to_owned();
         let bytes = part
             .bytes()
             .await
             .map_err(|error| unreadable(&error, limits))?;
-        match file {
-            Some(file) => upload.files.push((file, bytes)),
-            None if name == FILES => upload.files.push((String::new(), bytes)),
-            None => {
-                let text = String::from_utf8(bytes.to_vec()).map_err(|_| broken())?;
-                upload.fields.insert(name, text);
-            }
+        if file.is_some() || name == required {
+            upload.files.push(File {
+                name: file.unwrap_or_default(),
+                media,
+                bytes,
+            });
+        } else {
+            let text = String::from_utf8(bytes.to_vec()).map_err(|_| broken())?;
+            upload.texts.push((name, text));
         }
     }
     if upload.files.is_empty() {
         return Err(Problem::Malformed(format!(
-            "Required part '{FILES}' is not present."
+            "Required part '{required}' is not present."
         )));
     }
     Ok(upload)

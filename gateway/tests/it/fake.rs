@@ -16,7 +16,8 @@ use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::value::JobRecord;
 use ringflow_core::record::{Intent, Rejection, RejectionType, Text, Value};
 use ringflow_gateway::backend::{
-    Entity, KeyLiteral, Page, Query, QueryError, Row, StreamSpec, SubmitError,
+    Aggregation, ElementStatistics, Entity, Filter, KeyLiteral, Page, Query, QueryError, Row,
+    StreamSpec, SubmitError,
 };
 use ringflow_gateway::{
     Auth, Backend, Commands, Gateway, GatewayOptions, Limits, PushedJobs, Reads, RunningGateway,
@@ -142,6 +143,10 @@ pub(crate) struct FakeReads {
     pub(crate) xml: Mutex<Option<String>>,
     pub(crate) queries: Mutex<Vec<Query>>,
     pub(crate) failure: Mutex<Option<QueryError>>,
+    pub(crate) aggregations: Mutex<Vec<Aggregation>>,
+    pub(crate) elements: Mutex<Vec<ElementStatistics>>,
+    /// Key and filter of each question for element statistics.
+    pub(crate) counted: Mutex<Vec<(KeyLiteral, Option<Filter>)>>,
 }
 
 impl Reads for FakeReads {
@@ -176,6 +181,23 @@ impl Reads for FakeReads {
     ) -> BoxFuture<'_, Result<Option<String>, QueryError>> {
         let xml = self.xml.lock().unwrap().clone();
         Box::pin(async move { Ok(xml) })
+    }
+
+    fn aggregate(&self, aggregation: Aggregation) -> BoxFuture<'_, Result<Page, QueryError>> {
+        self.aggregations.lock().unwrap().push(aggregation);
+        let page = self.page.lock().unwrap().clone();
+        let failure = self.failure.lock().unwrap().clone();
+        Box::pin(async move { failure.map_or(Ok(page), Err) })
+    }
+
+    fn element_statistics(
+        &self,
+        key: KeyLiteral,
+        instances: Option<Filter>,
+    ) -> BoxFuture<'_, Result<Vec<ElementStatistics>, QueryError>> {
+        self.counted.lock().unwrap().push((key, instances));
+        let elements = self.elements.lock().unwrap().clone();
+        Box::pin(async move { Ok(elements) })
     }
 }
 

@@ -12,9 +12,10 @@ use crate::feel::{Environment, Expression, NoVariables, ResultType, Value, Varia
 use crate::ids::Key;
 use crate::model::{Code, Expr};
 use crate::msgpack;
-use crate::record::value::ErrorType;
+use crate::record::value::{ErrorType, default_tenant};
 use crate::record::{RawValue, RejectionType, Text};
 use crate::state::StateError;
+use crate::state::cluster_variable::NAMESPACE;
 
 /// A string.
 pub(crate) fn text(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Text> {
@@ -199,13 +200,33 @@ struct Scope<'s, 'e> {
     unreadable: Cell<Option<StateError>>,
 }
 
+impl Scope<'_, '_> {
+    /// Cluster variables, as processes of this tenant see them.
+    fn namespace(&self) -> Option<Cow<'_, [u8]>> {
+        let state = self.p.state();
+        let tenant = state
+            .elements
+            .get(&self.scope)
+            .map(|row| row.map_or_else(default_tenant, |row| row.record.tenant_id.clone()));
+        match tenant.and_then(|tenant| state.cluster_namespace(&tenant)) {
+            Ok(bytes) => Some(Cow::Owned(bytes)),
+            Err(error) => {
+                self.unreadable.set(Some(error));
+                None
+            }
+        }
+    }
+}
+
 impl Variables for Scope<'_, '_> {
     fn get(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         if let Some(value) = self.before.get(name) {
             return Some(value);
         }
         match self.p.state().visible_variable(self.scope, name) {
-            Ok(row) => row.map(|row| Cow::Owned(row.value.as_bytes().to_vec())),
+            Ok(Some(row)) => Some(Cow::Owned(row.value.as_bytes().to_vec())),
+            Ok(None) if name == NAMESPACE => self.namespace(),
+            Ok(None) => None,
             Err(error) => {
                 self.unreadable.set(Some(error));
                 None

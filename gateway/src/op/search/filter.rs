@@ -33,6 +33,19 @@ pub(super) fn condition(
     translation.group(schema, filter)
 }
 
+/// What a checked property of a filter states.
+///
+/// # Errors
+/// As [`condition`].
+pub(super) fn comparisons(
+    library: &Library,
+    schema: SchemaId,
+    value: &Value,
+) -> Result<Vec<(Op, Vec<Literal>)>, Problem> {
+    let mut translation = Translation { library, nodes: 0 };
+    translation.comparisons(schema, value)
+}
+
 /// Turns a checked filter into conditions.
 struct Translation<'l> {
     library: &'l Library,
@@ -228,6 +241,7 @@ fn operator_of(name: &str) -> Result<Op, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Entity;
     use crate::contract::Contract;
     use crate::contract::check::check;
 
@@ -244,6 +258,72 @@ mod tests {
             field: field.into(),
             op,
             values,
+        }
+    }
+
+    /// What the contract offers and the storage does not: each is a row of docs/compat.md.
+    const ABSENT: &[(Entity, &str)] = &[
+        (Entity::ProcessInstance, "batchOperationId"),
+        (Entity::ProcessInstance, "batchOperationKey"),
+        (Entity::ClusterVariable, "metadata"),
+    ];
+
+    #[test]
+    fn every_filter_and_sort_of_the_contract_is_offered_by_the_storage() {
+        let contract = Contract::load().unwrap();
+        let library = &contract.library;
+        let cases = [
+            ("searchProcessDefinitions", Entity::ProcessDefinition),
+            ("searchProcessInstances", Entity::ProcessInstance),
+            ("searchElementInstances", Entity::ElementInstance),
+            ("searchVariables", Entity::Variable),
+            ("searchJobs", Entity::Job),
+            ("searchIncidents", Entity::Incident),
+            ("searchUserTasks", Entity::UserTask),
+            ("searchMessageSubscriptions", Entity::MessageSubscription),
+            (
+                "searchCorrelatedMessageSubscriptions",
+                Entity::CorrelatedMessageSubscription,
+            ),
+            ("searchAuditLogs", Entity::AuditLog),
+            ("searchClusterVariables", Entity::ClusterVariable),
+        ];
+        // Conditions of their own, not fields.
+        let special = [
+            "$or",
+            "variables",
+            "processInstanceVariables",
+            "localVariables",
+        ];
+        for (operation, entity) in cases {
+            let schema = contract
+                .operation(operation)
+                .unwrap()
+                .body
+                .as_ref()
+                .unwrap();
+            let filter = property(library, schema.schema, "filter").unwrap();
+            let Shape::Object(filter) = library.shape(filter) else {
+                panic!("{operation} has no filter");
+            };
+            let offered = entity.filter_fields();
+            for member in &filter.properties {
+                let name = member.name.as_str();
+                let absent = ABSENT.contains(&(entity, name)) || special.contains(&name);
+                assert!(offered.contains(&name) || absent, "{operation}: {name}");
+            }
+            let sort = property(library, schema.schema, "sort").unwrap();
+            let Shape::Array(sort) = library.shape(sort) else {
+                panic!("{operation} has no sort");
+            };
+            let field = property(library, sort.items, "field").unwrap();
+            let Shape::Text(field) = library.shape(field) else {
+                panic!("{operation} sorts by no names");
+            };
+            let offered = entity.sort_fields();
+            for name in &field.members {
+                assert!(offered.contains(&name.as_str()), "{operation}: {name}");
+            }
         }
     }
 

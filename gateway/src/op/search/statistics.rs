@@ -1,0 +1,258 @@
+//! Statistics: numbers over many rows, read like a search.
+//!
+//! Sort and page are those of searches. Statistics of jobs ask for a span of time (`from`, `to`) and
+//! answer each counter as an object of its own.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{filter, filter_of, page_answer, page_of, property, put_cell, refused, sort_of};
+use crate::backend::{
+    Aggregate, Aggregation, Cell, ElementStatistics, Filter, KeyLiteral, Literal, Op, Page, Row,
+    Span,
+};
+use crate::op::shape::{Members, ObjectWriter, put_list};
+use crate::problem::Problem;
+use crate::rest::{Answer, Call};
+
+/// Name in an answer, and names of count and time in a row.
+const COUNTERS: [(&str, &str, &str); 3] = [
+    ("created", "createdCount", "createdAt"),
+    ("completed", "completedCount", "completedAt"),
+    ("failed", "failedCount", "failedAt"),
+];
+
+async fn ask(call: &Call, of: Aggregate) -> Result<Page, Problem> {
+    let body = Members(&call.body);
+    let question = Aggregation {
+        of,
+        sort: sort_of(body),
+        page: page_of(body),
+    };
+    let reads = call.front.reads()?;
+    reads.aggregate(question).await.map_err(refused)
+}
+
+/// `getProcessDefinitionInstanceStatistics`.
+pub(crate) async fn instances_by_definition(call: Call) -> Result<Answer, Problem> {
+    let page = ask(&call, Aggregate::InstancesByDefinition).await?;
+    page_answer(&call, &page)
+}
+
+/// `getProcessDefinitionInstanceVersionStatistics`.
+pub(crate) async fn instances_by_version(call: Call) -> Result<Answer, Problem> {
+    let filter = Members(&call.body).object("filter");
+    let text = |name| {
+        filter
+            .and_then(|filter| filter.str(name))
+            .map(str::to_owned)
+    };
+    let of = Aggregate::InstancesByVersion {
+        process_definition_id: text("processDefinitionId").unwrap_or_default(),
+        tenant_id: text("tenantId"),
+    };
+    let page = ask(&call, of).await?;
+    page_answer(&call, &page)
+}
+
+/// `getProcessDefinitionMessageSubscriptionStatistics`.
+pub(crate) async fn subscriptions(call: Call) -> Result<Answer, Problem> {
+    let filter = filter_of(&call)?.unwrap_or_else(|| Filter::All(Vec::new()));
+    let page = ask(&call, Aggregate::SubscriptionsByDefinition(filter)).await?;
+    page_answer(&call, &page)
+}
+
+/// `getProcessInstanceStatisticsByError`.
+pub(crate) async fn incidents_by_error(call: Call) -> Result<Answer, Problem> {
+    let page = ask(&call, Aggregate::IncidentsByError).await?;
+    page_answer(&call, &page)
+}
+
+/// `getProcessInstanceStatisticsByDefinition`.
+pub(crate) async fn incidents_by_definition(call: Call) -> Result<Answer, Problem> {
+    let filter = Members(&call.body).object("filter");
+    let of = Aggregate::IncidentsByDefinition {
+        error_hash: filter
+            .and_then(|filter| filter.int32("errorHashCode"))
+            .unwrap_or_default(),
+    };
+    let page = ask(&call, of).await?;
+    page_answer(&call, &page)
+}
+
+/// `getProcessInstanceStatistics`.
+pub(crate) async fn elements_of_instance(call: Call) -> Result<Answer, Problem> {
+    let key = KeyLiteral(call.path_key("processInstanceKey").0);
+    elements(&call, key, None).await
+}
+
+/// `getProcessDefinitionStatistics`.
+pub(crate) async fn elements_of_definition(call: Call) -> Result<Answer, Problem> {
+    let key = KeyLiteral(call.path_key("processDefinitionKey").0);
+    let filter = filter_of(&call)?.unwrap_or_else(|| Filter::All(Vec::new()));
+    elements(&call, key, Some(filter)).await
+}
+
+async fn elements(
+    call: &Call,
+    key: KeyLiteral,
+    instances: Option<Filter>,
+) -> Result<Answer, Problem> {
+    let reads = call.front.reads()?;
+    let counts = reads
+        .element_statistics(key, instances)
+        .await
+        .map_err(refused)?;
+    let mut text = String::new();
+    put_list(&mut text, &counts, |count: &ElementStatistics| {
+        let mut out = ObjectWriter::new();
+        out.str("elementId", &count.element_id)
+            .int("active", count.active)
+            .int("canceled", count.canceled)
+            .int("incidents", count.incidents)
+            .int("completed", count.completed);
+        out.finish()
+    });
+    let mut out = ObjectWriter::new();
+    out.raw("items", &text);
+    Ok(Answer::Json(out.finish()))
+}
+
+/// `getGlobalJobStatistics`: the span stands in the query.
+pub(crate) async fn jobs(call: Call) -> Result<Answer, Problem> {
+    let time = |name: &str| millis(call.query_text(name).unwrap_or_default());
+    let span = Span {
+        from: time("from")?,
+        to: time("to")?,
+        job_type: call
+            .query_text("jobType")
+            .map(|text| (Op::Eq, vec![Literal::Text(text.to_owned())]))
+            .into_iter()
+            .collect(),
+    };
+    let page = ask(&call, Aggregate::Jobs(span)).await?;
+    let empty = Row(Vec::new());
+    let row = page.items.first().unwrap_or(&empty);
+    let mut out = ObjectWriter::new();
+    put_counters(row, &mut out);
+    // Nothing is left out of the counts here: there is no bound on the number of groups.
+    out.flag("isIncomplete", false);
+    Ok(Answer::Json(out.finish()))
+}
+
+/// `getJobTypeStatistics`; without a filter all that is kept.
+pub(crate) async fn jobs_by_type(call: Call) -> Result<Answer, Problem> {
+    let of = Aggregate::JobsByType(span_of(&call)?);
+    counted(&call, of).await
+}
+
+/// `getJobWorkerStatistics`.
+pub(crate) async fn jobs_by_worker(call: Call) -> Result<Answer, Problem> {
+    let of = Aggregate::JobsByWorker(span_of(&call)?);
+    counted(&call, of).await
+}
+
+/// `getJobTimeSeriesStatistics`; a bucket is a minute unless another resolution is asked for.
+pub(crate) async fn jobs_over_time(call: Call) -> Result<Answer, Problem> {
+    const MINUTE: i64 = 60_000;
+    let filter = Members(&call.body).object("filter");
+    let resolution = match filter.and_then(|filter| filter.str("resolution")) {
+        None => MINUTE,
+        Some(text) => text
+            .parse::<SignedDuration>()
+            .ok()
+            .and_then(|duration| i64::try_from(duration.as_millis()).ok())
+            .filter(|millis| *millis > 0)
+            .ok_or_else(|| {
+                Problem::invalid(format!(
+                    "The provided resolution '{text}' cannot be parsed as a duration according \
+                     to ISO 8601 (e.g. PT1M, PT1H)"
+                ))
+            })?,
+    };
+    let of = Aggregate::JobsOverTime {
+        span: span_of(&call)?,
+        resolution,
+    };
+    counted(&call, of).await
+}
+
+/// `getJobErrorStatistics`.
+pub(crate) async fn job_errors(call: Call) -> Result<Answer, Problem> {
+    let of = Aggregate::JobErrors {
+        span: span_of(&call)?,
+        error_code: comparisons(&call, "errorCode")?,
+        error_message: comparisons(&call, "errorMessage")?,
+    };
+    let page = ask(&call, of).await?;
+    page_answer(&call, &page)
+}
+
+/// Counters as objects of their own, everything else as it is.
+async fn counted(call: &Call, of: Aggregate) -> Result<Answer, Problem> {
+    let mut page = ask(call, of).await?;
+    for row in &mut page.items {
+        let mut out = String::new();
+        for (name, count, at) in COUNTERS {
+            out.clear();
+            put_counter(row, count, at, &mut out);
+            row.0.push((name, Cell::Json(out.clone())));
+        }
+    }
+    page_answer(call, &page)
+}
+
+fn put_counters(row: &Row, out: &mut ObjectWriter) {
+    for (name, count, at) in COUNTERS {
+        out.with(name, |out| put_counter(row, count, at, out));
+    }
+}
+
+fn put_counter(row: &Row, count: &str, at: &str, out: &mut String) {
+    let mut counter = ObjectWriter::in_text(std::mem::take(out));
+    counter.with("count", |out| {
+        put_cell(row.get(count).unwrap_or(&Cell::Int(0)), out);
+    });
+    counter.with("lastUpdatedAt", |out| {
+        put_cell(row.get(at).unwrap_or(&Cell::Null), out);
+    });
+    *out = counter.finish();
+}
+
+/// The span that the filter names.
+fn span_of(call: &Call) -> Result<Span, Problem> {
+    let filter = Members(&call.body).object("filter");
+    let time = |name: &str, otherwise: i64| match filter.and_then(|filter| filter.str(name)) {
+        Some(text) => millis(text),
+        None => Ok(otherwise),
+    };
+    Ok(Span {
+        from: time("from", 0)?,
+        to: time("to", i64::from(u32::MAX) * 1000)?,
+        job_type: comparisons(call, "jobType")?,
+    })
+}
+
+/// What the filter says about one field.
+fn comparisons(call: &Call, name: &str) -> Result<Vec<(Op, Vec<Literal>)>, Problem> {
+    let value: Option<&Value> = Members(&call.body)
+        .object("filter")
+        .and_then(|filter| filter.get(name));
+    let Some(value) = value else {
+        return Ok(Vec::new());
+    };
+    let library = &call.rest.contract.library;
+    let schema = call
+        .body_schema()
+        .and_then(|schema| property(library, schema, "filter"))
+        .and_then(|schema| property(library, schema, name))
+        .ok_or_else(|| Problem::Internal(format!("filter {name} has no schema")))?;
+    filter::comparisons(library, schema, value)
+}
+
+/// The contract has checked that it is a date.
+fn millis(text: &str) -> Result<i64, Problem> {
+    text.parse::<Timestamp>()
+        .map(Timestamp::as_millisecond)
+        .map_err(|_| Problem::Internal(format!("'{text}' is no date")))
+}

@@ -1,0 +1,320 @@
+//! Which function serves which operation of the contract.
+//!
+//! One row an operation. An operation without a row answers 501 with its name; a row whose name the
+//! contract does not know is found at start. Order has no meaning.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ringflow_core::record::value::BatchOperationType;
+
+use super::{Answer, Call};
+use crate::backend::Entity;
+use crate::op::search::statistics;
+use crate::op::{
+    ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression,
+    incident, instance_change, job, message, process_instance, resource, search, signal, user_task,
+    variable,
+};
+use crate::problem::Problem;
+
+pub(super) type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
+
+/// Served operations: contract id, function.
+pub(super) const SERVED: &[(&str, Handler)] = &[
+    ("getTopology", |c| cluster::topology(c).boxed()),
+    ("getStatus", |c| cluster::status(c).boxed()),
+    ("getSystemConfiguration", |c| {
+        cluster::configuration(c).boxed()
+    }),
+    ("getLicense", |c| cluster::license(c).boxed()),
+    ("getAuthentication", |c| cluster::me(c).boxed()),
+    ("createGlobalClusterVariable", |c| {
+        cluster_variable::create(c).boxed()
+    }),
+    ("createTenantClusterVariable", |c| {
+        cluster_variable::create(c).boxed()
+    }),
+    ("updateGlobalClusterVariable", |c| {
+        cluster_variable::update(c).boxed()
+    }),
+    ("updateTenantClusterVariable", |c| {
+        cluster_variable::update(c).boxed()
+    }),
+    ("deleteGlobalClusterVariable", |c| {
+        cluster_variable::delete(c).boxed()
+    }),
+    ("deleteTenantClusterVariable", |c| {
+        cluster_variable::delete(c).boxed()
+    }),
+    ("getGlobalClusterVariable", |c| {
+        cluster_variable::get(c).boxed()
+    }),
+    ("getTenantClusterVariable", |c| {
+        cluster_variable::get(c).boxed()
+    }),
+    ("searchClusterVariables", |c| {
+        search::search(c, Entity::ClusterVariable).boxed()
+    }),
+    ("createDocument", |c| document::create(c).boxed()),
+    ("createDocuments", |c| document::create_several(c).boxed()),
+    ("getDocument", |c| document::get(c).boxed()),
+    ("deleteDocument", |c| document::delete(c).boxed()),
+    ("createDocumentLink", |c| document::link(c).boxed()),
+    ("createDeployment", |c| resource::deploy(c).boxed()),
+    ("deleteResource", |c| resource::delete(c).boxed()),
+    ("createProcessInstance", |c| {
+        process_instance::create(c).boxed()
+    }),
+    ("cancelProcessInstance", |c| {
+        process_instance::cancel(c).boxed()
+    }),
+    ("activateJobs", |c| job::activate::activate(c).boxed()),
+    ("completeJob", |c| job::complete(c).boxed()),
+    ("failJob", |c| job::fail(c).boxed()),
+    ("throwJobError", |c| job::throw_error(c).boxed()),
+    ("updateJob", |c| job::update(c).boxed()),
+    ("publishMessage", |c| message::publish(c).boxed()),
+    ("correlateMessage", |c| message::correlate(c).boxed()),
+    ("broadcastSignal", |c| signal::broadcast(c).boxed()),
+    ("resolveIncident", |c| incident::resolve(c).boxed()),
+    ("createElementInstanceVariables", |c| {
+        variable::set(c).boxed()
+    }),
+    ("assignUserTask", |c| user_task::assign(c).boxed()),
+    ("unassignUserTask", |c| user_task::unassign(c).boxed()),
+    ("completeUserTask", |c| user_task::complete(c).boxed()),
+    ("updateUserTask", |c| user_task::update(c).boxed()),
+    ("searchProcessInstances", |c| {
+        search::search(c, Entity::ProcessInstance).boxed()
+    }),
+    ("getProcessInstance", |c| {
+        search::get(
+            c,
+            Entity::ProcessInstance,
+            "processInstanceKey",
+            "Process Instance",
+        )
+        .boxed()
+    }),
+    ("getProcessInstanceSequenceFlows", |c| {
+        search::sequence_flows(c).boxed()
+    }),
+    ("searchProcessInstanceIncidents", |c| {
+        search::search_incidents_of_instance(c).boxed()
+    }),
+    ("searchElementInstances", |c| {
+        search::search(c, Entity::ElementInstance).boxed()
+    }),
+    ("getElementInstance", |c| {
+        search::get(
+            c,
+            Entity::ElementInstance,
+            "elementInstanceKey",
+            "Element Instance",
+        )
+        .boxed()
+    }),
+    ("searchElementInstanceIncidents", |c| {
+        search::search_incidents_of_element(c).boxed()
+    }),
+    ("searchVariables", |c| {
+        search::search(c, Entity::Variable).boxed()
+    }),
+    ("getVariable", |c| {
+        search::get(c, Entity::Variable, "variableKey", "Variable").boxed()
+    }),
+    ("searchIncidents", |c| {
+        search::search(c, Entity::Incident).boxed()
+    }),
+    ("getIncident", |c| {
+        search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()
+    }),
+    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
+    ("searchUserTasks", |c| {
+        search::search(c, Entity::UserTask).boxed()
+    }),
+    ("getUserTask", |c| {
+        search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()
+    }),
+    ("searchUserTaskVariables", |c| {
+        search::search_task_variables(c).boxed()
+    }),
+    ("searchUserTaskEffectiveVariables", |c| {
+        search::search_effective_variables(c).boxed()
+    }),
+    ("getProcessInstanceCallHierarchy", |c| {
+        search::call_hierarchy(c).boxed()
+    }),
+    ("getProcessInstanceStatistics", |c| {
+        statistics::elements_of_instance(c).boxed()
+    }),
+    ("getProcessDefinitionStatistics", |c| {
+        statistics::elements_of_definition(c).boxed()
+    }),
+    ("getProcessDefinitionInstanceStatistics", |c| {
+        statistics::instances_by_definition(c).boxed()
+    }),
+    ("getProcessDefinitionInstanceVersionStatistics", |c| {
+        statistics::instances_by_version(c).boxed()
+    }),
+    ("getProcessDefinitionMessageSubscriptionStatistics", |c| {
+        statistics::subscriptions(c).boxed()
+    }),
+    ("getProcessInstanceStatisticsByError", |c| {
+        statistics::incidents_by_error(c).boxed()
+    }),
+    ("getProcessInstanceStatisticsByDefinition", |c| {
+        statistics::incidents_by_definition(c).boxed()
+    }),
+    ("getGlobalJobStatistics", |c| statistics::jobs(c).boxed()),
+    ("getJobTypeStatistics", |c| {
+        statistics::jobs_by_type(c).boxed()
+    }),
+    ("getJobWorkerStatistics", |c| {
+        statistics::jobs_by_worker(c).boxed()
+    }),
+    ("getJobTimeSeriesStatistics", |c| {
+        statistics::jobs_over_time(c).boxed()
+    }),
+    ("getJobErrorStatistics", |c| {
+        statistics::job_errors(c).boxed()
+    }),
+    ("searchAuditLogs", |c| {
+        search::search(c, Entity::AuditLog).boxed()
+    }),
+    ("getAuditLog", |c| {
+        search::get(c, Entity::AuditLog, "auditLogKey", "Audit Log").boxed()
+    }),
+    ("searchUserTaskAuditLogs", |c| {
+        search::search_within(c, Entity::AuditLog, "userTaskKey").boxed()
+    }),
+    ("searchProcessDefinitions", |c| {
+        search::search_definitions(c).boxed()
+    }),
+    ("getProcessDefinition", |c| {
+        search::get(
+            c,
+            Entity::ProcessDefinition,
+            "processDefinitionKey",
+            "Process Definition",
+        )
+        .boxed()
+    }),
+    ("getProcessDefinitionXML", |c| {
+        search::definition_xml(c).boxed()
+    }),
+    ("searchMessageSubscriptions", |c| {
+        search::search(c, Entity::MessageSubscription).boxed()
+    }),
+    ("searchCorrelatedMessageSubscriptions", |c| {
+        search::search(c, Entity::CorrelatedMessageSubscription).boxed()
+    }),
+    ("getResource", |c| resource::get(c).boxed()),
+    ("getResourceContent", |c| resource::content(c).boxed()),
+    ("getResourceContentBinary", |c| {
+        resource::content_binary(c).boxed()
+    }),
+    ("searchResources", |c| {
+        search::search(c, Entity::Resource).boxed()
+    }),
+    ("getFormByKey", |c| {
+        search::get(c, Entity::Form, "formKey", "Form").boxed()
+    }),
+    ("getUserTaskForm", |c| search::task_form(c).boxed()),
+    ("getStartProcessForm", |c| search::start_form(c).boxed()),
+    ("migrateProcessInstance", |c| {
+        instance_change::migrate(c).boxed()
+    }),
+    ("modifyProcessInstance", |c| {
+        instance_change::modify(c).boxed()
+    }),
+    ("evaluateConditionals", |c| conditional::evaluate(c).boxed()),
+    ("activateAdHocSubProcessActivities", |c| {
+        ad_hoc::activate(c).boxed()
+    }),
+    ("cancelProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::CancelProcessInstance).boxed()
+    }),
+    ("resolveIncidentsBatchOperation", |c| {
+        batch::create(c, BatchOperationType::ResolveIncident).boxed()
+    }),
+    ("deleteProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::DeleteProcessInstance).boxed()
+    }),
+    ("migrateProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::MigrateProcessInstance).boxed()
+    }),
+    ("modifyProcessInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::ModifyProcessInstance).boxed()
+    }),
+    ("resolveProcessInstanceIncidents", |c| {
+        batch::resolve_incidents(c).boxed()
+    }),
+    ("deleteProcessInstance", |c| {
+        batch::delete_instance(c).boxed()
+    }),
+    ("cancelBatchOperation", |c| {
+        batch::manage(c, batch::Manage::Cancel).boxed()
+    }),
+    ("suspendBatchOperation", |c| {
+        batch::manage(c, batch::Manage::Suspend).boxed()
+    }),
+    ("resumeBatchOperation", |c| {
+        batch::manage(c, batch::Manage::Resume).boxed()
+    }),
+    ("searchBatchOperations", |c| {
+        search::search(c, Entity::BatchOperation).boxed()
+    }),
+    ("getBatchOperation", |c| {
+        search::get(
+            c,
+            Entity::BatchOperation,
+            "batchOperationKey",
+            "Batch Operation",
+        )
+        .boxed()
+    }),
+    ("searchBatchOperationItems", |c| {
+        search::search(c, Entity::BatchOperationItem).boxed()
+    }),
+    ("pinClock", |c| clock::pin(c).boxed()),
+    ("resetClock", |c| clock::reset(c).boxed()),
+    ("evaluateExpression", |c| expression::evaluate(c).boxed()),
+    ("evaluateDecision", |c| decision::evaluate(c).boxed()),
+    ("searchDecisionDefinitions", |c| {
+        search::search(c, Entity::DecisionDefinition).boxed()
+    }),
+    ("getDecisionDefinition", |c| {
+        search::get(
+            c,
+            Entity::DecisionDefinition,
+            "decisionDefinitionKey",
+            "Decision Definition",
+        )
+        .boxed()
+    }),
+    ("getDecisionDefinitionXML", |c| {
+        search::decision_xml(c, Entity::DecisionDefinition).boxed()
+    }),
+    ("searchDecisionRequirements", |c| {
+        search::search(c, Entity::DecisionRequirements).boxed()
+    }),
+    ("getDecisionRequirements", |c| {
+        search::get(
+            c,
+            Entity::DecisionRequirements,
+            "decisionRequirementsKey",
+            "Decision Requirements",
+        )
+        .boxed()
+    }),
+    ("getDecisionRequirementsXML", |c| {
+        search::decision_xml(c, Entity::DecisionRequirements).boxed()
+    }),
+    ("searchDecisionInstances", |c| {
+        search::search(c, Entity::DecisionInstance).boxed()
+    }),
+    ("getDecisionInstance", |c| {
+        search::decision_instance(c).boxed()
+    }),
+];
