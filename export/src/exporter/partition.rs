@@ -221,12 +221,6 @@ impl Task {
         let mut context = Context {
             names: &mut names,
             trail: &mut self.trail,
-            history_ttl: self
-                .shared
-                .options
-                .retain
-                .as_ref()
-                .map(RetainOptions::ttl_ms),
             history_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::ttl_ms),
             batch_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::batch_ttl_ms),
         };

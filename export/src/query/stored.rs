@@ -59,6 +59,7 @@ fn to_json(filter: &Filter) -> Json {
             "values": values(given),
             "local": local,
         }),
+        Filter::Effective { scopes } => json!({"effective": scopes}),
     }
 }
 
@@ -78,6 +79,11 @@ fn from_json(json: &Json, depth: usize) -> Result<Filter, QueryError> {
     }
     if let Some(any) = json.get("any") {
         return Ok(Filter::Any(parts(any)?));
+    }
+    if let Some(scopes) = json.get("effective").and_then(Json::as_array) {
+        let keys: Option<Vec<i64>> = scopes.iter().map(Json::as_i64).collect();
+        let scopes = keys.ok_or_else(malformed)?;
+        return Ok(Filter::Effective { scopes });
     }
     let op = json
         .get("op")

@@ -10,7 +10,6 @@ use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
 use crate::row::tree_path::Path;
-use crate::row::{Context, Datum};
 use crate::row::{Context, Datum, active_instances};
 use crate::schema::process_instance::*;
 use crate::schema::{ListTable, Table};
