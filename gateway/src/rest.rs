@@ -68,11 +68,6 @@ impl Call {
 
     /// The text in the path under `name`.
     pub(crate) fn path_text(&self, name: &str) -> &str {
-        (self.path.get(name).and_then(Value::as_str)).unwrap_or_default()
-    }
-
-    /// The text in the path under `name`.
-    pub(crate) fn path_text(&self, name: &str) -> &str {
         let text = self.path.get(name).and_then(Value::as_str);
         text.unwrap_or_default()
     }

@@ -82,6 +82,16 @@ async fn exists(
     }
 }
 
+/// A search of `entity` among those whose `field` is the key in the path under the same name.
+pub(crate) async fn search_within(
+    call: Call,
+    entity: Entity,
+    field: &'static str,
+) -> Result<Answer, Problem> {
+    let condition = equals(field, Literal::Int(call.path_key(field).0));
+    search_where(call, entity, vec![condition]).await
+}
+
 /// `searchUserTaskVariables`: of the task and of all that encloses it.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
     let scopes = task_scopes(&call).await?;
@@ -438,19 +448,6 @@ fn page_answer(call: &Call, page: &Page) -> Result<Answer, Problem> {
 /// # Errors
 /// The filter cannot be searched by.
 pub(crate) fn filter_of(call: &Call) -> Result<Option<Filter>, Problem> {
-    let Some(filter) = Members(&call.body).get("filter") else {
-        return Ok(None);
-    };
-    let library = &call.rest.contract.library;
-    let schema = call
-        .body_schema()
-        .and_then(|schema| property(library, schema, "filter"))
-        .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
-    filter::condition(library, schema, filter).map(Some)
-}
-
-/// What the filter of the body asks for.
-fn filter_of(call: &Call) -> Result<Option<Filter>, Problem> {
     let Some(filter) = Members(&call.body).get("filter") else {
         return Ok(None);
     };
