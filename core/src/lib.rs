@@ -6,6 +6,7 @@
 //! RocksDB, of Raft, of SQL and of the wire; those crates know it.
 #![forbid(unsafe_code)]
 
+pub mod claims;
 pub mod engine;
 pub mod feel;
 pub mod ids;

@@ -30,6 +30,7 @@ pub mod element_instance;
 pub mod event_scope;
 pub mod family;
 pub mod groups;
+pub mod identity;
 pub mod incident;
 pub mod index;
 pub mod job;
@@ -51,6 +52,9 @@ pub use element_instance::{CountRow, ElementRow, ElementState, InputCollectionRo
 pub use event_scope::{EventScopeRow, TriggerRow};
 pub use family::StateError;
 pub use groups::Groups;
+pub use identity::{
+    AuthorizationRow, GroupRow, MappingRuleRow, Member, RelationType, RoleRow, TenantRow, UserRow,
+};
 pub use incident::IncidentRow;
 pub use index::Index;
 pub use job::{JobRow, JobState};
@@ -290,6 +294,24 @@ families! {
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
     continuations: Groups<u8, Position, ContinuationRow> = 200,
+    /// Users by name.
+    users: Table<Text, UserRow> = 234,
+    /// Groups by id.
+    groups: Table<Text, GroupRow> = 235,
+    /// Roles by id.
+    roles: Table<Text, RoleRow> = 236,
+    /// Tenants by id.
+    tenants: Table<Text, TenantRow> = 237,
+    /// Mapping rules by id; group 0 is all of them.
+    mapping_rules: Groups<u8, Text, MappingRuleRow> = 238,
+    /// Member; what it is a member of.
+    memberships: Groups<Member, Member, Unit> = 239,
+    /// Group, role or tenant; its members.
+    members: Groups<Member, Member, Unit> = 240,
+    /// Authorizations by key.
+    authorizations: Table<Key, AuthorizationRow> = 241,
+    /// Owner; what it is allowed.
+    authorizations_by_owner: Groups<Member, Key, AuthorizationRow> = 242,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -460,6 +482,15 @@ mod tests {
             (134, "conditional_starts"),
             (142, "running_instances"),
             (200, "continuations"),
+            (234, "users"),
+            (235, "groups"),
+            (236, "roles"),
+            (237, "tenants"),
+            (238, "mapping_rules"),
+            (239, "memberships"),
+            (240, "members"),
+            (241, "authorizations"),
+            (242, "authorizations_by_owner"),
         ];
         assert_eq!(FAMILIES, frozen);
     }

@@ -29,8 +29,12 @@ mod feel_limits;
 mod fixture;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/identity.rs"]
+mod identity;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/permission.rs"]
+mod permission;
 #[path = "it/random.rs"]
 mod random;
 #[path = "it/random_event.rs"]

@@ -9,6 +9,7 @@ pub(crate) mod conditional;
 pub(crate) mod create_instance;
 pub(crate) mod delete_resource;
 pub(crate) mod deploy;
+pub(crate) mod identity;
 pub(crate) mod instance_batch;
 pub(crate) mod job;
 pub(crate) mod message;

@@ -5,6 +5,7 @@
 pub(crate) mod ad_hoc;
 pub(crate) mod compensation;
 pub(crate) mod conditions;
+pub(crate) mod authorizations;
 pub(crate) mod errors;
 pub(crate) mod event_expressions;
 pub(crate) mod expressions;
@@ -13,6 +14,7 @@ pub(crate) mod inclusive_join;
 pub(crate) mod jobs;
 pub(crate) mod listeners;
 pub(crate) mod messages;
+pub(crate) mod permissions;
 pub(crate) mod starts;
 pub(crate) mod subscriptions;
 pub(crate) mod task_listeners;

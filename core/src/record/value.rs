@@ -14,10 +14,12 @@ mod conditional;
 mod deployment;
 mod distribution;
 mod escalation;
+mod identity;
 mod incident;
 mod job;
 mod message;
 mod multi_instance;
+mod permission;
 mod process_instance;
 mod signal;
 mod timer;
@@ -30,10 +32,12 @@ pub use conditional::*;
 pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
+pub use identity::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
 pub use multi_instance::*;
+pub use permission::*;
 pub use process_instance::*;
 pub use signal::*;
 pub use timer::*;
@@ -157,4 +161,12 @@ AdHocSubProcessInstruction(AdHocSubProcessInstructionRecord) = 53 "AD_HOC_SUB_PR
 MultiInstance(MultiInstanceRecord) = 58 "MULTI_INSTANCE",
 ConditionalSubscription(ConditionalSubscriptionRecord) = 63 "CONDITIONAL_SUBSCRIPTION",
 ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",
+MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
+User(UserRecord) = 41 "USER",
+Authorization(AuthorizationRecord) = 43 "AUTHORIZATION",
+Tenant(TenantRecord) = 45 "TENANT",
+Group(GroupRecord) = 46 "GROUP",
+MappingRule(MappingRuleRecord) = 47 "MAPPING_RULE",
+IdentitySetup(IdentitySetupRecord) = 48 "IDENTITY_SETUP",
+Role(RoleRecord) = 49 "ROLE",
 }
