@@ -75,6 +75,8 @@ impl std::fmt::Display for RowKey {
 struct Image {
     /// Inserted in this window: absent columns are NULL, not unknown.
     whole: bool,
+    /// Deleted in this window.
+    gone: bool,
     cells: Vec<Option<Datum>>,
     added: Vec<i64>,
     adds: u64,
@@ -100,6 +102,8 @@ pub enum Form {
         /// Columns that are added to.
         add: u64,
     },
+    /// Delete the rows that are there.
+    Delete,
 }
 
 /// One row to write: key columns, then the columns of the form, in column order.
@@ -244,6 +248,7 @@ impl Window {
             *bytes += 128;
             Image {
                 whole: false,
+                gone: false,
                 cells: vec![None; table.columns().len()],
                 added: Vec::new(),
                 adds: 0,
@@ -287,6 +292,7 @@ impl Window {
     ) {
         let image = self.image(table, key.clone(), position);
         image.whole = true;
+        image.gone = false;
         for cell in &mut image.cells {
             *cell = None;
         }
@@ -304,6 +310,13 @@ impl Window {
         columns: Vec<(Column, Datum)>,
     ) {
         self.set(table, key, position, columns);
+    }
+
+    /// The row goes, if it is there.
+    pub fn delete(&mut self, table: Table, key: RowKey, position: Position) {
+        let image = self.image(table, key, position);
+        image.gone = true;
+        image.whole = false;
     }
 
     /// A counter of the row changes by `delta`.
@@ -393,7 +406,9 @@ fn seal_table(table: Table, images: FxHashMap<RowKey, Image>, operations: &mut V
         .into_iter()
         .filter_map(|(key, image)| {
             let mut cells: Vec<Datum> = key.data().collect();
-            let form = if image.whole {
+            let form = if image.gone {
+                Form::Delete
+            } else if image.whole {
                 cells.extend(
                     image
                         .cells

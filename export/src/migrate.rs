@@ -32,17 +32,31 @@ pub enum MigrateFailure {
 /// The migrations of one dialect: number, name, statements. Numbers rise and are never reused.
 type Migrations = &'static [(i64, &'static str, &'static str)];
 
-const POSTGRES: Migrations = &[(
-    1,
-    "tables",
-    include_str!("../migrations/postgres/0001_tables.sql"),
-)];
+const POSTGRES: Migrations = &[
+    (
+        1,
+        "tables",
+        include_str!("../migrations/postgres/0001_tables.sql"),
+    ),
+    (
+        5,
+        "identity",
+        include_str!("../migrations/postgres/0005_identity.sql"),
+    ),
+];
 
-const SQLITE: Migrations = &[(
-    1,
-    "tables",
-    include_str!("../migrations/sqlite/0001_tables.sql"),
-)];
+const SQLITE: Migrations = &[
+    (
+        1,
+        "tables",
+        include_str!("../migrations/sqlite/0001_tables.sql"),
+    ),
+    (
+        5,
+        "identity",
+        include_str!("../migrations/sqlite/0005_identity.sql"),
+    ),
+];
 
 fn migrator(migrations: Migrations) -> Migrator {
     let migration = |&(number, name, statements): &(i64, &'static str, &'static str)| {

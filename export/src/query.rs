@@ -22,6 +22,7 @@ mod element_statistics;
 mod fetch;
 mod field;
 mod filter;
+mod identity;
 mod incident;
 mod job;
 mod message_subscription;
@@ -72,6 +73,26 @@ pub enum Entity {
     CorrelatedMessageSubscription,
     /// Sequence flows taken, per instance.
     SequenceFlow,
+    /// Users.
+    User,
+    /// Users with the hashes of their passwords; for the front alone.
+    Credential,
+    /// Groups.
+    Group,
+    /// Members of groups.
+    GroupMember,
+    /// Roles.
+    Role,
+    /// Members of roles.
+    RoleMember,
+    /// Tenants.
+    Tenant,
+    /// Members of tenants.
+    TenantMember,
+    /// Mapping rules.
+    MappingRule,
+    /// Authorizations.
+    Authorization,
 }
 
 impl Entity {
@@ -87,6 +108,16 @@ impl Entity {
         Self::MessageSubscription,
         Self::CorrelatedMessageSubscription,
         Self::SequenceFlow,
+        Self::User,
+        Self::Credential,
+        Self::Group,
+        Self::GroupMember,
+        Self::Role,
+        Self::RoleMember,
+        Self::Tenant,
+        Self::TenantMember,
+        Self::MappingRule,
+        Self::Authorization,
     ];
 
     /// REST names of the fields of a result, in their order.

@@ -12,6 +12,7 @@
 //! | PROCESS | `process_definition` |
 //! | PROCESS_INSTANCE | `process_instance`, `flow_node_instance`, `sequence_flow` |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
+//! | USER, GROUP, ROLE, TENANT, MAPPING_RULE, AUTHORIZATION | `identity` |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
 
 use ringflow_core::ids::{Key, Timestamp};
@@ -23,6 +24,7 @@ use crate::batch::Window;
 use crate::names::Names;
 
 pub mod flow_node_instance;
+pub mod identity;
 pub mod incident;
 pub mod job;
 pub mod message_subscription;
@@ -172,6 +174,12 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::Job(value) => job::write(window, record, value),
         Value::Incident(value) => incident::write(window, record, value),
         Value::UserTask(value) => user_task::write(window, context, record, value),
+        Value::User(value) => identity::user(window, record, value),
+        Value::Group(value) => identity::group(window, record, value),
+        Value::Role(value) => identity::role(window, record, value),
+        Value::Tenant(value) => identity::tenant(window, record, value),
+        Value::MappingRule(value) => identity::mapping_rule(window, record, value),
+        Value::Authorization(value) => identity::authorization(window, record, value),
         Value::ProcessMessageSubscription(value) => {
             message_subscription::write(window, record, value);
         }
@@ -200,6 +208,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::MultiInstance(_)
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
+        | Value::IdentitySetup(_)
         | Value::MessageCorrelation(_) => {}
     }
 }
@@ -243,6 +252,13 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::MultiInstance(_)
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
+        | Value::User(_)
+        | Value::Group(_)
+        | Value::Role(_)
+        | Value::Tenant(_)
+        | Value::MappingRule(_)
+        | Value::Authorization(_)
+        | Value::IdentitySetup(_)
         | Value::MessageCorrelation(_) => None,
     }
 }

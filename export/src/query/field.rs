@@ -9,8 +9,8 @@
 
 use super::Entity;
 use super::{
-    correlated_message_subscription, element_instance, incident, job, message_subscription,
-    process_definition, process_instance, sequence_flow, user_task, variable,
+    correlated_message_subscription, element_instance, identity, incident, job,
+    message_subscription, process_definition, process_instance, sequence_flow, user_task, variable,
 };
 
 /// What kind of value an expression yields.
@@ -202,5 +202,15 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::MessageSubscription => &message_subscription::FIELDS,
         Entity::CorrelatedMessageSubscription => &correlated_message_subscription::FIELDS,
         Entity::SequenceFlow => &sequence_flow::FIELDS,
+        Entity::User => &identity::USER,
+        Entity::Credential => &identity::CREDENTIAL,
+        Entity::Group => &identity::GROUP,
+        Entity::GroupMember => &identity::GROUP_MEMBER,
+        Entity::Role => &identity::ROLE,
+        Entity::RoleMember => &identity::ROLE_MEMBER,
+        Entity::Tenant => &identity::TENANT,
+        Entity::TenantMember => &identity::TENANT_MEMBER,
+        Entity::MappingRule => &identity::MAPPING_RULE,
+        Entity::Authorization => &identity::AUTHORIZATION,
     }
 }
