@@ -14,12 +14,14 @@
 //! | [`user_task`] | assign, unassign, complete, update |
 //! | [`incident`], [`variable`] | resolve; set |
 //! | [`resource`] | deploy, delete |
+//! | [`identity`] | users, groups, roles, tenants, mapping rules, authorizations |
 //! | [`cluster`] | topology, status, licence, who am I |
 //! | [`search`] | everything that is read from the secondary storage |
 
 pub(crate) mod ad_hoc;
 pub(crate) mod cluster;
 pub(crate) mod conditional;
+pub(crate) mod identity;
 pub(crate) mod incident;
 pub(crate) mod job;
 pub(crate) mod message;

@@ -12,7 +12,7 @@
 //! | `Timeout` | DEADLINE_EXCEEDED | 504 | DEADLINE_EXCEEDED |
 //! | `Unauthenticated` | UNAUTHENTICATED | 401 | Unauthorized |
 //! | `Missing` | NOT_FOUND | 404 | NOT_FOUND |
-//! | `NoSecondaryStorage` | PERMISSION_DENIED | 403 | FORBIDDEN |
+//! | `Forbidden`, `NoSecondaryStorage` | PERMISSION_DENIED | 403 | FORBIDDEN |
 //! | `Unimplemented` | UNIMPLEMENTED | 501 | Not Implemented |
 //! | `Http` | INVALID_ARGUMENT | its own | its reason phrase |
 //! | `Internal` | INTERNAL | 500 | INTERNAL |
@@ -38,6 +38,8 @@ pub struct OperationName {
 pub enum TenantFault {
     /// Another tenant than the default one, while multi-tenancy is off.
     Disabled,
+    /// None, while multi-tenancy is on.
+    Missing,
     /// More than 31 characters.
     TooLong,
     /// A character outside of letters, digits, `_`, `-`, `.`.
@@ -48,6 +50,7 @@ impl TenantFault {
     const fn reason(self) -> &'static str {
         match self {
             Self::Disabled => "multi-tenancy is disabled",
+            Self::Missing => "no tenant identifier was provided",
             Self::TooLong => "tenant identifier is longer than 31 characters",
             Self::IllegalCharacters => "tenant identifier contains illegal characters",
         }
@@ -133,6 +136,8 @@ pub enum Problem {
     Missing(String),
     /// A cursor that was not handed out for this search.
     BadCursor(String),
+    /// The caller may not.
+    Forbidden(String),
     /// The operation reads from the secondary storage and there is none.
     NoSecondaryStorage,
     /// The secondary storage does not answer.
@@ -215,7 +220,9 @@ impl Problem {
             Self::Timeout => row(Code::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),
             Self::Unauthenticated(_) => row(Code::Unauthenticated, 401, "Unauthorized"),
             Self::Missing(_) => row(Code::NotFound, 404, "NOT_FOUND"),
-            Self::NoSecondaryStorage => row(Code::PermissionDenied, 403, "FORBIDDEN"),
+            Self::Forbidden(_) | Self::NoSecondaryStorage => {
+                row(Code::PermissionDenied, 403, "FORBIDDEN")
+            }
             Self::Unimplemented(_) => row(Code::Unimplemented, 501, "Not Implemented"),
             Self::Http(fault) => fault.row(),
             Self::Internal(_) => row(Code::Internal, 500, "INTERNAL"),
@@ -276,6 +283,7 @@ impl Problem {
             | Self::Unauthenticated(_)
             | Self::Missing(_)
             | Self::BadCursor(_)
+            | Self::Forbidden(_)
             | Self::NoSecondaryStorage
             | Self::StorageUnavailable(_)
             | Self::Unimplemented(_)
@@ -295,6 +303,7 @@ impl Problem {
             ),
             Self::Invalid(violations) => sentences(violations),
             Self::Malformed(text)
+            | Self::Forbidden(text)
             | Self::Missing(text)
             | Self::StorageUnavailable(text)
             | Self::Unimplemented(text) => text.clone(),

@@ -86,6 +86,10 @@ pub struct BrokerOptions {
     pub state_memory_bytes: usize,
     /// Size of a log segment in bytes.
     pub log_segment_bytes: u64,
+    /// Who sends a command needs the permission for it.
+    pub authorizations: bool,
+    /// Who sends a command has to be of its tenant.
+    pub tenancy: bool,
     /// Bounds that are rarely changed.
     pub limits: Limits,
 }
@@ -109,6 +113,8 @@ impl BrokerOptions {
             disk_reserve_bytes: 1 << 30,
             state_memory_bytes: 512 << 20,
             log_segment_bytes: 64 << 20,
+            authorizations: false,
+            tenancy: false,
             limits: Limits::default(),
         }
     }

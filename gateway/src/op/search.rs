@@ -42,6 +42,7 @@ pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem>
         .await
         .map_err(refused)?
         .ok_or_else(|| missing("User Task", key.0))?;
+    (call.access).check(Entity::UserTask, &task, || missing("User Task", key.0))?;
     let scopes = ["elementInstanceKey", "processInstanceKey"]
         .iter()
         .filter_map(|name| match task.get(name) {
@@ -97,6 +98,9 @@ pub(crate) async fn search_definitions(call: Call) -> Result<Answer, Problem> {
 /// `getProcessInstanceSequenceFlows`: all of an instance, without pages.
 pub(crate) async fn sequence_flows(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");
+    if !call.access.settled() {
+        require_instance(&call, key.0).await?;
+    }
     let query = Query {
         filter: equals("processInstanceKey", Literal::Int(key.0)),
         page: PageSpec {
@@ -109,6 +113,45 @@ pub(crate) async fn sequence_flows(call: Call) -> Result<Answer, Problem> {
     let mut out = ObjectWriter::new();
     put_items(&call, &page, &mut out)?;
     Ok(Answer::Json(out.finish()))
+}
+
+/// The caller may see the instance.
+async fn require_instance(call: &Call, key: i64) -> Result<(), Problem> {
+    let missing = || missing("Process Instance", key);
+    let instance = call
+        .front
+        .reads()?
+        .get(Entity::ProcessInstance, KeyLiteral(key))
+        .await
+        .map_err(refused)?
+        .ok_or_else(missing)?;
+    (call.access).check(Entity::ProcessInstance, &instance, missing)
+}
+
+/// The entity whose id is in the path under `parameter`.
+pub(crate) async fn get_named(
+    call: Call,
+    entity: Entity,
+    parameter: &'static str,
+    human: &'static str,
+) -> Result<Answer, Problem> {
+    let id = call.path_text(parameter).to_string();
+    let missing = || Problem::Missing(format!("{human} with id '{id}' not found"));
+    let query = Query {
+        filter: equals(parameter, Literal::Text(id.clone())),
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        ..Query::of(entity)
+    };
+    let page = call.front.reads()?.search(query).await.map_err(refused)?;
+    let row = page.items.first().ok_or_else(missing)?;
+    call.access.check(entity, row, missing)?;
+    let schema = call.result_schema()?;
+    let mut text = String::new();
+    put_row(&call.rest.contract.library, schema, row, &mut text)?;
+    Ok(Answer::Json(text))
 }
 
 /// The entity whose key is in the path under `parameter`; `human` names it where it is missing.
@@ -126,6 +169,7 @@ pub(crate) async fn get(
         .await
         .map_err(refused)?
         .ok_or_else(|| missing(human, key.0))?;
+    call.access.check(entity, &row, || missing(human, key.0))?;
     let schema = call.result_schema()?;
     let mut text = String::new();
     put_row(&call.rest.contract.library, schema, &row, &mut text)?;
@@ -135,6 +179,17 @@ pub(crate) async fn get(
 /// `getProcessDefinitionXML`.
 pub(crate) async fn definition_xml(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processDefinitionKey");
+    if !call.access.settled() {
+        let missing = || missing("Process Definition", key.0);
+        let definition = call
+            .front
+            .reads()?
+            .get(Entity::ProcessDefinition, KeyLiteral(key.0))
+            .await
+            .map_err(refused)?
+            .ok_or_else(missing)?;
+        (call.access).check(Entity::ProcessDefinition, &definition, missing)?;
+    }
     let xml = call
         .front
         .reads()?
@@ -147,7 +202,7 @@ pub(crate) async fn definition_xml(call: Call) -> Result<Answer, Problem> {
     }
 }
 
-async fn search_where(
+pub(crate) async fn search_where(
     call: Call,
     entity: Entity,
     mut conditions: Vec<Filter>,
@@ -162,6 +217,7 @@ async fn search_where(
         let library = &call.rest.contract.library;
         conditions.push(filter::condition(library, schema, filter)?);
     }
+    conditions.extend(call.access.conditions(entity));
     let query = Query {
         entity,
         filter: Filter::All(conditions),
@@ -364,6 +420,15 @@ mod tests {
                 "CorrelatedMessageSubscriptionResult",
             ),
             (Entity::SequenceFlow, "ProcessInstanceSequenceFlowResult"),
+            (Entity::User, "UserResult"),
+            (Entity::Group, "GroupResult"),
+            (Entity::Role, "RoleResult"),
+            (Entity::Tenant, "TenantResult"),
+            (Entity::MappingRule, "MappingRuleResult"),
+            (Entity::Authorization, "AuthorizationResult"),
+            (Entity::GroupMember, "GroupUserResult"),
+            (Entity::RoleMember, "RoleGroupResult"),
+            (Entity::TenantMember, "TenantClientResult"),
         ];
         for (entity, name) in cases {
             let schema = contract.library.named(name).expect(name);

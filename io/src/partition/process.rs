@@ -99,6 +99,8 @@ fn open_engine(
         partition_count: shared.options.partitions,
         max_commands_in_batch: limits.commands_in_batch,
         max_batch_bytes: limits.step_bytes,
+        authorizations: shared.options.authorizations,
+        tenancy: shared.options.tenancy,
         ..EngineConfig::default()
     };
     let store: Rc<StateStore> = Rc::clone(store);
