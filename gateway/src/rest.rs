@@ -38,10 +38,8 @@ use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::identity::rights::Access;
 use crate::op::{
-    Caller, ad_hoc, cluster, conditional, incident, job, message, process_instance, resource,
-    search, signal, user_task, variable,
-    Caller, cluster, identity, incident, job, message, process_instance, resource, search, signal,
-    user_task, variable,
+    Caller, ad_hoc, cluster, conditional, identity, incident, job, message, process_instance,
+    resource, search, signal, user_task, variable,
 };
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;

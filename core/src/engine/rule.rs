@@ -3,9 +3,9 @@
 //! A rule reads state and writes through the step like its callers; it keeps nothing of its own.
 
 pub(crate) mod ad_hoc;
+pub(crate) mod authorizations;
 pub(crate) mod compensation;
 pub(crate) mod conditions;
-pub(crate) mod authorizations;
 pub(crate) mod errors;
 pub(crate) mod event_expressions;
 pub(crate) mod expressions;

@@ -305,6 +305,7 @@ intents! {
     ConditionalEvaluation {
         Evaluate = 0 "EVALUATE" command,
         Evaluated = 1 "EVALUATED" event,
+    }
     User {
         Create = 0 "CREATE" command,
         Created = 1 "CREATED" event,

@@ -161,7 +161,6 @@ AdHocSubProcessInstruction(AdHocSubProcessInstructionRecord) = 53 "AD_HOC_SUB_PR
 MultiInstance(MultiInstanceRecord) = 58 "MULTI_INSTANCE",
 ConditionalSubscription(ConditionalSubscriptionRecord) = 63 "CONDITIONAL_SUBSCRIPTION",
 ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",
-MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
 User(UserRecord) = 41 "USER",
 Authorization(AuthorizationRecord) = 43 "AUTHORIZATION",
 Tenant(TenantRecord) = 45 "TENANT",

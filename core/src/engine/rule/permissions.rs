@@ -43,7 +43,17 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
         | Value::VariableDocument(_)
         | Value::Incident(_)
         | Value::Job(_)
+        | Value::AdHocSubProcessInstruction(_)
         | Value::UserTask(_) => instance(p, &guard, command),
+        // Of all definitions, unless one is named.
+        Value::ConditionalEvaluation(value) => {
+            let row = p.state().definitions.get(&value.process_definition_key)?;
+            let mut ask = Ask::new(R::ProcessDefinition, P::CreateProcessInstance);
+            if let Some(row) = row {
+                ask = ask.to(&row.record.bpmn_process_id);
+            }
+            guard.check(&ask.of_tenant(&value.tenant_id))
+        }
         Value::User(_)
         | Value::Group(_)
         | Value::Role(_)
@@ -152,6 +162,15 @@ fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome
         },
         Value::VariableDocument(value) => {
             let Some(row) = p.state().elements.get(&value.scope_key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
+        Value::AdHocSubProcessInstruction(value) => {
+            let key = value.ad_hoc_sub_process_instance_key;
+            let Some(row) = p.state().elements.get(&key)? else {
                 return Ok(());
             };
             let record = &row.record;
