@@ -10,23 +10,33 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringflow_core::ids::{PartitionId, Timestamp};
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::{Key, PartitionId, Timestamp};
+use ringflow_core::record::Text;
+use ringflow_core::record::intent::of;
+use ringflow_core::record::value::UserRecord;
 use ringflow_export::{
     Database, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions, RecordFeed,
     RetainOptions,
 };
-use ringflow_gateway::{Auth, Backend, Gateway, GatewayOptions, Reads, RunningGateway};
+use ringflow_gateway::{
+    Auth, Backend, Gateway, GatewayOptions, Guards, Reads, RunningGateway, stored_form,
+};
 use ringflow_io::{Broker, BrokerOptions, DriverChoice};
 
 use crate::arguments::{Failure, StartOptions};
 use crate::config::{Access, Config, IoDriver, SecondaryStorage};
 use crate::feed::BrokerFeed;
 use crate::items;
+use crate::initialization::Initialization;
 use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
 
 /// Longest time a start waits for its secondary storage.
 const STORAGE_READY_WITHIN: Duration = Duration::from_secs(5);
+
+/// Longest time a start waits until its configured identities are there.
+const SETUP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A process that serves.
 pub(crate) struct Running {
@@ -195,6 +205,7 @@ async fn serve(
         storage_ready(&started).await;
         exporter = Some(started);
     }
+    set_up_identities(config, broker).await?;
     let backend = Backend {
         commands: Arc::new(broker.submitter()),
         reads,
@@ -206,6 +217,44 @@ async fn serve(
         gateway,
         items,
     })
+}
+
+/// Orders the users, roles and the like of the configuration. What is there stays as it is.
+async fn set_up_identities(config: &Config, broker: &Arc<Broker>) -> Result<(), Failure> {
+    let Initialization { users, mut setup } = config.initialization.clone();
+    // Hashes take their time by design.
+    let hashed = tokio::task::spawn_blocking(move || {
+        users
+            .into_iter()
+            .map(|user| {
+                let password = stored_form(&user.password)
+                    .map_err(|error| Failure(format!("password of {}: {error}", user.username)))?;
+                Ok(UserRecord {
+                    username: Text::from(user.username),
+                    name: Text::from(user.name),
+                    email: Text::from(user.email),
+                    password: Text::from(password),
+                    ..UserRecord::default()
+                })
+            })
+            .collect::<Result<Vec<UserRecord>, Failure>>()
+    });
+    setup.users = hashed.await??;
+    let submitter = broker.submitter();
+    let begun = Instant::now();
+    loop {
+        let command = Command::internal(Key::NONE, of::IdentitySetup::Initialize, setup.clone());
+        let answer = submitter.submit(PartitionId::DEPLOYMENT, command, SETUP_WITHIN);
+        match answer.await {
+            Ok(_) => return Ok(()),
+            // Elsewhere is the leader, or nowhere yet; its broker orders the same.
+            Err(error) if begun.elapsed() > SETUP_WITHIN => {
+                tracing::warn!(%error, "the configured identities were not set up here");
+                return Ok(());
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
 }
 
 /// Waits until the schema is prepared, so that the first client can search; not for ever, because a
@@ -254,6 +303,8 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         },
         exporting: config.secondary_storage != SecondaryStorage::None,
         snapshot_interval: config.snapshot_period,
+        authorizations: config.authorizations,
+        tenancy: config.tenancy,
         disk_reserve_bytes: config.free_space_bytes,
         time_zone: config.time_zone.clone(),
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
@@ -271,13 +322,15 @@ fn gateway_options(config: &Config) -> GatewayOptions {
             );
             Auth::Unprotected
         }
-        Access::Basic(users) => Auth::Basic(
-            users
+        Access::Basic => Auth::Basic(
+            config
+                .initialization
+                .users
                 .iter()
                 .map(|user| ringflow_gateway::User {
-                    name: user.name.clone(),
+                    name: user.username.clone(),
                     display_name: user.name.clone(),
-                    email: String::new(),
+                    email: user.email.clone(),
                     password: user.password.clone(),
                 })
                 .collect(),
@@ -288,6 +341,10 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         rest: config.rest_address,
         management: config.management_address,
         auth,
+        guards: Guards {
+            authorizations: config.authorizations,
+            tenancy: config.tenancy,
+        },
         ..GatewayOptions::default()
     };
     options.limits.request_timeout = config.request_timeout;

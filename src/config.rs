@@ -8,6 +8,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ringflow_core::record::Text;
+use ringflow_core::record::value::{EntityType, RoleRecord};
+
+use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
@@ -33,28 +37,13 @@ pub(crate) enum SecondaryStorage {
     Database(String),
 }
 
-/// A user of Basic authentication.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct User {
-    /// Name.
-    pub name: String,
-    /// Password, plain or as a hash (`$argon2..`, `$2b$..`, `{bcrypt}..`).
-    pub password: String,
-}
-
-impl std::fmt::Debug for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "User({}, ***)", self.name)
-    }
-}
-
 /// Who may call the APIs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Access {
     /// Everybody; credentials are ignored.
     Unprotected,
-    /// These users, by HTTP Basic.
-    Basic(Vec<User>),
+    /// Those with the password of a user, by HTTP Basic.
+    Basic,
 }
 
 /// The checked configuration.
@@ -98,6 +87,12 @@ pub(crate) struct Config {
     pub history_ttl: Duration,
     /// Access.
     pub access: Access,
+    /// Users, roles and the like that have to be there.
+    pub initialization: Initialization,
+    /// Callers need permissions.
+    pub authorizations: bool,
+    /// Callers see only their tenants.
+    pub tenancy: bool,
     /// Filter of log lines.
     pub log_filter: String,
     /// Log lines as JSON.
@@ -112,6 +107,8 @@ impl Config {
     pub(crate) fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let read = Reader { settings };
         let data_dir = PathBuf::from(settings.get(Id::DataDirectory).0);
+        read.one_of(Id::AuthenticationMethod, &[("basic", ())])?;
+        let initialization = read.initialization()?;
         Ok(Self {
             snapshot_period: read.duration(Id::SnapshotPeriod, 10 * SECOND, DAY)?,
             // One segment holds the largest batch (8 MB) and its frame; whole blocks.
@@ -142,7 +139,10 @@ impl Config {
             secondary_storage: read.secondary_storage(&data_dir)?,
             flush_interval: read.duration(Id::FlushInterval, 10, 10 * SECOND)?,
             history_ttl: read.duration(Id::HistoryTtl, MINUTE, 3650 * DAY)?,
-            access: read.access()?,
+            access: read.access(&initialization)?,
+            authorizations: read.one_of(Id::Authorizations, &FLAGS)?,
+            tenancy: read.one_of(Id::Tenancy, &FLAGS)?,
+            initialization,
             log_filter: settings.get(Id::LogLevel).0.to_owned(),
             log_json: read.one_of(Id::LogFormat, &[("text", false), ("json", true)])?,
             data_dir,
@@ -150,6 +150,7 @@ impl Config {
     }
 }
 
+const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const DAY: u64 = 24 * 60 * MINUTE;
@@ -301,37 +302,53 @@ impl Reader<'_> {
             })
     }
 
-    fn access(&self) -> Result<Access, SettingError> {
-        let mut users = Vec::new();
+    fn initialization(&self) -> Result<Initialization, SettingError> {
+        let mut initialization = initialization::read(&self.settings.initialization)
+            .map_err(SettingError::Initialization)?;
         for entry in self.text(Id::Users).split_whitespace() {
-            match entry.split_once(':') {
-                Some((name, password)) if !name.is_empty() && !password.is_empty() => {
-                    users.push(User {
-                        name: name.to_owned(),
-                        password: password.to_owned(),
-                    });
-                }
-                _ => {
-                    return Err(self
-                        .settings
-                        .invalid(Id::Users, "NAME:PASSWORD, blank between"));
-                }
-            }
+            let (name, password) = entry
+                .split_once(':')
+                .filter(|(name, password)| !name.is_empty() && !password.is_empty())
+                .ok_or_else(|| {
+                    self.settings
+                        .invalid(Id::Users, "NAME:PASSWORD, blank between")
+                })?;
+            initialization.users.push(InitialUser {
+                username: name.to_owned(),
+                password: password.to_owned(),
+                name: name.to_owned(),
+                email: String::new(),
+            });
+            initialization.setup.role_members.push(RoleRecord {
+                role_id: Text::from("admin"),
+                entity_type: EntityType::User,
+                entity_id: Text::from(name),
+                ..RoleRecord::default()
+            });
         }
+        Ok(initialization)
+    }
+
+    fn access(&self, initialization: &Initialization) -> Result<Access, SettingError> {
+        let nobody = initialization.users.is_empty();
         let unprotected = self.one_of(
             Id::Unprotected,
-            &[("auto", users.is_empty()), ("true", true), ("false", false)],
+            &[("auto", nobody), ("true", true), ("false", false)],
         )?;
         if unprotected {
             return Ok(Access::Unprotected);
         }
-        if users.is_empty() {
+        if nobody
+            && self
+                .text(Id::SecondaryStorageType)
+                .eq_ignore_ascii_case("none")
+        {
             return Err(self.settings.invalid(
                 Id::Unprotected,
-                "true, unless security.users names somebody who could log in",
+                "true, unless somebody is configured who could log in",
             ));
         }
-        Ok(Access::Basic(users))
+        Ok(Access::Basic)
     }
 }
 

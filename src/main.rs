@@ -9,6 +9,7 @@ mod boot;
 mod config;
 mod demo;
 mod feed;
+mod initialization;
 mod inspect;
 mod items;
 mod placement;

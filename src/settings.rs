@@ -16,6 +16,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::initialization::Tree;
+
 /// Most bytes of a configuration file: it is read whole.
 pub(crate) const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -27,6 +29,17 @@ const FOREIGN_FILE_SECTIONS: &[&str] = &[
     "server.",
     "management.",
     "logging.",
+];
+
+/// Where users, roles and the like stand that have to be there from the start.
+const INITIALIZATION: [&[&str]; 2] = [
+    &["camunda", "security", "initialization"],
+    &["security", "initialization"],
+];
+/// The same in the environment.
+const INITIALIZATION_VARIABLES: [&str; 2] = [
+    "CAMUNDA_SECURITY_INITIALIZATION_",
+    "RINGFLOW_SECURITY_INITIALIZATION_",
 ];
 
 /// One row of the registry.
@@ -140,7 +153,16 @@ settings! {
         "true: no credentials asked; false: Basic with security.users; auto: true without users.";
     Users = "security.users", default "",
         aliases [],
-        "Users of Basic authentication, NAME:PASSWORD separated by blanks; a password may be a hash.";
+        "Administrators, NAME:PASSWORD separated by blanks; a password may be a hash.";
+    AuthenticationMethod = "security.authentication-method", default "basic",
+        aliases ["camunda.security.authentication.method"],
+        "How callers of a protected API prove who they are: basic.";
+    Authorizations = "security.authorizations", default "false",
+        aliases ["camunda.security.authorizations.enabled"],
+        "true: callers need permissions for what they do and see.";
+    Tenancy = "security.multi-tenancy", default "false",
+        aliases ["camunda.security.multi-tenancy.checks-enabled"],
+        "true: callers do and see only what is of their tenants.";
     LogLevel = "log.level", default "info",
         aliases ["camunda.log.level", "zeebe.log.level"],
         "error, warn, info, debug, trace, or a filter such as info,ringflow_io=debug.";
@@ -180,6 +202,9 @@ pub(crate) enum SettingError {
         /// The name in the table.
         name: &'static str,
     },
+    /// What should be there from the start is not said as it should be.
+    #[error("settings below security.initialization: {0}")]
+    Initialization(String),
     /// A value that does not fit.
     #[error("setting '{name}' is '{value}' ({origin}) but must be {expected}")]
     Invalid {
@@ -222,6 +247,8 @@ impl fmt::Display for Origin {
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     values: BTreeMap<Id, (String, Origin)>,
+    /// What stands below the prefixes of [`INITIALIZATION`].
+    pub initialization: Tree,
 }
 
 impl Settings {
@@ -276,8 +303,15 @@ impl Settings {
         } else {
             toml::from_str(&text).map_err(|error| failed(error.to_string()))?
         };
+        for path in INITIALIZATION {
+            let below = path.iter().try_fold(&tree, |tree, name| tree.get(name));
+            if let Some(below) = below {
+                self.initialization.put_json(below);
+            }
+        }
         let mut pairs = Vec::new();
         flatten(&tree, String::new(), &mut pairs);
+        pairs.retain(|(key, _)| !key.starts_with("security.initialization"));
         self.merge(pairs, &Origin::File(path.to_owned()), |key| {
             !FOREIGN_FILE_SECTIONS
                 .iter()
@@ -293,13 +327,21 @@ impl Settings {
         &mut self,
         variables: impl Iterator<Item = (String, String)>,
     ) -> Result<(), SettingError> {
-        let pairs = variables
-            .filter(|(name, _)| {
-                ["RINGFLOW_", "CAMUNDA_", "ZEEBE_"]
-                    .iter()
-                    .any(|prefix| name.starts_with(prefix))
-            })
-            .collect();
+        let mut pairs = Vec::new();
+        for (name, value) in variables {
+            let below = INITIALIZATION_VARIABLES
+                .iter()
+                .find_map(|prefix| name.strip_prefix(prefix));
+            if let Some(below) = below {
+                let path: Vec<&str> = below.split('_').collect();
+                self.initialization.put(&path, &value);
+            } else if ["RINGFLOW_", "CAMUNDA_", "ZEEBE_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+            {
+                pairs.push((name, value));
+            }
+        }
         self.merge(pairs, &Origin::Environment, |key| {
             key.starts_with("RINGFLOW_")
         })

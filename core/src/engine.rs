@@ -45,6 +45,7 @@ mod resend;
 mod rule;
 pub mod streams;
 
+pub use command::identity::setup::defaults as identity_defaults;
 pub use due::Due;
 pub use fault::Fault;
 pub use streams::{JobStreams, StreamSpec};
@@ -84,6 +85,22 @@ pub struct EngineConfig {
     pub expression_steps: u32,
     /// Time zone of calendar timers and of `now()`.
     pub time_zone: String,
+    /// Who sends a command needs the permission for it.
+    pub authorizations: bool,
+    /// Who sends a command has to be of its tenant.
+    pub tenancy: bool,
+    /// Users are kept here, not elsewhere.
+    pub local_users: bool,
+    /// Groups are kept here, not named by tokens.
+    pub local_groups: bool,
+}
+
+impl EngineConfig {
+    /// Whether it matters who sends a command.
+    #[must_use]
+    pub fn guarded(&self) -> bool {
+        self.authorizations || self.tenancy
+    }
 }
 
 impl Default for EngineConfig {
@@ -97,6 +114,10 @@ impl Default for EngineConfig {
             max_error_message: 10_000,
             expression_steps: 1_000_000,
             time_zone: "UTC".to_owned(),
+            authorizations: false,
+            tenancy: false,
+            local_users: true,
+            local_groups: true,
         }
     }
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dmn;
+pub mod claims;
 pub mod engine;
 pub mod feel;
 pub mod ids;

@@ -34,6 +34,7 @@ pub mod event_scope;
 pub mod family;
 pub mod file;
 pub mod groups;
+pub mod identity;
 pub mod incident;
 pub mod index;
 pub mod job;
@@ -59,6 +60,9 @@ pub use event_scope::{EventScopeRow, TriggerRow};
 pub use family::StateError;
 pub use file::FileRow;
 pub use groups::Groups;
+pub use identity::{
+    AuthorizationRow, GroupRow, MappingRuleRow, Member, RelationType, RoleRow, TenantRow, UserRow,
+};
 pub use incident::IncidentRow;
 pub use index::Index;
 pub use job::{JobRow, JobState};
@@ -344,6 +348,24 @@ families! {
     runtime_instructions: Index<(Key, Text)> = 208,
     /// Batch operations whose items are being done.
     active_batch_operations: Index<Key> = 222,
+    /// Users by name.
+    users: Table<Text, UserRow> = 234,
+    /// Groups by id.
+    groups: Table<Text, GroupRow> = 235,
+    /// Roles by id.
+    roles: Table<Text, RoleRow> = 236,
+    /// Tenants by id.
+    tenants: Table<Text, TenantRow> = 237,
+    /// Mapping rules by id; group 0 is all of them.
+    mapping_rules: Groups<u8, Text, MappingRuleRow> = 238,
+    /// Member; what it is a member of.
+    memberships: Groups<Member, Member, Unit> = 239,
+    /// Group, role or tenant; its members.
+    members: Groups<Member, Member, Unit> = 240,
+    /// Authorizations by key.
+    authorizations: Table<Key, AuthorizationRow> = 241,
+    /// Owner; what it is allowed.
+    authorizations_by_owner: Groups<Member, Key, AuthorizationRow> = 242,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -537,6 +559,15 @@ mod tests {
             (207, "deletions_waiting"),
             (208, "runtime_instructions"),
             (222, "active_batch_operations"),
+            (234, "users"),
+            (235, "groups"),
+            (236, "roles"),
+            (237, "tenants"),
+            (238, "mapping_rules"),
+            (239, "memberships"),
+            (240, "members"),
+            (241, "authorizations"),
+            (242, "authorizations_by_owner"),
         ];
         assert_eq!(FAMILIES, frozen);
     }

@@ -47,10 +47,14 @@ mod harness;
 mod migrate;
 #[path = "it/migrate_event.rs"]
 mod migrate_event;
+#[path = "it/identity.rs"]
+mod identity;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/modify.rs"]
 mod modify;
+#[path = "it/permission.rs"]
+mod permission;
 #[path = "it/random.rs"]
 mod random;
 #[path = "it/random_change.rs"]

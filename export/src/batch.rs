@@ -77,6 +77,8 @@ impl std::fmt::Display for RowKey {
 struct Image {
     /// Inserted in this window: absent columns are NULL, not unknown.
     whole: bool,
+    /// Deleted in this window.
+    gone: bool,
     cells: Vec<Option<Datum>>,
     added: Vec<i64>,
     adds: u64,
@@ -102,6 +104,8 @@ pub enum Form {
         /// Columns that are added to.
         add: u64,
     },
+    /// Delete the rows that are there.
+    Delete,
 }
 
 /// One row to write: key columns, then the columns of the form, in column order.
@@ -250,6 +254,7 @@ impl Window {
             *bytes += 128;
             Image {
                 whole: false,
+                gone: false,
                 cells: vec![None; table.columns().len()],
                 added: Vec::new(),
                 adds: 0,
@@ -293,6 +298,7 @@ impl Window {
     ) {
         let image = self.image(table, key.clone(), position);
         image.whole = true;
+        image.gone = false;
         for cell in &mut image.cells {
             *cell = None;
         }
@@ -310,6 +316,13 @@ impl Window {
         columns: Vec<(Column, Datum)>,
     ) {
         self.set(table, key, position, columns);
+    }
+
+    /// The row goes, if it is there.
+    pub fn delete(&mut self, table: Table, key: RowKey, position: Position) {
+        let image = self.image(table, key, position);
+        image.gone = true;
+        image.whole = false;
     }
 
     /// A counter of the row changes by `delta`.
@@ -400,7 +413,9 @@ fn seal_table(table: Table, images: FxHashMap<RowKey, Image>, operations: &mut V
         .into_iter()
         .filter_map(|(key, image)| {
             let mut cells: Vec<Datum> = key.data().collect();
-            let form = if image.whole {
+            let form = if image.gone {
+                Form::Delete
+            } else if image.whole {
                 cells.extend(
                     image
                         .cells
@@ -484,100 +499,4 @@ fn clean(text: &Text, chars: usize) -> Text {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::{job, process_instance};
-
-    fn window() -> Window {
-        Window::new(PartitionId(1), Position(0))
-    }
-
-    #[test]
-    fn a_row_born_and_finished_in_the_window_is_one_statement() {
-        let mut window = window();
-        let key = || RowKey::of(Key(9));
-        window.upsert(
-            Table::Job,
-            key(),
-            Position(1),
-            vec![(job::STATE, "CREATED".into())],
-        );
-        window.update(
-            Table::Job,
-            key(),
-            Position(2),
-            vec![(job::STATE, "COMPLETED".into())],
-        );
-        let sealed = window.seal();
-        assert_eq!(sealed.operations.len(), 1);
-        let operation = &sealed.operations[0];
-        assert_eq!((operation.form, operation.rows.len()), (Form::Upsert, 1));
-        assert!(operation.rows[0].cells.contains(&Datum::from("COMPLETED")));
-        assert_eq!(operation.rows[0].position, Position(2));
-    }
-
-    #[test]
-    fn deltas_add_up_and_join_the_row_if_it_is_new() {
-        let mut window = window();
-        let count = process_instance::NUM_INCIDENTS;
-        let add = |window: &mut Window, key: i64, delta: i64| {
-            window.add(
-                Table::ProcessInstance,
-                RowKey::of(Key(key)),
-                Position(1),
-                count,
-                delta,
-            );
-        };
-        add(&mut window, 1, 1);
-        add(&mut window, 1, 1);
-        add(&mut window, 2, 1);
-        add(&mut window, 2, -1);
-        window.upsert(
-            Table::ProcessInstance,
-            RowKey::of(Key(3)),
-            Position(1),
-            vec![(count, Datum::Int(0))],
-        );
-        add(&mut window, 3, 5);
-        let sealed = window.seal();
-        let forms: Vec<Form> = sealed.operations.iter().map(|op| op.form).collect();
-        let add = 1 << count.0;
-        assert_eq!(forms, [Form::Upsert, Form::Update { set: 0, add }]);
-        assert!(sealed.operations[0].rows[0].cells.contains(&Datum::Int(5)));
-        assert_eq!(sealed.operations[1].rows.len(), 1);
-        assert_eq!(
-            sealed.operations[1].rows[0].cells,
-            [Datum::Int(1), Datum::Int(2)]
-        );
-    }
-
-    #[test]
-    fn updates_are_grouped_by_their_columns_with_keys_ascending() {
-        let mut window = window();
-        for key in [5, 1, 3] {
-            window.update(
-                Table::Job,
-                RowKey::of(Key(key)),
-                Position(1),
-                vec![(job::STATE, "FAILED".into())],
-            );
-        }
-        window.update(
-            Table::Job,
-            RowKey::of(Key(2)),
-            Position(1),
-            vec![(job::RETRIES, 1.into())],
-        );
-        let sealed = window.seal();
-        let keys: Vec<Vec<i64>> = sealed
-            .operations
-            .iter()
-            .map(|op| op.rows.iter().map(|row| row.key.0).collect())
-            .collect();
-        assert!(
-            keys.contains(&vec![1, 3, 5]) && keys.contains(&vec![2]),
-            "{keys:?}"
-        );
-    }
-}
+mod tests;

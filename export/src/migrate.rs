@@ -54,6 +54,11 @@ const POSTGRES: Migrations = &[
         include_str!("../migrations/postgres/0004_statistics.sql"),
     ),
     (
+        5,
+        "identity",
+        include_str!("../migrations/postgres/0005_identity.sql"),
+    ),
+    (
         6,
         "forms",
         include_str!("../migrations/postgres/0006_forms.sql"),
@@ -90,6 +95,11 @@ const SQLITE: Migrations = &[
         4,
         "statistics",
         include_str!("../migrations/sqlite/0004_statistics.sql"),
+    ),
+    (
+        5,
+        "identity",
+        include_str!("../migrations/sqlite/0005_identity.sql"),
     ),
     (
         6,

@@ -31,6 +31,7 @@ mod fetch;
 mod field;
 mod filter;
 mod form;
+mod identity;
 mod incident;
 mod job;
 mod message_subscription;
@@ -101,6 +102,26 @@ pub enum Entity {
     AuditLog,
     /// Variables of the cluster and of its tenants.
     ClusterVariable,
+    /// Users.
+    User,
+    /// Users with the hashes of their passwords; for the front alone.
+    Credential,
+    /// Groups.
+    Group,
+    /// Members of groups.
+    GroupMember,
+    /// Roles.
+    Role,
+    /// Members of roles.
+    RoleMember,
+    /// Tenants.
+    Tenant,
+    /// Members of tenants.
+    TenantMember,
+    /// Mapping rules.
+    MappingRule,
+    /// Authorizations.
+    Authorization,
 }
 
 impl Entity {
@@ -125,6 +146,16 @@ impl Entity {
         Self::DecisionInstance,
         Self::AuditLog,
         Self::ClusterVariable,
+        Self::User,
+        Self::Credential,
+        Self::Group,
+        Self::GroupMember,
+        Self::Role,
+        Self::RoleMember,
+        Self::Tenant,
+        Self::TenantMember,
+        Self::MappingRule,
+        Self::Authorization,
     ];
 
     /// REST names of the fields of a result, in their order.

@@ -19,6 +19,7 @@
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | BATCH_OPERATION_*, HISTORY_DELETION; outcomes of items | `batch_operation` |
 //! | JOB | `job_metrics_batch` as well |
+//! | USER, GROUP, ROLE, TENANT, MAPPING_RULE, AUTHORIZATION | `identity` |
 //! | PROCESS_MESSAGE_SUBSCRIPTION, MESSAGE_START_EVENT_SUBSCRIPTION | `message_subscription` |
 
 use ringflow_core::ids::{Key, Timestamp};
@@ -38,6 +39,7 @@ pub mod cluster_variable;
 pub mod decision;
 pub mod flow_node_instance;
 pub mod form;
+pub mod identity;
 pub mod incident;
 pub mod job;
 pub mod job_metrics_batch;
@@ -213,6 +215,12 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
             batch_operation::write_management(window, context, record, value);
         }
         Value::HistoryDeletion(value) => batch_operation::write_deletion(window, record, value),
+        Value::User(value) => identity::user(window, record, value),
+        Value::Group(value) => identity::group(window, record, value),
+        Value::Role(value) => identity::role(window, record, value),
+        Value::Tenant(value) => identity::tenant(window, record, value),
+        Value::MappingRule(value) => identity::mapping_rule(window, record, value),
+        Value::Authorization(value) => identity::authorization(window, record, value),
         Value::ProcessMessageSubscription(value) => {
             message_subscription::write(window, record, value);
         }
@@ -247,6 +255,8 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::MultiInstance(_)
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
+        | Value::IdentitySetup(_)
+        | Value::MessageCorrelation(_) => {}
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
         | Value::BatchOperationExecution(_)
@@ -303,6 +313,14 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::MultiInstance(_)
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
+        | Value::User(_)
+        | Value::Group(_)
+        | Value::Role(_)
+        | Value::Tenant(_)
+        | Value::MappingRule(_)
+        | Value::Authorization(_)
+        | Value::IdentitySetup(_)
+        | Value::MessageCorrelation(_) => None,
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
         | Value::BatchOperationCreation(_)

@@ -468,6 +468,68 @@ tables! {
         FAILED_COUNT "failed_count" Count 0,
         LAST_FAILED_AT "last_failed_at" Latest 0,
     }
+    User user_ 1 {
+        USER_KEY "user_key" Key 0,
+        USERNAME "username" Text 400,
+        NAME "name" Text 400,
+        EMAIL "email" Text 400,
+        PASSWORD "password" Text 400,
+    }
+    Group group_ 1 {
+        GROUP_KEY "group_key" Key 0,
+        GROUP_ID "group_id" Text 400,
+        NAME "name" Text 400,
+        DESCRIPTION "description" Text 4000,
+    }
+    GroupMember group_member 2 {
+        GROUP_KEY "group_key" Key 0,
+        MEMBER "member" Text 400,
+        GROUP_ID "group_id" Text 400,
+        ENTITY_ID "entity_id" Text 400,
+        ENTITY_TYPE "entity_type" Text 255,
+    }
+    Role roles 1 {
+        ROLE_KEY "role_key" Key 0,
+        ROLE_ID "role_id" Text 400,
+        NAME "name" Text 400,
+        DESCRIPTION "description" Text 4000,
+    }
+    RoleMember role_member 2 {
+        ROLE_KEY "role_key" Key 0,
+        MEMBER "member" Text 400,
+        ROLE_ID "role_id" Text 400,
+        ENTITY_ID "entity_id" Text 400,
+        ENTITY_TYPE "entity_type" Text 255,
+    }
+    Tenant tenant 1 {
+        TENANT_KEY "tenant_key" Key 0,
+        TENANT_ID "tenant_id" Text 400,
+        NAME "name" Text 400,
+        DESCRIPTION "description" Text 4000,
+    }
+    TenantMember tenant_member 2 {
+        TENANT_KEY "tenant_key" Key 0,
+        MEMBER "member" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+        ENTITY_ID "entity_id" Text 400,
+        ENTITY_TYPE "entity_type" Text 255,
+    }
+    MappingRule mapping_rules 1 {
+        MAPPING_RULE_KEY "mapping_rule_key" Key 0,
+        MAPPING_RULE_ID "mapping_rule_id" Text 400,
+        CLAIM_NAME "claim_name" Text 400,
+        CLAIM_VALUE "claim_value" Text 400,
+        NAME "name" Text 400,
+    }
+    Authorization authorizations 1 {
+        AUTHORIZATION_KEY "authorization_key" Key 0,
+        OWNER_ID "owner_id" Text 400,
+        OWNER_TYPE "owner_type" Text 255,
+        RESOURCE_TYPE "resource_type" Text 255,
+        RESOURCE_MATCHER "resource_matcher" Text 20,
+        RESOURCE_ID "resource_id" Text 400,
+        RESOURCE_PROPERTY_NAME "resource_property_name" Text 400,
+    }
 }
 
 /// Tables that hold the lists of a row: (owner, value), replaced as a whole.
@@ -482,6 +544,8 @@ pub enum ListTable {
     CandidateUser,
     /// Groups that may claim a task.
     CandidateGroup,
+    /// What an authorization allows.
+    AuthorizationPermission,
 }
 
 impl ListTable {
@@ -491,6 +555,7 @@ impl ListTable {
         Self::UserTaskTag,
         Self::CandidateUser,
         Self::CandidateGroup,
+        Self::AuthorizationPermission,
     ];
 
     /// Name, owner column, value column.
@@ -503,6 +568,11 @@ impl ListTable {
             Self::UserTaskTag => ("user_task_tag", "user_task_key", "tag_value"),
             Self::CandidateUser => ("candidate_user", "user_task_key", "candidate_user"),
             Self::CandidateGroup => ("candidate_group", "user_task_key", "candidate_group"),
+            Self::AuthorizationPermission => (
+                "authorization_permission",
+                "authorization_key",
+                "permission_type",
+            ),
         }
     }
 }

@@ -13,6 +13,7 @@ mod it {
     mod database;
     mod export;
     mod hostile;
+    mod identity;
     mod paging;
     mod records;
     mod search;

@@ -21,6 +21,7 @@ pub(crate) mod schema;
 
 use std::sync::Arc;
 
+use ringflow_core::record::value::{PermissionType, ResourceType};
 use serde_json::Value;
 
 use schema::{Library, SchemaId};
@@ -108,6 +109,10 @@ pub(crate) struct Operation {
     /// From the server root, with `{name}` for parameters.
     pub(crate) path: String,
     pub(crate) open: bool,
+    /// It reads from the secondary storage.
+    pub(crate) reads: bool,
+    /// One of them is needed; empty = none, or one that depends on the request.
+    pub(crate) permissions: Vec<(ResourceType, PermissionType)>,
     pub(crate) params: Vec<Param>,
     pub(crate) body: Option<Body>,
     /// Media type and schema of the first success answer that has a body.
@@ -165,6 +170,28 @@ impl Contract {
     }
 }
 
+/// The permissions of an operation, one of which suffices.
+fn permissions_of(operation: &Value) -> Result<Vec<(ResourceType, PermissionType)>, ContractError> {
+    let mut permissions = Vec::new();
+    for permission in list(operation.get("permissions")) {
+        let mut add = |resource: &str, permission: &str| {
+            let pair = ResourceType::named(resource).zip(PermissionType::named(permission));
+            let unknown = || ContractError(format!("permission {resource}:{permission}"));
+            permissions.push(pair.ok_or_else(unknown)?);
+            Ok::<(), ContractError>(())
+        };
+        if let Some((resource, permission)) =
+            permission.as_str().and_then(|both| both.split_once(':'))
+        {
+            add(resource, permission)?;
+        }
+        for one in list(permission.get("anyOf")) {
+            add(&text(one, "resourceType")?, &text(one, "permissionType")?)?;
+        }
+    }
+    Ok(permissions)
+}
+
 fn operation_of(value: &Value, library: &mut Library) -> Result<Operation, ContractError> {
     let flag = |name: &str| value.get(name).and_then(Value::as_bool).unwrap_or(false);
     let path = text(value, "path")?;
@@ -214,6 +241,8 @@ fn operation_of(value: &Value, library: &mut Library) -> Result<Operation, Contr
             format!("/v2{path}")
         },
         open: flag("open"),
+        reads: flag("eventual"),
+        permissions: permissions_of(value)?,
         params,
         body,
         result,

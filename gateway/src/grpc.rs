@@ -127,7 +127,7 @@ impl Gateway for Service {
         request: Request<proto::StreamActivatedJobsRequest>,
     ) -> Answered<Self::StreamActivatedJobsStream> {
         let outcome = match self.caller(&request).await {
-            Ok(_caller) => job::stream(&self.front, request.into_inner()),
+            Ok(caller) => job::stream(&self.front, &caller, request.into_inner()),
             Err(problem) => Err(problem),
         };
         self.counted("StreamActivatedJobs", outcome.map(Response::new))

@@ -1,38 +1,50 @@
-//! Who asks: nobody in particular, or a user who proved a password.
+//! Who asks: nobody in particular, a user who proved a password, or a program with a token.
 //!
-//! Two modes: *unprotected* (credentials are ignored, everybody is anonymous) and *basic* (HTTP
-//! Basic with configured users, on REST and on gRPC). Passwords are kept as hashes only: those
-//! given in the configuration as text are hashed at start. A hash is verified on the blocking pool,
-//! a few at a time, and the outcome is remembered for a short while, because it costs milliseconds
-//! by design and clients send it with every call.
+//! Three modes: *unprotected* (credentials are ignored, everybody is anonymous), *Basic* (name and
+//! password of users kept here) and *OIDC* (signed tokens of a provider). Users are looked up in the
+//! secondary storage, to which the engine's users are exported; the users of the configuration are
+//! the engine's as well, and are also known in memory for the moment before the first of them is
+//! exported, and where there is no secondary storage.
 //!
-//! Not here: authorizations (what a user may do), tokens, users kept in the engine.
+//! A password is verified on the blocking pool, a few at a time. What was right is remembered for a
+//! short while, by each thread for itself, so that the usual request takes no lock.
+//!
+//! | file | |
+//! |---|---|
+//! | [`password`] | hashes |
+//! | [`rights`] | what somebody may read |
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringflow_core::msgpack;
+use ringflow_core::claims::Claims;
 use ringflow_core::record::Document;
+use rustc_hash::FxHashMap;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::backend::{Cell, Entity, Filter, Literal, Op, PageSpec, PageStart, Query, Reads};
 use crate::limits::Limits;
 use crate::problem::{CredentialFault, Problem};
 
-/// Claim under which records carry the name of the user.
-const USERNAME_CLAIM: &str = "authorized_username";
-/// Claim of a caller without name.
-const ANONYMOUS_CLAIM: &str = "authorized_anonymous_user";
+pub mod password;
+pub(crate) mod rights;
+
+use password::Hash;
+use rights::Rights;
+
 /// Password hashes that are computed at the same time; more wait their turn.
 const CONCURRENT_HASHES: usize = 2;
 /// Longest credentials that are looked at.
-const CREDENTIAL_BYTES: usize = 4096;
+const CREDENTIAL_BYTES: usize = 16 * 1024;
+/// How long after its start a gateway knows configured users that are not exported yet.
+const SETUP_TIME: Duration = Duration::from_secs(30);
 
 /// How callers prove who they are.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +52,17 @@ pub enum Auth {
     /// They do not.
     #[default]
     Unprotected,
-    /// With name and password.
+    /// With name and password; the users of the configuration.
     Basic(Vec<User>),
+}
+
+/// Which checks are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Guards {
+    /// Who asks needs the permission.
+    pub authorizations: bool,
+    /// Who asks has to be of the tenant.
+    pub tenancy: bool,
 }
 
 /// A configured user.
@@ -86,8 +107,20 @@ pub enum AuthError {
 pub(crate) struct Principal {
     /// Name; `None` = anonymous.
     pub(crate) user: Option<Known>,
+    /// Who that is, for checks.
+    pub(crate) who: Claims,
     /// Claims that go with commands.
     pub(crate) claims: Document,
+}
+
+impl Principal {
+    fn new(user: Option<Known>, who: Claims) -> Arc<Self> {
+        Arc::new(Self {
+            user,
+            claims: who.document(),
+            who,
+        })
+    }
 }
 
 /// What is known of a user.
@@ -98,28 +131,38 @@ pub(crate) struct Known {
     pub(crate) email: String,
 }
 
-enum Hash {
-    Bcrypt(String),
-    Argon2(String),
-}
-
+#[derive(Clone)]
 struct Account {
     hash: Hash,
-    principal: Arc<Principal>,
+    known: Known,
 }
 
+#[derive(Clone)]
 struct Remembered {
     principal: Arc<Principal>,
     until: Instant,
 }
 
+thread_local! {
+    /// Credentials that were right a moment ago, by gateway and text of the header.
+    static REMEMBERED: RefCell<FxHashMap<(u64, Box<str>), Remembered>> = RefCell::default();
+    /// Rights that were looked up a moment ago, by gateway and claims.
+    static RIGHTS: RefCell<FxHashMap<(u64, Box<[u8]>), (Arc<Rights>, Instant)>> =
+        RefCell::default();
+}
+
+/// Numbers of gateways of this process.
+static GATEWAYS: AtomicU64 = AtomicU64::new(0);
+
 /// Checks credentials.
 pub(crate) struct Identity {
+    number: u64,
     anonymous: Arc<Principal>,
-    /// `None` = unprotected.
-    accounts: Option<Arc<HashMap<String, Account>>>,
-    /// Credentials that were right a moment ago, by the text of the header.
-    remembered: Mutex<HashMap<String, Remembered>>,
+    protected: bool,
+    accounts: Arc<HashMap<String, Account>>,
+    reads: Option<Arc<dyn Reads>>,
+    started: Instant,
+    pub(crate) guards: Guards,
     hashing: Semaphore,
     limits: Limits,
 }
@@ -129,11 +172,16 @@ impl Identity {
     ///
     /// # Errors
     /// A hash is unusable or a name occurs twice.
-    pub(crate) fn new(auth: Auth, limits: &Limits) -> Result<Self, AuthError> {
-        let accounts = match auth {
-            Auth::Unprotected => None,
+    pub(crate) fn new(
+        auth: Auth,
+        guards: Guards,
+        reads: Option<Arc<dyn Reads>>,
+        limits: &Limits,
+    ) -> Result<Self, AuthError> {
+        let mut accounts = HashMap::new();
+        let protected = match auth {
+            Auth::Unprotected => false,
             Auth::Basic(users) => {
-                let mut accounts = HashMap::new();
                 for user in users {
                     let name = user.name.clone();
                     let account = Account::new(user)?;
@@ -141,16 +189,17 @@ impl Identity {
                         return Err(AuthError::Twice(name));
                     }
                 }
-                Some(Arc::new(accounts))
+                true
             }
         };
         Ok(Self {
-            anonymous: Arc::new(Principal {
-                user: None,
-                claims: claim(ANONYMOUS_CLAIM, |out| msgpack::write_bool(out, true)),
-            }),
-            accounts,
-            remembered: Mutex::default(),
+            number: GATEWAYS.fetch_add(1, Ordering::Relaxed),
+            anonymous: Principal::new(None, Claims::anonymous()),
+            protected,
+            accounts: Arc::new(accounts),
+            reads,
+            started: Instant::now(),
+            guards,
             hashing: Semaphore::new(CONCURRENT_HASHES),
             limits: limits.clone(),
         })
@@ -161,14 +210,19 @@ impl Identity {
         Arc::clone(&self.anonymous)
     }
 
+    /// Whether users with passwords are kept by this cluster.
+    pub(crate) fn keeps_users(&self) -> bool {
+        true
+    }
+
     /// Who is behind the value of an `authorization` header.
     ///
     /// # Errors
     /// The API is protected and the credentials are missing or wrong.
     pub(crate) async fn check(&self, header: Option<&[u8]>) -> Result<Arc<Principal>, Problem> {
-        let Some(accounts) = &self.accounts else {
+        if !self.protected {
             return Ok(Arc::clone(&self.anonymous));
-        };
+        }
         let header = header.ok_or(Problem::Unauthenticated(CredentialFault::Missing))?;
         let unreadable = Problem::Unauthenticated(CredentialFault::Unreadable);
         let header = match std::str::from_utf8(header) {
@@ -186,12 +240,21 @@ impl Identity {
         if let Some(principal) = self.recall(header) {
             return Ok(principal);
         }
-        let accounts = Arc::clone(accounts);
-        let verified =
-            tokio::task::spawn_blocking(move || verify(&accounts, &name, &password)).await;
-        match verified {
-            Ok(Some(principal)) => {
-                self.remember(header, &principal);
+        let account = self.account(&name).await?;
+        let verified = tokio::task::spawn_blocking(move || {
+            let Some(account) = account else {
+                // An unknown name takes as long as a wrong password, so that names stay unknown.
+                password::waste(&password);
+                return None;
+            };
+            account.hash.fits(&password).then_some(account.known)
+        });
+        match verified.await {
+            Ok(Some(known)) => {
+                let claims = Claims::of_user(&known.name);
+                let principal = Principal::new(Some(known), claims);
+                let until = Instant::now() + self.limits.credential_memory;
+                self.remember(header, &principal, until);
                 Ok(principal)
             }
             Ok(None) => Err(Problem::Unauthenticated(CredentialFault::Wrong)),
@@ -199,84 +262,126 @@ impl Identity {
         }
     }
 
-    fn recall(&self, header: &str) -> Option<Arc<Principal>> {
-        let remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        remembered
-            .get(header)
-            .filter(|entry| entry.until > Instant::now())
-            .map(|entry| Arc::clone(&entry.principal))
+    /// The account of a name.
+    async fn account(&self, name: &str) -> Result<Option<Account>, Problem> {
+        let configured = || self.accounts.get(name).cloned();
+        let Some(reads) = &self.reads else {
+            return Ok(configured());
+        };
+        let query = Query {
+            filter: Filter::Field {
+                field: "username".into(),
+                op: Op::Eq,
+                values: vec![Literal::Text(name.to_owned())],
+            },
+            page: PageSpec {
+                limit: 1,
+                start: PageStart::From(0),
+            },
+            ..Query::of(Entity::Credential)
+        };
+        let page = match reads.search(query).await {
+            Ok(page) => page,
+            Err(error) => return Err(Problem::StorageUnavailable(error.to_string())),
+        };
+        let Some(row) = page.items.first() else {
+            let setting_up = self.started.elapsed() < SETUP_TIME;
+            return Ok(configured().filter(|_| setting_up));
+        };
+        let text = |field: &str| match row.get(field) {
+            Some(Cell::Text(text)) => text.clone(),
+            Some(_) | None => String::new(),
+        };
+        Ok(Hash::stored(&text("password")).map(|hash| Account {
+            hash,
+            known: Known {
+                name: text("username"),
+                display_name: text("name"),
+                email: text("email"),
+            },
+        }))
     }
 
-    fn remember(&self, header: &str, principal: &Arc<Principal>) {
+    fn recall(&self, header: &str) -> Option<Arc<Principal>> {
+        let key = (self.number, Box::from(header));
+        REMEMBERED.with_borrow(|remembered| {
+            remembered
+                .get(&key)
+                .filter(|entry| entry.until > Instant::now())
+                .map(|entry| Arc::clone(&entry.principal))
+        })
+    }
+
+    fn remember(&self, header: &str, principal: &Arc<Principal>, until: Instant) {
         let now = Instant::now();
-        let mut remembered = self
-            .remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= self.limits.remembered_credentials {
-            remembered.retain(|_, entry| entry.until > now);
+        let bound = self.limits.remembered_credentials;
+        REMEMBERED.with_borrow_mut(|remembered| {
+            if remembered.len() >= bound {
+                remembered.retain(|_, entry| entry.until > now);
+            }
+            if remembered.len() < bound {
+                remembered.insert(
+                    (self.number, Box::from(header)),
+                    Remembered {
+                        principal: Arc::clone(principal),
+                        until,
+                    },
+                );
+            }
+        });
+    }
+
+    /// What somebody is a member of and allowed, as of a moment ago.
+    ///
+    /// # Errors
+    /// The secondary storage does not answer.
+    pub(crate) async fn rights(&self, who: &Claims) -> Result<Arc<Rights>, Problem> {
+        let key = (self.number, Box::from(who.document().as_bytes()));
+        let now = Instant::now();
+        let known = RIGHTS.with_borrow(|rights| {
+            let known = rights.get(&key).filter(|(_, until)| *until > now);
+            known.map(|(rights, _)| Arc::clone(rights))
+        });
+        if let Some(rights) = known {
+            return Ok(rights);
         }
-        if remembered.len() < self.limits.remembered_credentials {
-            remembered.insert(
-                header.to_owned(),
-                Remembered {
-                    principal: Arc::clone(principal),
-                    until: now + self.limits.credential_memory,
-                },
-            );
-        }
+        let rights = Arc::new(match &self.reads {
+            Some(reads) => Rights::load(reads.as_ref(), who).await?,
+            None => Rights::default(),
+        });
+        let bound = self.limits.remembered_credentials;
+        RIGHTS.with_borrow_mut(|all| {
+            if all.len() >= bound {
+                all.retain(|_, (_, until)| *until > now);
+            }
+            if all.len() < bound {
+                all.insert(key, (Arc::clone(&rights), now + self.limits.rights_memory));
+            }
+        });
+        Ok(rights)
     }
 }
 
 impl Account {
     fn new(user: User) -> Result<Self, AuthError> {
-        let refused = |reason: String| AuthError::Hash {
-            user: user.name.clone(),
-            reason,
-        };
-        let text = user
-            .password
-            .strip_prefix("{bcrypt}")
-            .unwrap_or(&user.password);
-        let hash = if ["$2a$", "$2b$", "$2x$", "$2y$"]
-            .iter()
-            .any(|p| text.starts_with(p))
-        {
-            text.parse::<bcrypt::HashParts>()
-                .map_err(|error| refused(error.to_string()))?;
-            Hash::Bcrypt(text.to_owned())
-        } else if text.starts_with("$argon2") {
-            PasswordHash::new(text).map_err(|error| refused(error.to_string()))?;
-            Hash::Argon2(text.to_owned())
+        let hash = if Hash::is_one(&user.password) {
+            Hash::stored(&user.password)
         } else {
-            let hash = Argon2::default()
-                .hash_password(text.as_bytes())
-                .map_err(|error| refused(error.to_string()))?;
-            Hash::Argon2(hash.to_string())
+            password::in_memory(&user.password)
         };
+        let hash = hash.ok_or_else(|| AuthError::Hash {
+            user: user.name.clone(),
+            reason: "it is of no known form".into(),
+        })?;
         Ok(Self {
             hash,
-            principal: Arc::new(Principal {
-                claims: claim(USERNAME_CLAIM, |out| msgpack::write_str(out, &user.name)),
-                user: Some(Known {
-                    name: user.name,
-                    display_name: user.display_name,
-                    email: user.email,
-                }),
-            }),
+            known: Known {
+                name: user.name,
+                display_name: user.display_name,
+                email: user.email,
+            },
         })
     }
-}
-
-fn claim(name: &str, put: impl FnOnce(&mut Vec<u8>)) -> Document {
-    let mut bytes = Vec::new();
-    msgpack::write_map_header(&mut bytes, 1);
-    msgpack::write_str(&mut bytes, name);
-    put(&mut bytes);
-    Document::from(bytes)
 }
 
 /// Name and password of a Basic header.
@@ -288,27 +393,6 @@ fn decode(header: &str) -> Option<(String, String)> {
     let text = String::from_utf8(STANDARD.decode(token.trim()).ok()?).ok()?;
     let (name, password) = text.split_once(':')?;
     Some((name.to_owned(), password.to_owned()))
-}
-
-fn verify(
-    accounts: &HashMap<String, Account>,
-    name: &str,
-    password: &str,
-) -> Option<Arc<Principal>> {
-    let Some(account) = accounts.get(name) else {
-        // An unknown name takes as long as a wrong password, so that names cannot be guessed.
-        let _ = Argon2::default().hash_password(password.as_bytes());
-        return None;
-    };
-    let right = match &account.hash {
-        Hash::Bcrypt(hash) => bcrypt::verify(password, hash).unwrap_or(false),
-        Hash::Argon2(hash) => PasswordHash::new(hash).is_ok_and(|hash| {
-            Argon2::default()
-                .verify_password(password.as_bytes(), &hash)
-                .is_ok()
-        }),
-    };
-    right.then(|| Arc::clone(&account.principal))
 }
 
 #[cfg(test)]
@@ -330,7 +414,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_unprotected_api_ignores_credentials() {
-        let identity = Identity::new(Auth::Unprotected, &Limits::default()).unwrap();
+        let identity = Identity::new(
+            Auth::Unprotected,
+            Guards::default(),
+            None,
+            &Limits::default(),
+        )
+        .unwrap();
         for header in [None, Some(b"Basic !".as_slice())] {
             assert!(identity.check(header).await.unwrap().user.is_none());
         }
@@ -344,7 +434,13 @@ mod tests {
             user("hashed", &hashed),
             user("spring", &format!("{{bcrypt}}{hashed}")),
         ];
-        let identity = Identity::new(Auth::Basic(users), &Limits::default()).unwrap();
+        let identity = Identity::new(
+            Auth::Basic(users),
+            Guards::default(),
+            None,
+            &Limits::default(),
+        )
+        .unwrap();
         for name in ["plain", "hashed", "spring"] {
             for _ in 0..2 {
                 let header = basic(&format!("{name}:secret"));
@@ -373,7 +469,15 @@ mod tests {
         let twice = vec![user("a", "x"), user("a", "y")];
         let broken = vec![user("a", "$2a$nonsense")];
         for users in [twice, broken] {
-            assert!(Identity::new(Auth::Basic(users), &Limits::default()).is_err());
+            assert!(
+                Identity::new(
+                    Auth::Basic(users),
+                    Guards::default(),
+                    None,
+                    &Limits::default()
+                )
+                .is_err()
+            );
         }
     }
 }

@@ -42,8 +42,10 @@ pub struct Limits {
     /// How long verified credentials are remembered, so that a client does not pay for a password
     /// hash with every call. A changed password is honoured after at most this time.
     pub credential_memory: Duration,
-    /// Remembered credentials.
+    /// Remembered credentials, and remembered rights; each thread for itself.
     pub remembered_credentials: usize,
+    /// How long it is remembered what somebody may read (Camunda: 10 s).
+    pub rights_memory: Duration,
 }
 
 /// Nesting of JSON that the body parser accepts; the bound of `serde_json`, named here because the
@@ -79,6 +81,7 @@ impl Default for Limits {
             drain: Duration::from_secs(10),
             credential_memory: Duration::from_secs(30),
             remembered_credentials: 1024,
+            rights_memory: Duration::from_secs(10),
         }
     }
 }

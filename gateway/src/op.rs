@@ -18,6 +18,7 @@
 //! | [`document`] | create, read, delete files kept beside the engine |
 //! | [`resource`] | deploy, delete |
 //! | [`decision`] | evaluate |
+//! | [`identity`] | users, groups, roles, tenants, mapping rules, authorizations |
 //! | [`cluster`] | topology, status, licence, who am I |
 //! | [`batch`] | create, cancel, suspend, resume batch operations; delete history |
 //! | [`clock`], [`expression`] | pin, reset; evaluate |
@@ -32,6 +33,7 @@ pub(crate) mod conditional;
 pub(crate) mod decision;
 pub(crate) mod document;
 pub(crate) mod expression;
+pub(crate) mod identity;
 pub(crate) mod incident;
 pub(crate) mod instance_change;
 pub(crate) mod job;

@@ -14,6 +14,7 @@
 //! | `Missing` | NOT_FOUND | 404 | NOT_FOUND |
 //! | `Taken` | ALREADY_EXISTS | 409 | ALREADY_EXISTS |
 //! | `NoSecondaryStorage` | PERMISSION_DENIED | 403 | FORBIDDEN |
+//! | `Forbidden`, `NoSecondaryStorage` | PERMISSION_DENIED | 403 | FORBIDDEN |
 //! | `Unimplemented` | UNIMPLEMENTED | 501 | Not Implemented |
 //! | `Http` | INVALID_ARGUMENT | its own | its reason phrase |
 //! | `Internal` | INTERNAL | 500 | INTERNAL |
@@ -39,6 +40,8 @@ pub struct OperationName {
 pub enum TenantFault {
     /// Another tenant than the default one, while multi-tenancy is off.
     Disabled,
+    /// None, while multi-tenancy is on.
+    Missing,
     /// More than 31 characters.
     TooLong,
     /// A character outside of letters, digits, `_`, `-`, `.`.
@@ -49,6 +52,7 @@ impl TenantFault {
     const fn reason(self) -> &'static str {
         match self {
             Self::Disabled => "multi-tenancy is disabled",
+            Self::Missing => "no tenant identifier was provided",
             Self::TooLong => "tenant identifier is longer than 31 characters",
             Self::IllegalCharacters => "tenant identifier contains illegal characters",
         }
@@ -136,6 +140,8 @@ pub enum Problem {
     Taken(String),
     /// A cursor that was not handed out for this search.
     BadCursor(String),
+    /// The caller may not.
+    Forbidden(String),
     /// The operation reads from the secondary storage and there is none.
     NoSecondaryStorage,
     /// The secondary storage does not answer.
@@ -222,6 +228,9 @@ impl Problem {
             Self::Missing(_) => row(Code::NotFound, 404, "NOT_FOUND"),
             Self::Taken(_) => row(Code::AlreadyExists, 409, "ALREADY_EXISTS"),
             Self::NoSecondaryStorage => row(Code::PermissionDenied, 403, "FORBIDDEN"),
+            Self::Forbidden(_) | Self::NoSecondaryStorage => {
+                row(Code::PermissionDenied, 403, "FORBIDDEN")
+            }
             Self::Unimplemented(_) => row(Code::Unimplemented, 501, "Not Implemented"),
             Self::Http(fault) => fault.row(),
             Self::Internal(_) => row(Code::Internal, 500, "INTERNAL"),
@@ -283,6 +292,7 @@ impl Problem {
             | Self::Missing(_)
             | Self::Taken(_)
             | Self::BadCursor(_)
+            | Self::Forbidden(_)
             | Self::NoSecondaryStorage
             | Self::StorageUnavailable(_)
             | Self::Unimplemented(_)
@@ -305,6 +315,7 @@ impl Problem {
             ),
             Self::Invalid(violations) => sentences(violations),
             Self::Malformed(text)
+            | Self::Forbidden(text)
             | Self::Missing(text)
             | Self::Taken(text)
             | Self::StorageUnavailable(text)

@@ -25,17 +25,26 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use ringflow_core::ids::Key;
+use ringflow_core::record::Text;
+use ringflow_core::record::value::{EntityType, ResourceType};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 pub(crate) use answer::Answer;
 pub(crate) use multipart::{File, Upload};
 
+use crate::backend::Entity;
 use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
-use crate::op::Caller;
+use crate::identity::rights::Access;
+use crate::op::{
+    Caller, ad_hoc, cluster, conditional, identity, incident, job, message, process_instance,
+    resource, search, signal, user_task, variable,
+};
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
 use served::{Handler, SERVED};
@@ -53,6 +62,8 @@ pub(crate) struct Call {
     /// Canonical; an empty object if none was sent.
     pub(crate) body: Value,
     pub(crate) upload: Upload,
+    /// What of the secondary storage the caller may see.
+    pub(crate) access: Access,
 }
 
 impl Call {
@@ -70,6 +81,12 @@ impl Call {
     pub(crate) fn path_text(&self, name: &str) -> &str {
         let text = self.path.get(name).and_then(Value::as_str);
         text.unwrap_or_default()
+    }
+
+    /// The text in the path under `name`; the contract has checked its form.
+    pub(crate) fn path_text(&self, name: &str) -> Text {
+        let text = self.path.get(name).and_then(Value::as_str);
+        Text::from(text.unwrap_or_default())
     }
 
     /// The flag in the query under `name`.
@@ -98,6 +115,292 @@ impl Call {
         }
     }
 }
+
+type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
+
+/// Served operations: contract id, function.
+const SERVED: &[(&str, Handler)] = &[
+    ("getTopology", |c| cluster::topology(c).boxed()),
+    ("getStatus", |c| cluster::status(c).boxed()),
+    ("getLicense", |c| cluster::license(c).boxed()),
+    ("getAuthentication", |c| cluster::me(c).boxed()),
+    ("createDeployment", |c| resource::deploy(c).boxed()),
+    ("deleteResource", |c| resource::delete(c).boxed()),
+    ("createProcessInstance", |c| {
+        process_instance::create(c).boxed()
+    }),
+    ("cancelProcessInstance", |c| {
+        process_instance::cancel(c).boxed()
+    }),
+    ("activateJobs", |c| job::activate::activate(c).boxed()),
+    ("completeJob", |c| job::complete(c).boxed()),
+    ("failJob", |c| job::fail(c).boxed()),
+    ("throwJobError", |c| job::throw_error(c).boxed()),
+    ("updateJob", |c| job::update(c).boxed()),
+    ("publishMessage", |c| message::publish(c).boxed()),
+    ("correlateMessage", |c| message::correlate(c).boxed()),
+    ("broadcastSignal", |c| signal::broadcast(c).boxed()),
+    ("evaluateConditionals", |c| conditional::evaluate(c).boxed()),
+    ("activateAdHocSubProcessActivities", |c| {
+        ad_hoc::activate(c).boxed()
+    }),
+    ("resolveIncident", |c| incident::resolve(c).boxed()),
+    ("createElementInstanceVariables", |c| {
+        variable::set(c).boxed()
+    }),
+    ("assignUserTask", |c| user_task::assign(c).boxed()),
+    ("unassignUserTask", |c| user_task::unassign(c).boxed()),
+    ("completeUserTask", |c| user_task::complete(c).boxed()),
+    ("updateUserTask", |c| user_task::update(c).boxed()),
+    ("searchProcessInstances", |c| {
+        search::search(c, Entity::ProcessInstance).boxed()
+    }),
+    ("getProcessInstance", |c| {
+        search::get(
+            c,
+            Entity::ProcessInstance,
+            "processInstanceKey",
+            "Process Instance",
+        )
+        .boxed()
+    }),
+    ("getProcessInstanceSequenceFlows", |c| {
+        search::sequence_flows(c).boxed()
+    }),
+    ("searchProcessInstanceIncidents", |c| {
+        search::search_within(c, Entity::Incident, "processInstanceKey").boxed()
+    }),
+    ("searchElementInstances", |c| {
+        search::search(c, Entity::ElementInstance).boxed()
+    }),
+    ("getElementInstance", |c| {
+        search::get(
+            c,
+            Entity::ElementInstance,
+            "elementInstanceKey",
+            "Element Instance",
+        )
+        .boxed()
+    }),
+    ("searchElementInstanceIncidents", |c| {
+        search::search_within(c, Entity::Incident, "elementInstanceKey").boxed()
+    }),
+    ("searchVariables", |c| {
+        search::search(c, Entity::Variable).boxed()
+    }),
+    ("getVariable", |c| {
+        search::get(c, Entity::Variable, "variableKey", "Variable").boxed()
+    }),
+    ("searchIncidents", |c| {
+        search::search(c, Entity::Incident).boxed()
+    }),
+    ("getIncident", |c| {
+        search::get(c, Entity::Incident, "incidentKey", "Incident").boxed()
+    }),
+    ("searchJobs", |c| search::search(c, Entity::Job).boxed()),
+    ("searchUserTasks", |c| {
+        search::search(c, Entity::UserTask).boxed()
+    }),
+    ("getUserTask", |c| {
+        search::get(c, Entity::UserTask, "userTaskKey", "User Task").boxed()
+    }),
+    ("searchUserTaskVariables", |c| {
+        search::search_task_variables(c).boxed()
+    }),
+    ("searchProcessDefinitions", |c| {
+        search::search_definitions(c).boxed()
+    }),
+    ("getProcessDefinition", |c| {
+        search::get(
+            c,
+            Entity::ProcessDefinition,
+            "processDefinitionKey",
+            "Process Definition",
+        )
+        .boxed()
+    }),
+    ("getProcessDefinitionXML", |c| {
+        search::definition_xml(c).boxed()
+    }),
+    ("searchMessageSubscriptions", |c| {
+        search::search(c, Entity::MessageSubscription).boxed()
+    }),
+    ("searchCorrelatedMessageSubscriptions", |c| {
+        search::search(c, Entity::CorrelatedMessageSubscription).boxed()
+    }),
+    ("createUser", |c| identity::create_user(c).boxed()),
+    ("updateUser", |c| identity::update_user(c).boxed()),
+    ("deleteUser", |c| identity::delete_user(c).boxed()),
+    ("searchUsers", |c| search::search(c, Entity::User).boxed()),
+    ("getUser", |c| {
+        search::get_named(c, Entity::User, "username", "User").boxed()
+    }),
+    ("createAdminUser", |c| identity::create_admin(c).boxed()),
+    ("createGroup", |c| identity::group::create(c).boxed()),
+    ("updateGroup", |c| identity::group::update(c).boxed()),
+    ("deleteGroup", |c| identity::group::delete(c).boxed()),
+    ("searchGroups", |c| search::search(c, Entity::Group).boxed()),
+    ("getGroup", |c| {
+        search::get_named(c, Entity::Group, "groupId", "Group").boxed()
+    }),
+    ("assignUserToGroup", |c| {
+        identity::group::add(c, EntityType::User).boxed()
+    }),
+    ("unassignUserFromGroup", |c| {
+        identity::group::remove(c, EntityType::User).boxed()
+    }),
+    ("assignClientToGroup", |c| {
+        identity::group::add(c, EntityType::Client).boxed()
+    }),
+    ("unassignClientFromGroup", |c| {
+        identity::group::remove(c, EntityType::Client).boxed()
+    }),
+    ("assignMappingRuleToGroup", |c| {
+        identity::group::add(c, EntityType::MappingRule).boxed()
+    }),
+    ("unassignMappingRuleFromGroup", |c| {
+        identity::group::remove(c, EntityType::MappingRule).boxed()
+    }),
+    ("searchUsersForGroup", |c| {
+        identity::group::members(c, Entity::GroupMember, EntityType::User).boxed()
+    }),
+    ("searchClientsForGroup", |c| {
+        identity::group::members(c, Entity::GroupMember, EntityType::Client).boxed()
+    }),
+    ("searchMappingRulesForGroup", |c| {
+        identity::group::members_whole(c, Entity::MappingRule).boxed()
+    }),
+    ("searchRolesForGroup", |c| {
+        identity::group::members_whole(c, Entity::Role).boxed()
+    }),
+    ("createRole", |c| identity::role::create(c).boxed()),
+    ("updateRole", |c| identity::role::update(c).boxed()),
+    ("deleteRole", |c| identity::role::delete(c).boxed()),
+    ("searchRoles", |c| search::search(c, Entity::Role).boxed()),
+    ("getRole", |c| {
+        search::get_named(c, Entity::Role, "roleId", "Role").boxed()
+    }),
+    ("assignRoleToUser", |c| {
+        identity::role::add(c, EntityType::User).boxed()
+    }),
+    ("unassignRoleFromUser", |c| {
+        identity::role::remove(c, EntityType::User).boxed()
+    }),
+    ("assignRoleToClient", |c| {
+        identity::role::add(c, EntityType::Client).boxed()
+    }),
+    ("unassignRoleFromClient", |c| {
+        identity::role::remove(c, EntityType::Client).boxed()
+    }),
+    ("assignRoleToGroup", |c| {
+        identity::role::add(c, EntityType::Group).boxed()
+    }),
+    ("unassignRoleFromGroup", |c| {
+        identity::role::remove(c, EntityType::Group).boxed()
+    }),
+    ("assignRoleToMappingRule", |c| {
+        identity::role::add(c, EntityType::MappingRule).boxed()
+    }),
+    ("unassignRoleFromMappingRule", |c| {
+        identity::role::remove(c, EntityType::MappingRule).boxed()
+    }),
+    ("searchUsersForRole", |c| {
+        identity::role::members(c, Entity::RoleMember, EntityType::User).boxed()
+    }),
+    ("searchClientsForRole", |c| {
+        identity::role::members(c, Entity::RoleMember, EntityType::Client).boxed()
+    }),
+    ("searchMappingRulesForRole", |c| {
+        identity::role::members_whole(c, Entity::MappingRule).boxed()
+    }),
+    ("searchGroupsForRole", |c| {
+        identity::role::members(c, Entity::RoleMember, EntityType::Group).boxed()
+    }),
+    ("createTenant", |c| identity::tenant::create(c).boxed()),
+    ("updateTenant", |c| identity::tenant::update(c).boxed()),
+    ("deleteTenant", |c| identity::tenant::delete(c).boxed()),
+    ("searchTenants", |c| {
+        search::search(c, Entity::Tenant).boxed()
+    }),
+    ("getTenant", |c| {
+        search::get_named(c, Entity::Tenant, "tenantId", "Tenant").boxed()
+    }),
+    ("assignUserToTenant", |c| {
+        identity::tenant::add(c, EntityType::User).boxed()
+    }),
+    ("unassignUserFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::User).boxed()
+    }),
+    ("assignClientToTenant", |c| {
+        identity::tenant::add(c, EntityType::Client).boxed()
+    }),
+    ("unassignClientFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::Client).boxed()
+    }),
+    ("assignGroupToTenant", |c| {
+        identity::tenant::add(c, EntityType::Group).boxed()
+    }),
+    ("unassignGroupFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::Group).boxed()
+    }),
+    ("assignMappingRuleToTenant", |c| {
+        identity::tenant::add(c, EntityType::MappingRule).boxed()
+    }),
+    ("unassignMappingRuleFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::MappingRule).boxed()
+    }),
+    ("assignRoleToTenant", |c| {
+        identity::tenant::add(c, EntityType::Role).boxed()
+    }),
+    ("unassignRoleFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::Role).boxed()
+    }),
+    ("searchUsersForTenant", |c| {
+        identity::tenant::members(c, Entity::TenantMember, EntityType::User).boxed()
+    }),
+    ("searchClientsForTenant", |c| {
+        identity::tenant::members(c, Entity::TenantMember, EntityType::Client).boxed()
+    }),
+    ("searchMappingRulesForTenant", |c| {
+        identity::tenant::members_whole(c, Entity::MappingRule).boxed()
+    }),
+    ("searchGroupIdsForTenant", |c| {
+        identity::tenant::members(c, Entity::TenantMember, EntityType::Group).boxed()
+    }),
+    ("searchRolesForTenant", |c| {
+        identity::tenant::members_whole(c, Entity::Role).boxed()
+    }),
+    ("createMappingRule", |c| identity::create_rule(c).boxed()),
+    ("updateMappingRule", |c| identity::update_rule(c).boxed()),
+    ("deleteMappingRule", |c| identity::delete_rule(c).boxed()),
+    ("searchMappingRule", |c| {
+        search::search(c, Entity::MappingRule).boxed()
+    }),
+    ("getMappingRule", |c| {
+        search::get_named(c, Entity::MappingRule, "mappingRuleId", "Mapping Rule").boxed()
+    }),
+    ("createAuthorization", |c| {
+        identity::create_authorization(c).boxed()
+    }),
+    ("updateAuthorization", |c| {
+        identity::update_authorization(c).boxed()
+    }),
+    ("deleteAuthorization", |c| {
+        identity::delete_authorization(c).boxed()
+    }),
+    ("searchAuthorizations", |c| {
+        search::search(c, Entity::Authorization).boxed()
+    }),
+    ("getAuthorization", |c| {
+        search::get(
+            c,
+            Entity::Authorization,
+            "authorizationKey",
+            "Authorization",
+        )
+        .boxed()
+    }),
+];
 
 /// What REST requests are served from.
 pub(crate) struct Rest {
@@ -220,7 +523,9 @@ impl Rest {
                 operation.id, operation.method, operation.path
             )));
         };
-        handler(Call {
+        let access = self.access(operation, &caller).await?;
+        let seen = access.clone();
+        let answer = handler(Call {
             front: Arc::clone(&self.front),
             rest: Arc::clone(self),
             caller,
@@ -229,8 +534,50 @@ impl Rest {
             query: parts.query,
             body: parts.body,
             upload: parts.upload,
+            access,
         })
-        .await
+        .await?;
+        if seen.settled() {
+            Ok(answer)
+        } else {
+            Err(seen.refusal())
+        }
+    }
+
+    /// What an operation may read for a caller. Commands are checked by the engine.
+    async fn access(&self, operation: &Operation, caller: &Caller) -> Result<Access, Problem> {
+        let guards = self.identity.guards;
+        let on = guards.authorizations || guards.tenancy;
+        let of_front = |(resource, _): &(ResourceType, _)| {
+            matches!(
+                resource,
+                ResourceType::Document
+                    | ResourceType::System
+                    | ResourceType::Backup
+                    | ResourceType::Exporter
+                    | ResourceType::Secret
+            )
+        };
+        let concerned = operation.reads
+            || operation.method == "GET"
+            || operation.permissions.iter().any(of_front);
+        if !on || caller.0.who.anonymous || !concerned || operation.permissions.is_empty() {
+            return Ok(Access::open());
+        }
+        let who = &caller.0.who;
+        let rights = self.identity.rights(who).await?;
+        let access = Access::new(
+            &rights,
+            who,
+            &operation.permissions,
+            guards.authorizations,
+            guards.tenancy && !operation.permissions.iter().any(of_front),
+        );
+        // What is done here and not by a query needs the permission before it is done.
+        if !operation.reads && !access.settled() && operation.permissions.iter().any(of_front) {
+            return Err(access.refusal());
+        }
+        Ok(access)
     }
 }
 

@@ -39,7 +39,7 @@ use crate::contract::ContractError;
 use crate::documents::DocumentOptions;
 use crate::grpc::proto::gateway_server::GatewayServer;
 use crate::grpc::{self, Service};
-use crate::identity::{Auth, AuthError, Identity};
+use crate::identity::{Auth, AuthError, Guards, Identity};
 use crate::limits::Limits;
 use crate::management::{self, Management};
 use crate::rest::Rest;
@@ -65,6 +65,8 @@ pub struct GatewayOptions {
     pub management: SocketAddr,
     /// How callers prove who they are.
     pub auth: Auth,
+    /// Which checks are on; those of commands are the engine's.
+    pub guards: Guards,
     /// Bounds.
     pub limits: Limits,
     /// `8.x.y`, as clients see it.
@@ -81,6 +83,7 @@ impl Default for GatewayOptions {
             rest: any(8080),
             management: any(9600),
             auth: Auth::Unprotected,
+            guards: Guards::default(),
             limits: Limits::default(),
             version: GATEWAY_VERSION.to_owned(),
             documents: DocumentOptions::default(),
@@ -143,7 +146,9 @@ impl Gateway {
         let auth = options.auth;
         let for_identity = limits.clone();
         // Passwords given as text are hashed here, which takes its time by design.
-        let identity = tokio::task::spawn_blocking(move || Identity::new(auth, &for_identity));
+        let (guards, reads) = (options.guards, backend.reads.clone());
+        let identity =
+            tokio::task::spawn_blocking(move || Identity::new(auth, guards, reads, &for_identity));
         let identity = Arc::new(identity.await.unwrap_or_else(|error| {
             Err(AuthError::Hash {
                 user: String::new(),

@@ -88,6 +88,10 @@ pub struct BrokerOptions {
     pub log_segment_bytes: u64,
     /// Zone of calendar timers and of dates in expressions; the same on every broker.
     pub time_zone: String,
+    /// Who sends a command needs the permission for it.
+    pub authorizations: bool,
+    /// Who sends a command has to be of its tenant.
+    pub tenancy: bool,
     /// Bounds that are rarely changed.
     pub limits: Limits,
 }
@@ -112,6 +116,8 @@ impl BrokerOptions {
             state_memory_bytes: 512 << 20,
             log_segment_bytes: 64 << 20,
             time_zone: "UTC".to_owned(),
+            authorizations: false,
+            tenancy: false,
             limits: Limits::default(),
         }
     }

@@ -117,8 +117,21 @@ const CASES: &[Case] = &[
     ),
     (
         &[],
-        &[("RINGFLOW_SECURITY_UNPROTECTED_API", "false")],
+        &[
+            ("RINGFLOW_SECURITY_UNPROTECTED_API", "false"),
+            ("RINGFLOW_SECONDARY_STORAGE_TYPE", "none"),
+        ],
         &["'security.unprotected-api' is 'false'"],
+    ),
+    (
+        &[],
+        &[("CAMUNDA_SECURITY_INITIALIZATION_USERS_0_NICK", "x")],
+        &["security.initialization", "users[0].NICK"],
+    ),
+    (
+        &[],
+        &[("RINGFLOW_SECURITY_AUTHENTICATION_METHOD", "magic")],
+        &["'security.authentication-method' is 'magic'", "basic"],
     ),
     (
         &[],

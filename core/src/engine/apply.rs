@@ -24,6 +24,7 @@ mod definition;
 mod distribution;
 mod element_instance;
 mod file;
+mod identity;
 mod incident;
 mod job;
 mod message;
@@ -267,6 +268,13 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::ClusterVariable(
             of::ClusterVariable::Create | of::ClusterVariable::Update | of::ClusterVariable::Delete,
         ) => unsupported(record),
+        Intent::User(_)
+        | Intent::Group(_)
+        | Intent::Role(_)
+        | Intent::Tenant(_)
+        | Intent::MappingRule(_)
+        | Intent::Authorization(_)
+        | Intent::IdentitySetup(_) => apply_identity(a, record),
         Intent::JobBatch(of::JobBatch::Activate)
         | Intent::Resource(of::Resource::Fetch)
         | Intent::Incident(of::Incident::Resolve)
@@ -594,6 +602,73 @@ fn apply_user_task(
         | of::UserTask::DenyTaskListener
         | of::UserTask::Create
         | of::UserTask::Cancel => unsupported(record),
+    }
+}
+
+/// The events of users, groups, roles, tenants, mapping rules and authorizations; called with no
+/// other.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is no event of an identity is refused"
+)]
+fn apply_identity(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
+    match record.intent {
+        Intent::User(of::User::Created | of::User::Updated) => {
+            appliers!(a, record; User => identity::user_written)
+        }
+        Intent::User(of::User::Deleted) => appliers!(a, record; User => identity::user_deleted),
+        Intent::Group(of::Group::Created | of::Group::Updated) => {
+            appliers!(a, record; Group => identity::group_written)
+        }
+        Intent::Group(of::Group::Deleted) => {
+            appliers!(a, record; Group => identity::group_deleted)
+        }
+        Intent::Group(of::Group::EntityAdded) => {
+            appliers!(a, record; Group => identity::group_member_added)
+        }
+        Intent::Group(of::Group::EntityRemoved) => {
+            appliers!(a, record; Group => identity::group_member_removed)
+        }
+        Intent::Role(of::Role::Created | of::Role::Updated) => {
+            appliers!(a, record; Role => identity::role_written)
+        }
+        Intent::Role(of::Role::Deleted) => {
+            appliers!(a, record; Role => identity::role_deleted)
+        }
+        Intent::Role(of::Role::EntityAdded) => {
+            appliers!(a, record; Role => identity::role_member_added)
+        }
+        Intent::Role(of::Role::EntityRemoved) => {
+            appliers!(a, record; Role => identity::role_member_removed)
+        }
+        Intent::Tenant(of::Tenant::Created | of::Tenant::Updated) => {
+            appliers!(a, record; Tenant => identity::tenant_written)
+        }
+        Intent::Tenant(of::Tenant::Deleted) => {
+            appliers!(a, record; Tenant => identity::tenant_deleted)
+        }
+        Intent::Tenant(of::Tenant::EntityAdded) => {
+            appliers!(a, record; Tenant => identity::tenant_member_added)
+        }
+        Intent::Tenant(of::Tenant::EntityRemoved) => {
+            appliers!(a, record; Tenant => identity::tenant_member_removed)
+        }
+        Intent::MappingRule(of::MappingRule::Created | of::MappingRule::Updated) => {
+            appliers!(a, record; MappingRule => identity::mapping_rule_written)
+        }
+        Intent::MappingRule(of::MappingRule::Deleted) => {
+            appliers!(a, record; MappingRule => identity::mapping_rule_deleted)
+        }
+        Intent::Authorization(of::Authorization::Created | of::Authorization::Updated) => {
+            appliers!(a, record; Authorization => identity::authorization_written)
+        }
+        Intent::Authorization(of::Authorization::Deleted) => {
+            appliers!(a, record; Authorization => identity::authorization_deleted)
+        }
+        // Stated for the record: what they cause has events of its own.
+        Intent::User(of::User::InitialAdminCreated)
+        | Intent::IdentitySetup(of::IdentitySetup::Initialized) => Ok(()),
+        _ => unsupported(record),
     }
 }
 

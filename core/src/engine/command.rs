@@ -16,6 +16,7 @@ pub(crate) mod evaluate_decision;
 pub(crate) mod evaluate_expression;
 pub(crate) mod fetch_resource;
 pub(crate) mod history_deletion;
+pub(crate) mod identity;
 pub(crate) mod instance_batch;
 pub(crate) mod job;
 pub(crate) mod message;

@@ -8,6 +8,7 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::lifecycle;
 use crate::engine::output::Processing;
+use crate::engine::rule::permissions;
 use crate::ids::Key;
 use crate::record::intent::{IntentKind, of};
 use crate::record::{Intent, RejectionType, Value};
@@ -23,6 +24,9 @@ macro_rules! call {
 
 /// Processes a command.
 pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
+    if p.config.guarded() && !command.authorization.is_empty() {
+        permissions::check(p, command)?;
+    }
     match command.intent {
         Intent::ProcessInstance(of::ProcessInstance::Cancel) => {
             call!(p, command; ProcessInstance => command::cancel_instance::cancel)
@@ -134,6 +138,14 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
             of::AdHocSubProcessInstruction::Activated
             | of::AdHocSubProcessInstruction::Completed => not_a_command(command),
         },
+        Intent::User(_)
+        | Intent::Group(_)
+        | Intent::Role(_)
+        | Intent::Tenant(_)
+        | Intent::MappingRule(_)
+        | Intent::Authorization(_)
+        | Intent::IdentitySetup(_) => identity(p, command),
+        Intent::MessageCorrelation(
         Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modify) => {
             call!(p, command; ProcessInstanceModification => command::modify_instance::modify)
         }
@@ -377,6 +389,73 @@ fn batch_partition(
     }
 }
 
+/// Commands about users, groups, roles, tenants, mapping rules and authorizations; called with no
+/// other.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is no command of an identity is refused"
+)]
+fn identity(p: &mut Processing<'_>, command: &Command) -> Outcome {
+    use command::identity::{authorization, container, mapping_rule, setup, user};
+    match command.intent {
+        Intent::User(of::User::Create) => call!(p, command; User => user::create),
+        Intent::User(of::User::Update) => call!(p, command; User => user::update),
+        Intent::User(of::User::Delete) => call!(p, command; User => user::delete),
+        Intent::User(of::User::CreateInitialAdmin) => {
+            call!(p, command; User => user::create_initial_admin)
+        }
+        Intent::Group(of::Group::Create) => call!(p, command; Group => container::group::create),
+        Intent::Group(of::Group::Update) => call!(p, command; Group => container::group::update),
+        Intent::Group(of::Group::Delete) => call!(p, command; Group => container::group::delete),
+        Intent::Group(of::Group::AddEntity) => call!(p, command; Group => container::group::add),
+        Intent::Group(of::Group::RemoveEntity) => {
+            call!(p, command; Group => container::group::remove)
+        }
+        Intent::Role(of::Role::Create) => call!(p, command; Role => container::role::create),
+        Intent::Role(of::Role::Update) => call!(p, command; Role => container::role::update),
+        Intent::Role(of::Role::Delete) => call!(p, command; Role => container::role::delete),
+        Intent::Role(of::Role::AddEntity) => call!(p, command; Role => container::role::add),
+        Intent::Role(of::Role::RemoveEntity) => call!(p, command; Role => container::role::remove),
+        Intent::Tenant(of::Tenant::Create) => {
+            call!(p, command; Tenant => container::tenant::create)
+        }
+        Intent::Tenant(of::Tenant::Update) => {
+            call!(p, command; Tenant => container::tenant::update)
+        }
+        Intent::Tenant(of::Tenant::Delete) => {
+            call!(p, command; Tenant => container::tenant::delete)
+        }
+        Intent::Tenant(of::Tenant::AddEntity) => {
+            call!(p, command; Tenant => container::tenant::add)
+        }
+        Intent::Tenant(of::Tenant::RemoveEntity) => {
+            call!(p, command; Tenant => container::tenant::remove)
+        }
+        Intent::MappingRule(of::MappingRule::Create) => {
+            call!(p, command; MappingRule => mapping_rule::create)
+        }
+        Intent::MappingRule(of::MappingRule::Update) => {
+            call!(p, command; MappingRule => mapping_rule::update)
+        }
+        Intent::MappingRule(of::MappingRule::Delete) => {
+            call!(p, command; MappingRule => mapping_rule::delete)
+        }
+        Intent::Authorization(of::Authorization::Create) => {
+            call!(p, command; Authorization => authorization::create)
+        }
+        Intent::Authorization(of::Authorization::Update) => {
+            call!(p, command; Authorization => authorization::update)
+        }
+        Intent::Authorization(of::Authorization::Delete) => {
+            call!(p, command; Authorization => authorization::delete)
+        }
+        Intent::IdentitySetup(of::IdentitySetup::Initialize) => {
+            call!(p, command; IdentitySetup => setup::initialize)
+        }
+        _ => not_a_command(command),
+    }
+}
+
 fn unsupported(command: &Command) -> Outcome {
     match command.intent.kind() {
         IntentKind::Command => Err(Stop::reject(
@@ -440,6 +519,14 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::AdHocSubProcessInstruction(_)
         | Value::MultiInstance(_)
         | Value::ConditionalEvaluation(_)
+        | Value::User(_)
+        | Value::Group(_)
+        | Value::Role(_)
+        | Value::Tenant(_)
+        | Value::MappingRule(_)
+        | Value::Authorization(_)
+        | Value::IdentitySetup(_)
+        | Value::MessageCorrelation(_) => Key::NONE,
         | Value::Clock(_)
         | Value::BatchOperationCreation(_)
         | Value::BatchOperationExecution(_)
@@ -518,6 +605,14 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::ClusterVariable(_)
         | Intent::MessageCorrelation(_)
         | Intent::ConditionalEvaluation(_)
+        | Intent::User(_)
+        | Intent::Group(_)
+        | Intent::Role(_)
+        | Intent::Tenant(_)
+        | Intent::MappingRule(_)
+        | Intent::Authorization(_)
+        | Intent::IdentitySetup(_)
+        | Intent::MessageCorrelation(_) => false,
         | Intent::Clock(_)
         | Intent::BatchOperationCreation(_)
         | Intent::BatchOperationExecution(_)

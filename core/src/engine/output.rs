@@ -322,9 +322,14 @@ impl<'e> Processing<'e> {
         }
     }
 
-    /// The stream that takes the next job of a type, if there is one.
-    pub(crate) fn stream_for(&mut self, job_type: &Text, tenant: &Text) -> Option<StreamId> {
-        self.streams.next(job_type, tenant)
+    /// The stream that takes the next job of a type, if there is one that is not barred.
+    pub(crate) fn stream_for(
+        &mut self,
+        job_type: &Text,
+        tenant: &Text,
+        barred: &[StreamId],
+    ) -> Option<StreamId> {
+        self.streams.next(job_type, tenant, barred)
     }
 
     /// Bytes the step may still write.

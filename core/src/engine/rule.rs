@@ -3,6 +3,7 @@
 //! A rule reads state and writes through the step like its callers; it keeps nothing of its own.
 
 pub(crate) mod ad_hoc;
+pub(crate) mod authorizations;
 pub(crate) mod compensation;
 pub(crate) mod conditions;
 pub(crate) mod decisions;
@@ -15,6 +16,7 @@ pub(crate) mod jobs;
 pub(crate) mod listeners;
 pub(crate) mod messages;
 pub(crate) mod runtime_instructions;
+pub(crate) mod permissions;
 pub(crate) mod starts;
 pub(crate) mod subscriptions;
 pub(crate) mod task_listeners;

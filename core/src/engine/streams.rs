@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use crate::engine::effect::StreamId;
-use crate::record::Text;
 use crate::record::value::default_tenant;
+use crate::record::{Document, Text};
 
 /// What a stream asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct StreamSpec {
     pub fetch_variables: Vec<Text>,
     /// Tenants whose jobs may be handed out; empty = the default tenant.
     pub tenant_ids: Vec<Text>,
+    /// Claims of who opened it; empty = jobs are not looked at for permissions.
+    pub authorization: Document,
 }
 
 /// The streams of this partition.
@@ -68,13 +70,26 @@ impl JobStreams {
         self.specs.get(&stream)
     }
 
-    /// The stream whose turn it is among those that take jobs of `job_type` and `tenant`.
-    pub(crate) fn next(&mut self, job_type: &Text, tenant: &Text) -> Option<StreamId> {
+    /// The streams that take jobs of `job_type`.
+    pub(crate) fn of_type(&self, job_type: &Text) -> &[StreamId] {
+        self.by_type
+            .get(job_type)
+            .map_or(&[], |(streams, _)| streams.as_slice())
+    }
+
+    /// The stream whose turn it is among those that take jobs of `job_type` and `tenant` and are
+    /// not in `barred`.
+    pub(crate) fn next(
+        &mut self,
+        job_type: &Text,
+        tenant: &Text,
+        barred: &[StreamId],
+    ) -> Option<StreamId> {
         let (streams, turn) = self.by_type.get_mut(job_type)?;
         for _ in 0..streams.len() {
             let stream = streams[*turn % streams.len()];
             *turn = (*turn + 1) % streams.len();
-            if serves(&self.specs[&stream].tenant_ids, tenant) {
+            if serves(&self.specs[&stream].tenant_ids, tenant) && !barred.contains(&stream) {
                 return Some(stream);
             }
         }

@@ -397,6 +397,72 @@ intents! {
         Delete = 4 "DELETE" command,
         Deleted = 5 "DELETED" event,
     }
+    User {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
+        CreateInitialAdmin = 6 "CREATE_INITIAL_ADMIN" command,
+        InitialAdminCreated = 7 "INITIAL_ADMIN_CREATED" event,
+    }
+    Authorization {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Delete = 2 "DELETE" command,
+        Deleted = 3 "DELETED" event,
+        Update = 4 "UPDATE" command,
+        Updated = 5 "UPDATED" event,
+    }
+    Tenant {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
+        AddEntity = 6 "ADD_ENTITY" command,
+        EntityAdded = 7 "ENTITY_ADDED" event,
+        RemoveEntity = 8 "REMOVE_ENTITY" command,
+        EntityRemoved = 9 "ENTITY_REMOVED" event,
+    }
+    Group {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
+        AddEntity = 6 "ADD_ENTITY" command,
+        EntityAdded = 7 "ENTITY_ADDED" event,
+        RemoveEntity = 8 "REMOVE_ENTITY" command,
+        EntityRemoved = 9 "ENTITY_REMOVED" event,
+    }
+    MappingRule {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Delete = 2 "DELETE" command,
+        Deleted = 3 "DELETED" event,
+        Update = 4 "UPDATE" command,
+        Updated = 5 "UPDATED" event,
+    }
+    IdentitySetup {
+        Initialize = 0 "INITIALIZE" command,
+        Initialized = 1 "INITIALIZED" event,
+    }
+    Role {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
+        AddEntity = 6 "ADD_ENTITY" command,
+        EntityAdded = 7 "ENTITY_ADDED" event,
+        RemoveEntity = 8 "REMOVE_ENTITY" command,
+        EntityRemoved = 9 "ENTITY_REMOVED" event,
+    }
 }
 
 impl fmt::Debug for Intent {

@@ -20,11 +20,13 @@ mod distribution;
 mod escalation;
 mod expression;
 mod history_deletion;
+mod identity;
 mod incident;
 mod job;
 mod message;
 mod modification;
 mod multi_instance;
+mod permission;
 mod process_instance;
 mod resource;
 mod signal;
@@ -44,11 +46,13 @@ pub use distribution::*;
 pub use escalation::*;
 pub use expression::*;
 pub use history_deletion::*;
+pub use identity::*;
 pub use incident::*;
 pub use job::*;
 pub use message::*;
 pub use modification::*;
 pub use multi_instance::*;
+pub use permission::*;
 pub use process_instance::*;
 pub use resource::*;
 pub use signal::*;
@@ -175,8 +179,15 @@ UserTask(UserTaskRecord) = 37 "USER_TASK",
 ProcessInstanceMigration(ProcessInstanceMigrationRecord) = 38 "PROCESS_INSTANCE_MIGRATION",
 CompensationSubscription(CompensationSubscriptionRecord) = 39 "COMPENSATION_SUBSCRIPTION",
 MessageCorrelation(MessageCorrelationRecord) = 40 "MESSAGE_CORRELATION",
+User(UserRecord) = 41 "USER",
 Clock(ClockRecord) = 42 "CLOCK",
+Authorization(AuthorizationRecord) = 43 "AUTHORIZATION",
 Resource(ResourceRecord) = 44 "RESOURCE",
+Tenant(TenantRecord) = 45 "TENANT",
+Group(GroupRecord) = 46 "GROUP",
+MappingRule(MappingRuleRecord) = 47 "MAPPING_RULE",
+IdentitySetup(IdentitySetupRecord) = 48 "IDENTITY_SETUP",
+Role(RoleRecord) = 49 "ROLE",
 BatchOperationCreation(BatchOperationCreationRecord) = 50 "BATCH_OPERATION_CREATION",
 BatchOperationExecution(BatchOperationExecutionRecord) = 51 "BATCH_OPERATION_EXECUTION",
 BatchOperationChunk(BatchOperationChunkRecord) = 52 "BATCH_OPERATION_CHUNK",

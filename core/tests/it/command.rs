@@ -9,7 +9,7 @@ use ringflow_core::engine::{Engine, EngineConfig, Step, StreamSpec, begins_step}
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{ErrorType, JobRecord, default_tenant};
-use ringflow_core::record::{Intent, RecordType};
+use ringflow_core::record::{Document, Intent, RecordType};
 use ringflow_core::state::memory::MemoryStore;
 use ringflow_core::state::store::{ReadError, StateRead, Visit};
 
@@ -123,6 +123,7 @@ fn a_stream_gets_the_job_in_the_step_that_makes_it_activatable() {
         timeout: 1000,
         fetch_variables: vec!["a".into()],
         tenant_ids: vec![default_tenant()],
+        authorization: Document::EMPTY,
     };
     h.engine.streams().add(StreamId(7), spec);
     h.create("process", r#"{"a":1,"b":2}"#);

@@ -191,7 +191,7 @@ impl EngineHarness {
         })
     }
 
-    fn answered(&mut self, command: Command) -> Answer {
+    pub(crate) fn answered(&mut self, command: Command) -> Answer {
         self.request(command)
             .expect("every request is answered in its step")
     }
@@ -394,12 +394,16 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn new(count: u16) -> Self {
+        Self::with_config(count, &EngineConfig::default())
+    }
+
+    pub(crate) fn with_config(count: u16, config: &EngineConfig) -> Self {
         let partitions = (1..=count)
             .map(|number| {
                 EngineHarness::with_config(EngineConfig {
                     partition: PartitionId(number),
                     partition_count: count,
-                    ..EngineConfig::default()
+                    ..config.clone()
                 })
             })
             .collect();
@@ -567,6 +571,14 @@ fn detail(value: &Value) -> String {
             )
         }
         Value::MultiInstance(value) => format!("x{}", value.input_collection.len()),
+        Value::User(value) => value.username.to_string(),
+        Value::Group(value) => format!("{} {}", value.group_id, value.entity_id),
+        Value::Role(value) => format!("{} {}", value.role_id, value.entity_id),
+        Value::Tenant(value) => format!("{} {}", value.tenant_id, value.entity_id),
+        Value::MappingRule(value) => value.mapping_rule_id.to_string(),
+        Value::Authorization(value) => format!("{} {}", value.owner_id, value.resource_id),
+        Value::Deployment(_)
+        | Value::IdentitySetup(_)
         Value::BatchOperationCreation(value) => value.batch_operation_type.name().to_owned(),
         Value::BatchOperationExecution(value) => format!("x{}", value.item_keys.len()),
         Value::BatchOperationChunk(value) => format!("x{}", value.items.len()),

@@ -8,12 +8,7 @@
 //! Expressions are constants of this crate; nothing a client sends becomes SQL text.
 
 use super::Entity;
-use super::{
-    audit_log, batch_operation, batch_operation_item, cluster_variable,
-    correlated_message_subscription, decision_definition, decision_instance, decision_requirements,
-    element_instance, form, incident, job, message_subscription, process_definition,
-    process_instance, sequence_flow, user_task, variable,
-};
+use super::{audit_log, batch_operation, batch_operation_item, cluster_variable, correlated_message_subscription, decision_definition, decision_instance, decision_requirements, element_instance, form, identity, incident, job, message_subscription, process_definition, process_instance, sequence_flow, user_task, variable};
 
 /// What kind of value an expression yields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -223,5 +218,15 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::DecisionInstance => &decision_instance::FIELDS,
         Entity::AuditLog => &audit_log::FIELDS,
         Entity::ClusterVariable => &cluster_variable::FIELDS,
+        Entity::User => &identity::USER,
+        Entity::Credential => &identity::CREDENTIAL,
+        Entity::Group => &identity::GROUP,
+        Entity::GroupMember => &identity::GROUP_MEMBER,
+        Entity::Role => &identity::ROLE,
+        Entity::RoleMember => &identity::ROLE_MEMBER,
+        Entity::Tenant => &identity::TENANT,
+        Entity::TenantMember => &identity::TENANT_MEMBER,
+        Entity::MappingRule => &identity::MAPPING_RULE,
+        Entity::Authorization => &identity::AUTHORIZATION,
     }
 }

@@ -354,5 +354,16 @@ fn statement(table: Table, form: Form, columns: &[&ColumnDef]) -> String {
                 key.join(" AND ")
             )
         }
+        Form::Delete => {
+            let key: Vec<String> = columns
+                .iter()
+                .enumerate()
+                .map(|(at, column)| format!("{name}.{} = u.p{at}", column.name))
+                .collect();
+            format!(
+                "DELETE FROM {name} USING {source} WHERE {}",
+                key.join(" AND ")
+            )
+        }
     }
 }

@@ -242,6 +242,7 @@ pub(super) fn parameters(table: Table, form: Form) -> Vec<&'static ColumnDef> {
     let (keys, rest) = columns.split_at(table.key_len());
     match form {
         Form::Upsert => keys.iter().chain(rest).collect(),
+        Form::Delete => keys.iter().collect(),
         Form::Update { set, add } => {
             let of = |bits: u64| {
                 columns
@@ -322,6 +323,13 @@ fn statement(table: Table, form: Form, columns: &[&ColumnDef], rows: usize) -> S
                 "UPDATE {name} SET {} FROM (VALUES {values}) AS u WHERE {}",
                 sets.join(", "),
                 key.join(" AND ")
+            )
+        }
+        Form::Delete => {
+            let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+            format!(
+                "DELETE FROM {name} WHERE ({}) IN (VALUES {values})",
+                names.join(", ")
             )
         }
     }

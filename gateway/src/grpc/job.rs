@@ -203,6 +203,7 @@ fn messages_of(front: &Arc<Front>, batch: Taken) -> Messages {
 /// `StreamActivatedJobs`.
 pub(super) fn stream(
     front: &Arc<Front>,
+    caller: &Caller,
     request: proto::StreamActivatedJobsRequest,
 ) -> Result<Streamed<proto::ActivatedJob>, Problem> {
     let spec = Activate {
@@ -214,7 +215,7 @@ pub(super) fn stream(
         with_lease: request.with_lease,
         ..Activate::default()
     }
-    .stream()?;
+    .stream(caller)?;
     front.metrics.streams.inc();
     let open = Open {
         jobs: front.backend.commands.open_stream(spec),

@@ -2,9 +2,12 @@
 //!
 //! Versions shown to clients are Camunda's: clients decide by them what they may ask for.
 
+use std::collections::BTreeSet;
+
 use ringflow_io::{BrokerInfo, Health, PartitionInfo, Role, Topology};
 
 use super::shape::{ObjectWriter, put_list};
+use crate::backend::{Cell, Entity, Filter, Literal, Op, Query};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
 use crate::submit::Front;
@@ -156,6 +159,35 @@ pub(crate) async fn configuration(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::Json(out.finish()))
 }
 
+/// The tenants with these ids, as a JSON list.
+async fn tenants_json(call: &Call, ids: &BTreeSet<String>) -> Result<String, Problem> {
+    let mut text = String::new();
+    if ids.is_empty() {
+        return Ok("[]".to_owned());
+    }
+    let query = Query {
+        filter: Filter::Field {
+            field: "tenantId".into(),
+            op: Op::In,
+            values: ids.iter().cloned().map(Literal::Text).collect(),
+        },
+        ..Query::of(Entity::Tenant)
+    };
+    let page = call.front.reads()?.search(query).await;
+    let page = page.map_err(|error| Problem::StorageUnavailable(error.to_string()))?;
+    put_list(&mut text, &page.items, |row| {
+        let mut out = ObjectWriter::new();
+        for field in ["tenantId", "name", "description"] {
+            match row.get(field) {
+                Some(Cell::Text(value)) => out.str(field, value),
+                Some(_) | None => out.null(field),
+            };
+        }
+        out.finish()
+    });
+    Ok(text)
+}
+
 /// `getAuthentication`.
 pub(crate) async fn me(call: Call) -> Result<Answer, Problem> {
     let known = call.caller.0.user.as_ref();
@@ -166,14 +198,29 @@ pub(crate) async fn me(call: Call) -> Result<Answer, Problem> {
             user.email.as_str(),
         )
     });
+    let identity = &call.rest.identity;
+    let rights = if known.is_some() && call.front.backend.reads.is_some() {
+        identity.rights(&call.caller.0.who).await?
+    } else {
+        std::sync::Arc::default()
+    };
+    let components = if identity.guards.authorizations && known.is_some() {
+        rights.components()
+    } else {
+        vec!["*".to_owned()]
+    };
+    let tenants = tenants_json(&call, &rights.tenants).await?;
     let mut out = ObjectWriter::new();
     out.str("username", name)
         .str_or_null("displayName", display_name)
         .str_or_null("email", email)
-        .strs("authorizedComponents", ["*"])
-        .raw("tenants", "[]")
-        .strs("groups", [])
-        .strs("roles", [])
+        .strs(
+            "authorizedComponents",
+            components.iter().map(String::as_str),
+        )
+        .raw("tenants", &tenants)
+        .strs("groups", rights.groups.iter().map(String::as_str))
+        .strs("roles", rights.roles.iter().map(String::as_str))
         .null("salesPlanType")
         .raw("c8Links", "{}")
         .flag("canLogout", known.is_some());

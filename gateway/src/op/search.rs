@@ -94,6 +94,22 @@ pub(crate) async fn search_within(
 
 /// `searchUserTaskVariables`: of the task and of all that encloses it.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("userTaskKey");
+    let task = call
+        .front
+        .reads()?
+        .get(Entity::UserTask, KeyLiteral(key.0))
+        .await
+        .map_err(refused)?
+        .ok_or_else(|| missing("User Task", key.0))?;
+    (call.access).check(Entity::UserTask, &task, || missing("User Task", key.0))?;
+    let scopes = ["elementInstanceKey", "processInstanceKey"]
+        .iter()
+        .filter_map(|name| match task.get(name) {
+            Some(Cell::Key(key)) => Some(Literal::Int(*key)),
+            Some(_) | None => None,
+        })
+        .collect();
     let scopes = task_scopes(&call).await?;
     let condition = Filter::Field {
         field: "scopeKey".into(),
@@ -281,6 +297,9 @@ pub(crate) async fn search_definitions(call: Call) -> Result<Answer, Problem> {
 /// `getProcessInstanceSequenceFlows`: all of an instance, without pages.
 pub(crate) async fn sequence_flows(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");
+    if !call.access.settled() {
+        require_instance(&call, key.0).await?;
+    }
     let query = Query {
         filter: equals("processInstanceKey", Literal::Int(key.0)),
         page: PageSpec {
@@ -295,6 +314,45 @@ pub(crate) async fn sequence_flows(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::Json(out.finish()))
 }
 
+/// The caller may see the instance.
+async fn require_instance(call: &Call, key: i64) -> Result<(), Problem> {
+    let missing = || missing("Process Instance", key);
+    let instance = call
+        .front
+        .reads()?
+        .get(Entity::ProcessInstance, KeyLiteral(key))
+        .await
+        .map_err(refused)?
+        .ok_or_else(missing)?;
+    (call.access).check(Entity::ProcessInstance, &instance, missing)
+}
+
+/// The entity whose id is in the path under `parameter`.
+pub(crate) async fn get_named(
+    call: Call,
+    entity: Entity,
+    parameter: &'static str,
+    human: &'static str,
+) -> Result<Answer, Problem> {
+    let id = call.path_text(parameter).to_string();
+    let missing = || Problem::Missing(format!("{human} with id '{id}' not found"));
+    let query = Query {
+        filter: equals(parameter, Literal::Text(id.clone())),
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        ..Query::of(entity)
+    };
+    let page = call.front.reads()?.search(query).await.map_err(refused)?;
+    let row = page.items.first().ok_or_else(missing)?;
+    call.access.check(entity, row, missing)?;
+    let schema = call.result_schema()?;
+    let mut text = String::new();
+    put_row(&call.rest.contract.library, schema, row, &mut text)?;
+    Ok(Answer::Json(text))
+}
+
 /// The entity whose key is in the path under `parameter`; `human` names it where it is missing.
 pub(crate) async fn get(
     call: Call,
@@ -302,6 +360,15 @@ pub(crate) async fn get(
     parameter: &'static str,
     human: &'static str,
 ) -> Result<Answer, Problem> {
+    let key = call.path_key(parameter);
+    let row = call
+        .front
+        .reads()?
+        .get(entity, KeyLiteral(key.0))
+        .await
+        .map_err(refused)?
+        .ok_or_else(|| missing(human, key.0))?;
+    call.access.check(entity, &row, || missing(human, key.0))?;
     let row = self::entity(&call, entity, parameter, human).await?;
     let schema = call.result_schema()?;
     let mut text = String::new();
@@ -341,6 +408,17 @@ pub(crate) fn is_text(field: &str, text: &str) -> Filter {
 /// `getProcessDefinitionXML`.
 pub(crate) async fn definition_xml(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processDefinitionKey");
+    if !call.access.settled() {
+        let missing = || missing("Process Definition", key.0);
+        let definition = call
+            .front
+            .reads()?
+            .get(Entity::ProcessDefinition, KeyLiteral(key.0))
+            .await
+            .map_err(refused)?
+            .ok_or_else(missing)?;
+        (call.access).check(Entity::ProcessDefinition, &definition, missing)?;
+    }
     let xml = call
         .front
         .reads()?
@@ -400,12 +478,22 @@ pub(crate) async fn decision_instance(call: Call) -> Result<Answer, Problem> {
 }
 
 async fn search_where(
+pub(crate) async fn search_where(
     call: Call,
     entity: Entity,
     mut conditions: Vec<Filter>,
 ) -> Result<Answer, Problem> {
     let reads = call.front.reads()?;
     let body = Members(&call.body);
+    if let Some(filter) = body.get("filter") {
+        let schema = call
+            .body_schema()
+            .and_then(|schema| property(&call.rest.contract.library, schema, "filter"))
+            .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
+        let library = &call.rest.contract.library;
+        conditions.push(filter::condition(library, schema, filter)?);
+    }
+    conditions.extend(call.access.conditions(entity));
     conditions.extend(filter_of(&call)?);
     let query = Query {
         entity,
@@ -637,6 +725,15 @@ mod tests {
             (Entity::DecisionDefinition, "DecisionDefinitionResult"),
             (Entity::DecisionRequirements, "DecisionRequirementsResult"),
             (Entity::DecisionInstance, "DecisionInstanceGetQueryResult"),
+            (Entity::User, "UserResult"),
+            (Entity::Group, "GroupResult"),
+            (Entity::Role, "RoleResult"),
+            (Entity::Tenant, "TenantResult"),
+            (Entity::MappingRule, "MappingRuleResult"),
+            (Entity::Authorization, "AuthorizationResult"),
+            (Entity::GroupMember, "GroupUserResult"),
+            (Entity::RoleMember, "RoleGroupResult"),
+            (Entity::TenantMember, "TenantClientResult"),
         ];
         for (entity, name) in cases {
             let schema = contract.library.named(name).expect(name);

@@ -16,6 +16,8 @@ use crate::problem::Problem;
 pub(crate) enum Answer {
     /// 200 with JSON.
     Json(String),
+    /// 201 with JSON.
+    Created(String),
     /// 200 with XML.
     Xml(String),
     /// 200 with bytes.
@@ -43,6 +45,7 @@ impl Answer {
     pub(crate) fn into_response(self) -> Response<Body> {
         match self {
             Self::Json(text) => with_body(200, "application/json", text),
+            Self::Created(text) => with_body(201, "application/json", text),
             Self::Xml(text) => with_body(200, "text/xml", text),
             Self::Bytes(bytes) => with_body(200, "application/octet-stream", bytes),
             Self::Created(text) => with_body(201, "application/json", text),

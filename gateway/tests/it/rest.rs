@@ -176,13 +176,13 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
         ),
         (
             "GET",
-            "/roles/admin",
+            "/backups/history",
             &[],
             "",
             problem(
                 501,
                 "Not Implemented",
-                "The operation getRole (GET /v2/roles/{roleId}) is not implemented yet.",
+                "The operation listHistoryBackups (GET /v2/backups/history) is not implemented yet.",
             ),
         ),
         (

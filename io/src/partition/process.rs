@@ -100,6 +100,8 @@ fn open_engine(
         max_commands_in_batch: limits.commands_in_batch,
         max_batch_bytes: limits.step_bytes,
         time_zone: shared.options.time_zone.clone(),
+        authorizations: shared.options.authorizations,
+        tenancy: shared.options.tenancy,
         ..EngineConfig::default()
     };
     let store: Rc<StateStore> = Rc::clone(store);

@@ -79,7 +79,7 @@ impl OpenStreams {
 
 #[cfg(test)]
 mod tests {
-    use ringflow_core::record::Text;
+    use ringflow_core::record::{Document, Text};
 
     use super::*;
 
@@ -91,6 +91,7 @@ mod tests {
             timeout: 1000,
             fetch_variables: Vec::new(),
             tenant_ids: Vec::new(),
+            authorization: Document::EMPTY,
         };
         let job = Arc::new(JobRecord::default());
         let (sender, jobs) = mpsc::channel(1);

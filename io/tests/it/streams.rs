@@ -1,6 +1,6 @@
 //! Job streams: jobs arrive without a poll, and none is lost with its stream.
 
-use ringflow_core::record::Text;
+use ringflow_core::record::{Document, Text};
 use ringflow_io::{Broker, StreamSpec};
 
 use crate::world::{
@@ -14,6 +14,7 @@ fn spec() -> StreamSpec {
         timeout: 60_000,
         fetch_variables: Vec::new(),
         tenant_ids: vec![Text::from(TENANT)],
+        authorization: Document::EMPTY,
     }
 }
 

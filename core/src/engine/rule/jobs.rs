@@ -9,13 +9,15 @@ use crate::engine::effect::Effect;
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::{expressions, incidents, task_listeners};
+use crate::engine::rule::{expressions, incidents, permissions, task_listeners};
 use crate::ids::{Key, Timestamp};
 use crate::json::write_string;
 use crate::model::{Binding, Expr, Job, LinkedResource};
 use crate::record::field::Headers;
 use crate::record::intent::of;
-use crate::record::value::{ErrorType, JobBatchRecord, JobKind, JobRecord, ListenerEventType};
+use crate::record::value::{
+    ErrorType, JobBatchRecord, JobKind, JobRecord, ListenerEventType, TenantFilter,
+};
 use crate::record::{Document, Text};
 use crate::state::JobState;
 use crate::state::file::FileKind;
@@ -146,7 +148,8 @@ pub(crate) fn create(p: &mut Processing<'_>, at: &At, properties: Properties) ->
 
 /// Hands an activatable job to a stream, or wakes who polls for its type.
 pub(crate) fn publish(p: &mut Processing<'_>, key: Key, job: &Arc<JobRecord>) -> Outcome {
-    let Some(stream) = p.stream_for(&job.job_type, &job.tenant_id) else {
+    let barred = permissions::barred_streams(p, job)?;
+    let Some(stream) = p.stream_for(&job.job_type, &job.tenant_id, &barred) else {
         p.jobs_available(&job.job_type);
         return Ok(());
     };
@@ -170,6 +173,7 @@ pub(crate) fn publish(p: &mut Processing<'_>, key: Key, job: &Arc<JobRecord>) ->
         variables: spec.fetch_variables,
         truncated: false,
         tenant_ids: spec.tenant_ids,
+        tenant_filter: TenantFilter::Provided,
     };
     if p.room() < 2 * activated.variables.as_bytes().len() + BATCH_SAFETY_BYTES {
         p.jobs_available(&job.job_type);

@@ -122,6 +122,16 @@ record_value! {
     }
 }
 
+field_enum! {
+    /// Which tenants' jobs a worker wants.
+    pub enum TenantFilter {
+        /// Those it names.
+        #[default] Provided = 0 "PROVIDED",
+        /// Those it is a member of.
+        Assigned = 1 "ASSIGNED",
+    }
+}
+
 record_value! {
     /// A request for jobs, and the jobs it got.
     pub struct JobBatchRecord {
@@ -143,5 +153,7 @@ record_value! {
         truncated "truncated": bool,
         /// Tenants whose jobs may be handed out.
         tenant_ids "tenantIds": Vec<Text>,
+        /// Which tenants' jobs are wanted.
+        tenant_filter "tenantFilter": TenantFilter,
     }
 }

@@ -298,7 +298,7 @@ impl Activate {
     ///
     /// # Errors
     /// A property is unusable.
-    pub(crate) fn stream(self) -> Result<StreamSpec, Problem> {
+    pub(crate) fn stream(self, caller: &Caller) -> Result<StreamSpec, Problem> {
         self.check(STREAM)?;
         if self.job_type.trim().is_empty() {
             return Err(Problem::invalid(
@@ -318,6 +318,7 @@ impl Activate {
             timeout: self.timeout,
             fetch_variables: super::super::texts(self.fetch_variables),
             tenant_ids: vec![default_tenant()],
+            authorization: caller.0.claims.clone(),
         })
     }
 }

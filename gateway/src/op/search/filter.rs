@@ -77,6 +77,12 @@ impl Translation<'_> {
                     self.variables(value, false, &mut conditions)?;
                 }
                 "localVariables" => self.variables(value, true, &mut conditions)?,
+                // Lists of alternatives under a name of their own.
+                "resourceIds" | "resourcePropertyNames" => conditions.push(Filter::Field {
+                    field: name.trim_end_matches('s').to_owned(),
+                    op: Op::In,
+                    values: self.literals(schema, value)?,
+                }),
                 "tags" => conditions.push(Filter::Field {
                     field: name.clone(),
                     op: Op::Eq,

@@ -8,25 +8,38 @@ use std::sync::Arc;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
-use crate::engine::rule::{incidents, jobs};
+use crate::engine::rule::authorizations::Guard;
+use crate::engine::rule::{incidents, jobs, permissions};
 use crate::engine::streams::serves;
 use crate::ids::Key;
 use crate::record::field::ValueStruct as _;
 use crate::record::intent::of;
-use crate::record::value::{ErrorType, JobBatchRecord, JobRecord};
+use crate::record::value::{ErrorType, JobBatchRecord, JobRecord, TenantFilter};
 use crate::record::{RejectionType, Text};
 
 /// Hands out jobs.
 pub(crate) fn activate(
     p: &mut Processing<'_>,
-    _command: &Command,
+    command: &Command,
     value: &Arc<JobBatchRecord>,
 ) -> Outcome {
     check(value)?;
-    let mut batch = JobBatchRecord::clone(value);
+    let guard = permissions::worker(p, &command.authorization)?;
+    let tenants = match &guard {
+        Some(guard) if guard.minds_tenants() => tenants(guard, value)?,
+        Some(_) | None => value.tenant_ids.clone(),
+    };
+    let keys = match &guard {
+        Some(guard) => permitted(p, value, &tenants, guard)?,
+        None => candidates(p, value),
+    };
+    let mut batch = JobBatchRecord {
+        tenant_ids: tenants,
+        ..JobBatchRecord::clone(value)
+    };
     let mut too_large = None;
     let mut size = value.weight() + jobs::BATCH_SAFETY_BYTES;
-    for key in candidates(p, value) {
+    for key in keys {
         let Some(row) = p.state().jobs.get(&key)? else {
             continue;
         };
@@ -98,4 +111,74 @@ fn candidates(p: &Processing<'_>, value: &JobBatchRecord) -> Vec<Key> {
         .take(usize::try_from(value.max_jobs).unwrap_or_default())
         .map(|(_, key, _)| *key)
         .collect()
+}
+
+/// The tenants whose jobs a worker gets: those it names, if it is of all of them, else its own.
+fn tenants(guard: &Guard<'_>, value: &JobBatchRecord) -> Outcome<Vec<Text>> {
+    let own = guard.tenants()?;
+    let named = value.tenant_filter == TenantFilter::Provided && !value.tenant_ids.is_empty();
+    if !named {
+        return Ok(own.into_iter().collect());
+    }
+    if value.tenant_ids.iter().all(|tenant| own.contains(tenant)) {
+        return Ok(value.tenant_ids.clone());
+    }
+    let list = |tenants: &mut dyn Iterator<Item = &Text>| {
+        let names: Vec<&str> = tenants.map(Text::as_str).collect();
+        format!("[{}]", names.join(", "))
+    };
+    Err(Stop::reject(
+        RejectionType::Unauthorized,
+        format!(
+            "Expected to activate job batch for tenants '{}', but user is not authorized. \
+             Authorized tenants are '{}'",
+            list(&mut value.tenant_ids.iter()),
+            list(&mut own.iter())
+        ),
+    ))
+}
+
+/// As [`candidates`], but only jobs that the worker may work on.
+fn permitted(
+    p: &Processing<'_>,
+    value: &JobBatchRecord,
+    tenants: &[Text],
+    guard: &Guard<'_>,
+) -> Outcome<Vec<Key>> {
+    if guard.minds_tenants() && tenants.is_empty() {
+        return Ok(Vec::new());
+    }
+    let from = (value.job_type.clone(), Key(i64::MIN), Text::EMPTY);
+    let wanted = usize::try_from(value.max_jobs).unwrap_or_default();
+    let mut keys = Vec::new();
+    // Jobs of a type are of few processes.
+    let mut decided: Vec<(Text, Text, bool)> = Vec::new();
+    for (job_type, key, tenant) in p.state().activatable_jobs.from(from) {
+        if *job_type != value.job_type || keys.len() == wanted {
+            break;
+        }
+        if !serves(tenants, tenant) {
+            continue;
+        }
+        let Some(row) = p.state().jobs.get(key)? else {
+            continue;
+        };
+        let process = &row.record.bpmn_process_id;
+        let known = decided
+            .iter()
+            .find(|(id, of, _)| id == process && of == tenant)
+            .map(|(_, _, may)| *may);
+        let may = match known {
+            Some(may) => may,
+            None => {
+                let may = guard.may(&permissions::work(process, tenant))?;
+                decided.push((process.clone(), tenant.clone(), may));
+                may
+            }
+        };
+        if may {
+            keys.push(*key);
+        }
+    }
+    Ok(keys)
 }

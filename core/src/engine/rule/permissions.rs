@@ -1,0 +1,342 @@
+//! The permission that each command of a client needs: one table; what is not in it is refused.
+//!
+//! Asked before a command is processed, and only if checks are on and somebody sent it: commands
+//! that this cluster sends to itself carry no claims. What is named by key is looked up first; what
+//! is not there needs nothing, because its command is refused as not found. A command that no
+//! client can send is refused when it carries claims.
+//!
+//! Jobs that are handed out are the exception: a worker gets those it may work on, see
+//! [`worker`].
+
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an intent that is not listed is no command for clients"
+)]
+
+use crate::claims::Claims;
+use crate::engine::effect::StreamId;
+use crate::engine::fault::{Outcome, Stop};
+use crate::engine::input::Command;
+use crate::engine::output::Processing;
+use crate::engine::rule::authorizations::{Ask, Guard};
+use crate::ids::Key;
+use crate::record::intent::of;
+use crate::record::value::{JobRecord, PermissionType as P, ResourceType as R};
+use crate::record::{Document, Intent, RejectionType, Text, Value};
+
+/// Of what has no id of its own to be allowed by.
+static NO_ID: Text = Text::EMPTY;
+
+/// Refuses a command whose sender may not give it.
+///
+/// # Errors
+/// The refusal.
+pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
+    let claims = Claims::read(&command.authorization);
+    if claims.anonymous {
+        return Ok(());
+    }
+    let guard = Guard::new(p.state(), p.config, claims)?;
+    match &command.value {
+        Value::ProcessInstance(_)
+        | Value::ProcessInstanceCreation(_)
+        | Value::VariableDocument(_)
+        | Value::Incident(_)
+        | Value::Job(_)
+        | Value::AdHocSubProcessInstruction(_)
+        | Value::UserTask(_) => instance(p, &guard, command),
+        // Of all definitions, unless one is named.
+        Value::ConditionalEvaluation(value) => {
+            let row = p.state().definitions.get(&value.process_definition_key)?;
+            let mut ask = Ask::new(R::ProcessDefinition, P::CreateProcessInstance);
+            if let Some(row) = row {
+                ask = ask.to(&row.record.bpmn_process_id);
+            }
+            guard.check(&ask.of_tenant(&value.tenant_id))
+        }
+        Value::User(_)
+        | Value::Group(_)
+        | Value::Role(_)
+        | Value::Tenant(_)
+        | Value::MappingRule(_)
+        | Value::Authorization(_) => identity(&guard, command),
+        Value::Message(value) => match command.intent {
+            Intent::Message(of::Message::Publish) => guard.check(
+                &Ask::new(R::Message, P::Create)
+                    .of_tenant(&value.tenant_id)
+                    .newly(),
+            ),
+            _ => not_for_clients(command),
+        },
+        Value::MessageCorrelation(value) => {
+            let address = (
+                value.tenant_id.clone(),
+                value.name.clone(),
+                value.correlation_key.clone(),
+            );
+            let of_tenant = |ask: Ask<'static>| ask.of_tenant(&value.tenant_id);
+            for key in p
+                .state()
+                .message_subscriptions_by_address
+                .members(&address)?
+            {
+                let row = (key, value.name.clone());
+                if let Some(row) = p.state().message_subscriptions.get(&row)? {
+                    let ask = Ask::new(R::ProcessDefinition, P::UpdateProcessInstance);
+                    guard.check(&of_tenant(ask.to(&row.record.bpmn_process_id)))?;
+                }
+            }
+            let name = (value.tenant_id.clone(), value.name.clone());
+            let starts: Vec<Text> = p.state().message_starts.with(&name, |rows| {
+                let ids = rows.values().map(|row| row.record.bpmn_process_id.clone());
+                ids.collect()
+            })?;
+            for id in starts {
+                let ask = Ask::new(R::ProcessDefinition, P::CreateProcessInstance);
+                guard.check(&of_tenant(ask.to(&id)))?;
+            }
+            of_tenant_only(&guard, &value.tenant_id, "correlate message")
+        }
+        Value::Signal(value) => {
+            let address = (value.tenant_id.clone(), value.signal_name.clone());
+            let waiting: Vec<(bool, Text)> =
+                p.state().signal_subscriptions.with(&address, |rows| {
+                    rows.values()
+                        .map(|row| &row.record)
+                        .map(|it| {
+                            let waits = it.catch_event_instance_key.is_some();
+                            (waits, it.bpmn_process_id.clone())
+                        })
+                        .collect()
+                })?;
+            for (waits, id) in waiting {
+                let permission = if waits {
+                    P::UpdateProcessInstance
+                } else {
+                    P::CreateProcessInstance
+                };
+                let ask = Ask::new(R::ProcessDefinition, permission).to(&id);
+                guard.check(&ask.of_tenant(&value.tenant_id))?;
+            }
+            of_tenant_only(&guard, &value.tenant_id, "broadcast signal")
+        }
+        Value::Deployment(value) => guard.check(
+            &Ask::new(R::Resource, P::Create)
+                .of_tenant(&value.tenant_id)
+                .newly(),
+        ),
+        Value::ResourceDeletion(value) => match p.state().definitions.get(&value.resource_key)? {
+            Some(row) => guard.check(
+                &Ask::new(R::Resource, P::DeleteProcess)
+                    .to(&row.record.bpmn_process_id)
+                    .of_tenant(&row.record.tenant_id),
+            ),
+            None => guard.check(&Ask::new(R::Resource, P::DeleteResource)),
+        },
+        // Decided job by job.
+        Value::JobBatch(_) => Ok(()),
+        _ => not_for_clients(command),
+    }
+}
+
+/// Commands that name an instance, or something in one.
+fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome {
+    let (id, tenant, permission) = match &command.value {
+        Value::ProcessInstanceCreation(value) => {
+            let id = match p.state().definitions.get(&value.process_definition_key)? {
+                Some(row) => row.record.bpmn_process_id.clone(),
+                None => value.bpmn_process_id.clone(),
+            };
+            (id, value.tenant_id.clone(), P::CreateProcessInstance)
+        }
+        Value::ProcessInstance(_) => match command.intent {
+            Intent::ProcessInstance(of::ProcessInstance::Cancel) => {
+                let Some(row) = p.state().elements.get(&command.key)? else {
+                    return Ok(());
+                };
+                let record = &row.record;
+                let id = record.bpmn_process_id.clone();
+                (id, record.tenant_id.clone(), P::CancelProcessInstance)
+            }
+            _ => return not_for_clients(command),
+        },
+        Value::VariableDocument(value) => {
+            let Some(row) = p.state().elements.get(&value.scope_key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
+        Value::AdHocSubProcessInstruction(value) => {
+            let key = value.ad_hoc_sub_process_instance_key;
+            let Some(row) = p.state().elements.get(&key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
+        Value::Incident(_) => {
+            let Some(row) = p.state().incidents.get(&command.key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
+        Value::Job(_) => {
+            let Some(row) = p.state().jobs.get(&command.key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
+        Value::UserTask(_) => return user_task(p, guard, command),
+        _ => return not_for_clients(command),
+    };
+    let ask = Ask::new(R::ProcessDefinition, permission);
+    guard.check(&ask.to(&id).of_tenant(&tenant))
+}
+
+fn user_task(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome {
+    let Some(row) = p.state().user_tasks.get(&command.key)? else {
+        return Ok(());
+    };
+    let task = &*row.record;
+    let (on_process, on_task): (&[P], &[P]) = match command.intent {
+        Intent::UserTask(of::UserTask::Complete) => (
+            &[P::UpdateUserTask, P::CompleteUserTask],
+            &[P::Update, P::Complete],
+        ),
+        Intent::UserTask(of::UserTask::Claim) => (
+            &[P::UpdateUserTask, P::ClaimUserTask],
+            &[P::Update, P::Claim],
+        ),
+        Intent::UserTask(of::UserTask::Assign | of::UserTask::Update) => {
+            (&[P::UpdateUserTask], &[P::Update])
+        }
+        _ => return not_for_clients(command),
+    };
+    let key = Text::from(task_key(command.key, task.user_task_key).to_string());
+    let process = on_process.iter().map(|permission| {
+        Ask::new(R::ProcessDefinition, *permission)
+            .to(&task.bpmn_process_id)
+            .of_tenant(&task.tenant_id)
+    });
+    let own = on_task.iter().map(|permission| {
+        Ask::new(R::UserTask, *permission)
+            .to(&key)
+            .of_tenant(&task.tenant_id)
+            .on_task(task)
+    });
+    guard.check_any(&process.chain(own).collect::<Vec<_>>())
+}
+
+fn task_key(command: Key, record: Key) -> Key {
+    if record.is_some() { record } else { command }
+}
+
+/// Commands about users, groups, roles, tenants, mapping rules and authorizations.
+fn identity(guard: &Guard<'_>, command: &Command) -> Outcome {
+    let (resource, id) = match &command.value {
+        Value::User(value) => (R::User, &value.username),
+        Value::Group(value) => (R::Group, &value.group_id),
+        Value::Role(value) => (R::Role, &value.role_id),
+        Value::Tenant(value) => (R::Tenant, &value.tenant_id),
+        Value::MappingRule(value) => (R::MappingRule, &value.mapping_rule_id),
+        Value::Authorization(_) => (R::Authorization, &NO_ID),
+        _ => return not_for_clients(command),
+    };
+    let permission = match command.intent {
+        Intent::User(of::User::CreateInitialAdmin) => {
+            guard.check(&Ask::new(R::User, P::Create))?;
+            return guard.check(&Ask::new(R::Role, P::Update));
+        }
+        Intent::User(of::User::Create)
+        | Intent::Group(of::Group::Create)
+        | Intent::Role(of::Role::Create)
+        | Intent::Tenant(of::Tenant::Create)
+        | Intent::MappingRule(of::MappingRule::Create)
+        | Intent::Authorization(of::Authorization::Create) => {
+            return guard.check(&Ask::new(resource, P::Create));
+        }
+        // The reference asks for it on all mapping rules.
+        Intent::MappingRule(of::MappingRule::Delete) => {
+            return guard.check(&Ask::new(resource, P::Delete));
+        }
+        Intent::User(of::User::Delete)
+        | Intent::Group(of::Group::Delete)
+        | Intent::Role(of::Role::Delete)
+        | Intent::Tenant(of::Tenant::Delete)
+        | Intent::Authorization(of::Authorization::Delete) => P::Delete,
+        Intent::User(of::User::Update)
+        | Intent::Group(of::Group::Update | of::Group::AddEntity | of::Group::RemoveEntity)
+        | Intent::Role(of::Role::Update | of::Role::AddEntity | of::Role::RemoveEntity)
+        | Intent::Tenant(of::Tenant::Update | of::Tenant::AddEntity | of::Tenant::RemoveEntity)
+        | Intent::MappingRule(of::MappingRule::Update)
+        | Intent::Authorization(of::Authorization::Update) => P::Update,
+        _ => return not_for_clients(command),
+    };
+    guard.check(&Ask::new(resource, permission).to(id))
+}
+
+/// What can be done without a permission on any process still needs the tenant.
+fn of_tenant_only(guard: &Guard<'_>, tenant: &Text, what: &str) -> Outcome {
+    if guard.is_of_tenant(tenant)? {
+        return Ok(());
+    }
+    Err(Stop::reject(
+        RejectionType::Forbidden,
+        format!(
+            "Expected to {what} for tenant '{tenant}', but user is not assigned to this tenant"
+        ),
+    ))
+}
+
+fn not_for_clients(command: &Command) -> Outcome {
+    Err(Stop::reject(
+        RejectionType::Forbidden,
+        format!("'{:?}' is no command for clients", command.intent),
+    ))
+}
+
+/// Whether who holds `claims` may work on jobs of a process in a tenant; nothing is asked where
+/// checks are off or nobody holds them.
+pub(crate) fn worker<'p>(p: &'p Processing<'_>, claims: &Document) -> Outcome<Option<Guard<'p>>> {
+    if !p.config.guarded() || claims.is_empty() {
+        return Ok(None);
+    }
+    let claims = Claims::read(claims);
+    if claims.anonymous {
+        return Ok(None);
+    }
+    Ok(Some(Guard::new(p.state(), p.config, claims)?))
+}
+
+/// What a worker needs for a job.
+pub(crate) fn work(id: &Text, tenant: &Text) -> Ask<'static> {
+    Ask::new(R::ProcessDefinition, P::UpdateProcessInstance)
+        .to(id)
+        .of_tenant(tenant)
+}
+
+/// Streams of the job's type whose owner may not work on it.
+pub(crate) fn barred_streams(p: &Processing<'_>, job: &JobRecord) -> Outcome<Vec<StreamId>> {
+    let mut barred = Vec::new();
+    if !p.config.guarded() {
+        return Ok(barred);
+    }
+    for stream in p.streams.of_type(&job.job_type) {
+        let Some(spec) = p.streams.spec(*stream) else {
+            continue;
+        };
+        if let Some(guard) = worker(p, &spec.authorization)?
+            && !guard.may(&work(&job.bpmn_process_id, &job.tenant_id))?
+        {
+            barred.push(*stream);
+        }
+    }
+    Ok(barred)
+}

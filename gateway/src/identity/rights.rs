@@ -1,0 +1,434 @@
+//! What somebody may read: memberships and authorizations, and the conditions they put on queries.
+//!
+//! The engine checks commands; what is read from the secondary storage is checked here, with the
+//! same rules: the program or user itself, its roles, its groups, their roles, and the mapping rules
+//! that fit its token. A search gets conditions and finds less; one entity asked for by its key is
+//! refused, or not found if its tenant is not the caller's.
+//!
+//! An operation that reads and never asks for its [`Access`] is refused unless the caller may read
+//! everything of the kind: what is forgotten is closed, not open.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ringflow_core::claims::{Claims, claim_fits};
+use ringflow_core::record::value::{PermissionType, ResourceType};
+
+use crate::backend::{Cell, Entity, Filter, Literal, Op, PageSpec, PageStart, Query, Reads, Row};
+use crate::limits::PAGE_MAX;
+use crate::problem::Problem;
+
+/// Something that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Grant {
+    resource: String,
+    permissions: Vec<String>,
+    matcher: String,
+    id: String,
+    property: String,
+}
+
+/// Memberships and authorizations of somebody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rights {
+    pub(crate) groups: BTreeSet<String>,
+    pub(crate) roles: BTreeSet<String>,
+    pub(crate) tenants: BTreeSet<String>,
+    grants: Vec<Grant>,
+}
+
+fn one_of(field: &str, values: impl IntoIterator<Item = String>) -> Filter {
+    Filter::Field {
+        field: field.to_owned(),
+        op: Op::In,
+        values: values.into_iter().map(Literal::Text).collect(),
+    }
+}
+
+fn text(row: &Row, field: &str) -> String {
+    match row.get(field) {
+        Some(Cell::Text(text)) => text.clone(),
+        Some(_) | None => String::new(),
+    }
+}
+
+async fn all(reads: &dyn Reads, entity: Entity, filter: Filter) -> Result<Vec<Row>, Problem> {
+    let query = Query {
+        filter,
+        page: PageSpec {
+            limit: PAGE_MAX,
+            start: PageStart::From(0),
+        },
+        ..Query::of(entity)
+    };
+    match reads.search(query).await {
+        Ok(page) => Ok(page.items),
+        Err(error) => Err(Problem::StorageUnavailable(error.to_string())),
+    }
+}
+
+/// Everything that `entities` (kind, id) are members of.
+async fn containers(
+    reads: &dyn Reads,
+    of: Entity,
+    entities: &[(&str, String)],
+) -> Result<BTreeSet<String>, Problem> {
+    if entities.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    Ok(all(reads, of, owned_by("entityType", "entityId", entities))
+        .await?
+        .iter()
+        .map(|row| text(row, "containerId"))
+        .collect())
+}
+
+/// Rows of which two fields name one of `entities`.
+fn owned_by(kind_field: &str, id_field: &str, entities: &[(&str, String)]) -> Filter {
+    let kinds: BTreeSet<&str> = entities.iter().map(|(kind, _)| *kind).collect();
+    Filter::Any(
+        kinds
+            .into_iter()
+            .map(|kind| {
+                let ids = entities
+                    .iter()
+                    .filter(|(other, _)| *other == kind)
+                    .map(|(_, id)| id.clone());
+                Filter::All(vec![
+                    one_of(kind_field, [kind.to_owned()]),
+                    one_of(id_field, ids),
+                ])
+            })
+            .collect(),
+    )
+}
+
+impl Rights {
+    /// Looks up what `who` may.
+    ///
+    /// # Errors
+    /// The secondary storage does not answer.
+    pub(crate) async fn load(reads: &dyn Reads, who: &Claims) -> Result<Self, Problem> {
+        let mut entities: Vec<(&str, String)> = Vec::new();
+        match (&who.client_id, &who.username) {
+            (Some(id), _) => entities.push(("CLIENT", id.to_string())),
+            (None, Some(name)) => entities.push(("USER", name.to_string())),
+            (None, None) => {}
+        }
+        if !who.token.is_empty() {
+            let rules = all(reads, Entity::MappingRule, Filter::All(Vec::new())).await?;
+            for rule in rules {
+                if claim_fits(
+                    &who.token,
+                    &text(&rule, "claimName"),
+                    &text(&rule, "claimValue"),
+                ) {
+                    entities.push(("MAPPING_RULE", text(&rule, "mappingRuleId")));
+                }
+            }
+        }
+        if entities.is_empty() {
+            return Ok(Self::default());
+        }
+        let groups = match &who.groups {
+            Some(groups) => groups.iter().map(ToString::to_string).collect(),
+            None => containers(reads, Entity::GroupMember, &entities).await?,
+        };
+        entities.extend(groups.iter().map(|group| ("GROUP", group.clone())));
+        let roles = containers(reads, Entity::RoleMember, &entities).await?;
+        entities.extend(roles.iter().map(|role| ("ROLE", role.clone())));
+        let tenants = containers(reads, Entity::TenantMember, &entities).await?;
+        let owned = owned_by("ownerType", "ownerId", &entities);
+        let grants = all(reads, Entity::Authorization, owned)
+            .await?
+            .iter()
+            .map(|row| Grant {
+                resource: text(row, "resourceType"),
+                permissions: match row.get("permissionTypes") {
+                    Some(Cell::List(cells)) => cells
+                        .iter()
+                        .filter_map(|cell| match cell {
+                            Cell::Text(text) => Some(text.clone()),
+                            Cell::Null
+                            | Cell::Int(_)
+                            | Cell::Key(_)
+                            | Cell::Bool(_)
+                            | Cell::Time(_)
+                            | Cell::Float(_)
+                            | Cell::Json(_)
+                            | Cell::List(_) => None,
+                        })
+                        .collect(),
+                    Some(_) | None => Vec::new(),
+                },
+                matcher: text(row, "resourceMatcher"),
+                id: text(row, "resourceId"),
+                property: text(row, "resourcePropertyName"),
+            })
+            .collect();
+        Ok(Self {
+            groups,
+            roles,
+            tenants,
+            grants,
+        })
+    }
+
+    fn scope(&self, resource: ResourceType, permission: PermissionType) -> Scope {
+        let mut scope = Scope {
+            resource,
+            permission,
+            any: false,
+            ids: BTreeSet::new(),
+            properties: BTreeSet::new(),
+        };
+        for grant in &self.grants {
+            if grant.resource != resource.name()
+                || !grant.permissions.iter().any(|it| it == permission.name())
+            {
+                continue;
+            }
+            match grant.matcher.as_str() {
+                "ANY" => scope.any = true,
+                "ID" => {
+                    scope.ids.insert(grant.id.clone());
+                }
+                "PROPERTY" => {
+                    scope.properties.insert(grant.property.clone());
+                }
+                _ => {}
+            }
+        }
+        scope
+    }
+
+    /// Components that may be used; `*` = all.
+    pub(crate) fn components(&self) -> Vec<String> {
+        let scope = self.scope(ResourceType::Component, PermissionType::Access);
+        if scope.any {
+            vec!["*".to_owned()]
+        } else {
+            scope.ids.into_iter().collect()
+        }
+    }
+}
+
+/// Where one permission holds.
+#[derive(Clone, Debug)]
+struct Scope {
+    resource: ResourceType,
+    permission: PermissionType,
+    any: bool,
+    ids: BTreeSet<String>,
+    properties: BTreeSet<String>,
+}
+
+/// What one operation may read for one caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// One of them suffices; `None` = everything.
+    scopes: Option<Vec<Scope>>,
+    /// `None` = of all tenants.
+    tenants: Option<BTreeSet<String>>,
+    username: Option<String>,
+    groups: BTreeSet<String>,
+    asked: Arc<AtomicBool>,
+}
+
+impl Access {
+    /// Everything.
+    pub(crate) fn open() -> Self {
+        Self {
+            scopes: None,
+            tenants: None,
+            username: None,
+            groups: BTreeSet::new(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// What `rights` give of `permissions`, one of which suffices.
+    pub(crate) fn new(
+        rights: &Rights,
+        who: &Claims,
+        permissions: &[(ResourceType, PermissionType)],
+        authorizations: bool,
+        tenancy: bool,
+    ) -> Self {
+        let scopes: Vec<Scope> = permissions
+            .iter()
+            .map(|(resource, permission)| rights.scope(*resource, *permission))
+            .collect();
+        let everything = !authorizations || scopes.iter().any(|scope| scope.any);
+        Self {
+            scopes: (!everything).then_some(scopes),
+            tenants: tenancy.then(|| rights.tenants.clone()),
+            username: who.username.as_ref().map(ToString::to_string),
+            groups: rights.groups.clone(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// Whether an operation that did not ask may answer all the same.
+    pub(crate) fn settled(&self) -> bool {
+        (self.scopes.is_none() && self.tenants.is_none()) || self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The refusal of what is not allowed at all.
+    pub(crate) fn refusal(&self) -> Problem {
+        let scope = self.scopes.as_ref().and_then(|scopes| scopes.first());
+        Problem::Forbidden(match scope {
+            Some(scope) => format!(
+                "Unauthorized to perform operation '{}' on resource '{}'",
+                scope.permission.name(),
+                scope.resource.name()
+            ),
+            None => "Unauthorized to read across tenants".to_owned(),
+        })
+    }
+
+    /// Conditions on a search of `entity`.
+    pub(crate) fn conditions(&self, entity: Entity) -> Vec<Filter> {
+        self.asked.store(true, Ordering::Relaxed);
+        let mut conditions = Vec::new();
+        if let Some(scopes) = &self.scopes {
+            let mut any = Vec::new();
+            for scope in scopes {
+                if let Some(field) = id_field(scope.resource, entity)
+                    && !scope.ids.is_empty()
+                {
+                    any.push(one_of(field, scope.ids.iter().cloned()));
+                }
+                if entity == Entity::UserTask && scope.resource == ResourceType::UserTask {
+                    any.extend(self.named_in_task(scope));
+                }
+            }
+            conditions.push(Filter::Any(any));
+        }
+        if let Some(tenants) = &self.tenants
+            && has_tenant(entity)
+        {
+            conditions.push(one_of("tenantId", tenants.iter().cloned()));
+        }
+        conditions
+    }
+
+    fn named_in_task(&self, scope: &Scope) -> Vec<Filter> {
+        let mut any = Vec::new();
+        for property in &scope.properties {
+            match (property.as_str(), &self.username) {
+                ("assignee", Some(name)) => any.push(one_of("assignee", [name.clone()])),
+                ("candidateUsers", Some(name)) => {
+                    any.push(one_of("candidateUser", [name.clone()]));
+                }
+                ("candidateGroups", _) if !self.groups.is_empty() => {
+                    any.push(one_of("candidateGroup", self.groups.iter().cloned()));
+                }
+                (_, _) => {}
+            }
+        }
+        any
+    }
+
+    /// Whether a row that was asked for by its key may be seen.
+    ///
+    /// # Errors
+    /// [`Problem::Forbidden`], or `missing` if it is of another tenant.
+    pub(crate) fn check(
+        &self,
+        entity: Entity,
+        row: &Row,
+        missing: impl FnOnce() -> Problem,
+    ) -> Result<(), Problem> {
+        self.asked.store(true, Ordering::Relaxed);
+        if let Some(tenants) = &self.tenants
+            && has_tenant(entity)
+            && !tenants.contains(&text(row, "tenantId"))
+        {
+            return Err(missing());
+        }
+        let Some(scopes) = &self.scopes else {
+            return Ok(());
+        };
+        let holds = |field: &str, value: &str| match row.get(field) {
+            Some(Cell::Text(text)) => text == value,
+            Some(Cell::Key(key)) => key.to_string() == value,
+            Some(Cell::List(cells)) => cells.contains(&Cell::Text(value.to_owned())),
+            Some(
+                Cell::Null
+                | Cell::Int(_)
+                | Cell::Bool(_)
+                | Cell::Time(_)
+                | Cell::Float(_)
+                | Cell::Json(_),
+            )
+            | None => false,
+        };
+        let allowed = scopes.iter().any(|scope| {
+            id_field(scope.resource, entity)
+                .is_some_and(|field| scope.ids.iter().any(|id| holds(field, id)))
+                || (scope.resource == ResourceType::UserTask
+                    && scope.properties.iter().any(|property| {
+                        let user = self.username.iter();
+                        match property.as_str() {
+                            "assignee" | "candidateUsers" => {
+                                user.into_iter().any(|name| holds(property, name))
+                            }
+                            "candidateGroups" => {
+                                self.groups.iter().any(|group| holds(property, group))
+                            }
+                            _ => false,
+                        }
+                    }))
+        });
+        if allowed { Ok(()) } else { Err(self.refusal()) }
+    }
+}
+
+/// Whether rows of an entity are of a tenant. Tenants themselves are a matter of permissions.
+fn has_tenant(entity: Entity) -> bool {
+    let of_tenants = matches!(
+        entity,
+        Entity::Tenant | Entity::TenantMember | Entity::Role | Entity::MappingRule
+    );
+    !of_tenants && entity.result_fields().contains(&"tenantId")
+}
+
+/// The field of an entity that names the resource a permission is about; `None` = rows of it have
+/// none, and only a permission on everything helps.
+fn id_field(resource: ResourceType, entity: Entity) -> Option<&'static str> {
+    let member = matches!(
+        entity,
+        Entity::GroupMember | Entity::RoleMember | Entity::TenantMember
+    );
+    let field = match resource {
+        ResourceType::ProcessDefinition => "processDefinitionId",
+        ResourceType::DecisionDefinition => "decisionDefinitionId",
+        ResourceType::DecisionRequirementsDefinition => "decisionRequirementsId",
+        ResourceType::Resource => "resourceId",
+        ResourceType::UserTask => "userTaskKey",
+        ResourceType::User => "username",
+        ResourceType::Group | ResourceType::Role | ResourceType::Tenant if member => "containerId",
+        ResourceType::Group => "groupId",
+        ResourceType::Role => "roleId",
+        ResourceType::Tenant => "tenantId",
+        ResourceType::MappingRule => "mappingRuleId",
+        ResourceType::Authorization => "authorizationKey",
+        ResourceType::Batch => "batchOperationKey",
+        ResourceType::Unspecified
+        | ResourceType::Message
+        | ResourceType::Component
+        | ResourceType::System
+        | ResourceType::Document
+        | ResourceType::AuditLog
+        | ResourceType::ClusterVariable
+        | ResourceType::Expression
+        | ResourceType::GlobalListener
+        | ResourceType::Secret
+        | ResourceType::Backup
+        | ResourceType::Exporter => return None,
+    };
+    let known = entity.filter_fields().contains(&field) && entity.result_fields().contains(&field);
+    known.then_some(field)
+}
