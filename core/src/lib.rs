@@ -6,8 +6,8 @@
 //! RocksDB, of Raft, of SQL and of the wire; those crates know it.
 #![forbid(unsafe_code)]
 
-pub mod dmn;
 pub mod claims;
+pub mod dmn;
 pub mod engine;
 pub mod feel;
 pub mod ids;

@@ -145,7 +145,6 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         | Intent::MappingRule(_)
         | Intent::Authorization(_)
         | Intent::IdentitySetup(_) => identity(p, command),
-        Intent::MessageCorrelation(
         Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modify) => {
             call!(p, command; ProcessInstanceModification => command::modify_instance::modify)
         }
@@ -527,7 +526,7 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::Authorization(_)
         | Value::IdentitySetup(_)
         | Value::MessageCorrelation(_) => Key::NONE,
-        | Value::Clock(_)
+        Value::Clock(_)
         | Value::BatchOperationCreation(_)
         | Value::BatchOperationExecution(_)
         | Value::BatchOperationChunk(_)
@@ -613,7 +612,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::Authorization(_)
         | Intent::IdentitySetup(_)
         | Intent::MessageCorrelation(_) => false,
-        | Intent::Clock(_)
+        Intent::Clock(_)
         | Intent::BatchOperationCreation(_)
         | Intent::BatchOperationExecution(_)
         | Intent::BatchOperationChunk(_)

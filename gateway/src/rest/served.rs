@@ -10,7 +10,7 @@ use ringflow_core::record::value::BatchOperationType;
 use super::{Answer, Call};
 use crate::backend::Entity;
 use crate::op::search::statistics;
-use crate::op::{ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression, incident, instance_change, job, message, process_instance, resource, search, signal, user_task, variable};
+use crate::op::{ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression, identity, incident, instance_change, job, message, process_instance, resource, search, signal, user_task, variable};
 use crate::problem::Problem;
 
 pub(super) type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
@@ -312,5 +312,177 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     }),
     ("getDecisionInstance", |c| {
         search::decision_instance(c).boxed()
+    }),
+    ("createUser", |c| identity::create_user(c).boxed()),
+    ("updateUser", |c| identity::update_user(c).boxed()),
+    ("deleteUser", |c| identity::delete_user(c).boxed()),
+    ("searchUsers", |c| search::search(c, Entity::User).boxed()),
+    ("getUser", |c| {
+        search::get_named(c, Entity::User, "username", "User").boxed()
+    }),
+    ("createAdminUser", |c| identity::create_admin(c).boxed()),
+    ("createGroup", |c| identity::group::create(c).boxed()),
+    ("updateGroup", |c| identity::group::update(c).boxed()),
+    ("deleteGroup", |c| identity::group::delete(c).boxed()),
+    ("searchGroups", |c| search::search(c, Entity::Group).boxed()),
+    ("getGroup", |c| {
+        search::get_named(c, Entity::Group, "groupId", "Group").boxed()
+    }),
+    ("assignUserToGroup", |c| {
+        identity::group::add(c, EntityType::User).boxed()
+    }),
+    ("unassignUserFromGroup", |c| {
+        identity::group::remove(c, EntityType::User).boxed()
+    }),
+    ("assignClientToGroup", |c| {
+        identity::group::add(c, EntityType::Client).boxed()
+    }),
+    ("unassignClientFromGroup", |c| {
+        identity::group::remove(c, EntityType::Client).boxed()
+    }),
+    ("assignMappingRuleToGroup", |c| {
+        identity::group::add(c, EntityType::MappingRule).boxed()
+    }),
+    ("unassignMappingRuleFromGroup", |c| {
+        identity::group::remove(c, EntityType::MappingRule).boxed()
+    }),
+    ("searchUsersForGroup", |c| {
+        identity::group::members(c, Entity::GroupMember, EntityType::User).boxed()
+    }),
+    ("searchClientsForGroup", |c| {
+        identity::group::members(c, Entity::GroupMember, EntityType::Client).boxed()
+    }),
+    ("searchMappingRulesForGroup", |c| {
+        identity::group::members_whole(c, Entity::MappingRule).boxed()
+    }),
+    ("searchRolesForGroup", |c| {
+        identity::group::members_whole(c, Entity::Role).boxed()
+    }),
+    ("createRole", |c| identity::role::create(c).boxed()),
+    ("updateRole", |c| identity::role::update(c).boxed()),
+    ("deleteRole", |c| identity::role::delete(c).boxed()),
+    ("searchRoles", |c| search::search(c, Entity::Role).boxed()),
+    ("getRole", |c| {
+        search::get_named(c, Entity::Role, "roleId", "Role").boxed()
+    }),
+    ("assignRoleToUser", |c| {
+        identity::role::add(c, EntityType::User).boxed()
+    }),
+    ("unassignRoleFromUser", |c| {
+        identity::role::remove(c, EntityType::User).boxed()
+    }),
+    ("assignRoleToClient", |c| {
+        identity::role::add(c, EntityType::Client).boxed()
+    }),
+    ("unassignRoleFromClient", |c| {
+        identity::role::remove(c, EntityType::Client).boxed()
+    }),
+    ("assignRoleToGroup", |c| {
+        identity::role::add(c, EntityType::Group).boxed()
+    }),
+    ("unassignRoleFromGroup", |c| {
+        identity::role::remove(c, EntityType::Group).boxed()
+    }),
+    ("assignRoleToMappingRule", |c| {
+        identity::role::add(c, EntityType::MappingRule).boxed()
+    }),
+    ("unassignRoleFromMappingRule", |c| {
+        identity::role::remove(c, EntityType::MappingRule).boxed()
+    }),
+    ("searchUsersForRole", |c| {
+        identity::role::members(c, Entity::RoleMember, EntityType::User).boxed()
+    }),
+    ("searchClientsForRole", |c| {
+        identity::role::members(c, Entity::RoleMember, EntityType::Client).boxed()
+    }),
+    ("searchMappingRulesForRole", |c| {
+        identity::role::members_whole(c, Entity::MappingRule).boxed()
+    }),
+    ("searchGroupsForRole", |c| {
+        identity::role::members(c, Entity::RoleMember, EntityType::Group).boxed()
+    }),
+    ("createTenant", |c| identity::tenant::create(c).boxed()),
+    ("updateTenant", |c| identity::tenant::update(c).boxed()),
+    ("deleteTenant", |c| identity::tenant::delete(c).boxed()),
+    ("searchTenants", |c| {
+        search::search(c, Entity::Tenant).boxed()
+    }),
+    ("getTenant", |c| {
+        search::get_named(c, Entity::Tenant, "tenantId", "Tenant").boxed()
+    }),
+    ("assignUserToTenant", |c| {
+        identity::tenant::add(c, EntityType::User).boxed()
+    }),
+    ("unassignUserFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::User).boxed()
+    }),
+    ("assignClientToTenant", |c| {
+        identity::tenant::add(c, EntityType::Client).boxed()
+    }),
+    ("unassignClientFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::Client).boxed()
+    }),
+    ("assignGroupToTenant", |c| {
+        identity::tenant::add(c, EntityType::Group).boxed()
+    }),
+    ("unassignGroupFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::Group).boxed()
+    }),
+    ("assignMappingRuleToTenant", |c| {
+        identity::tenant::add(c, EntityType::MappingRule).boxed()
+    }),
+    ("unassignMappingRuleFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::MappingRule).boxed()
+    }),
+    ("assignRoleToTenant", |c| {
+        identity::tenant::add(c, EntityType::Role).boxed()
+    }),
+    ("unassignRoleFromTenant", |c| {
+        identity::tenant::remove(c, EntityType::Role).boxed()
+    }),
+    ("searchUsersForTenant", |c| {
+        identity::tenant::members(c, Entity::TenantMember, EntityType::User).boxed()
+    }),
+    ("searchClientsForTenant", |c| {
+        identity::tenant::members(c, Entity::TenantMember, EntityType::Client).boxed()
+    }),
+    ("searchMappingRulesForTenant", |c| {
+        identity::tenant::members_whole(c, Entity::MappingRule).boxed()
+    }),
+    ("searchGroupIdsForTenant", |c| {
+        identity::tenant::members(c, Entity::TenantMember, EntityType::Group).boxed()
+    }),
+    ("searchRolesForTenant", |c| {
+        identity::tenant::members_whole(c, Entity::Role).boxed()
+    }),
+    ("createMappingRule", |c| identity::create_rule(c).boxed()),
+    ("updateMappingRule", |c| identity::update_rule(c).boxed()),
+    ("deleteMappingRule", |c| identity::delete_rule(c).boxed()),
+    ("searchMappingRule", |c| {
+        search::search(c, Entity::MappingRule).boxed()
+    }),
+    ("getMappingRule", |c| {
+        search::get_named(c, Entity::MappingRule, "mappingRuleId", "Mapping Rule").boxed()
+    }),
+    ("createAuthorization", |c| {
+        identity::create_authorization(c).boxed()
+    }),
+    ("updateAuthorization", |c| {
+        identity::update_authorization(c).boxed()
+    }),
+    ("deleteAuthorization", |c| {
+        identity::delete_authorization(c).boxed()
+    }),
+    ("searchAuthorizations", |c| {
+        search::search(c, Entity::Authorization).boxed()
+    }),
+    ("getAuthorization", |c| {
+        search::get(
+            c,
+            Entity::Authorization,
+            "authorizationKey",
+            "Authorization",
+        )
+        .boxed()
     }),
 ];
