@@ -27,8 +27,8 @@ use ringflow_io::{Broker, BrokerOptions, DriverChoice};
 use crate::arguments::{Failure, StartOptions};
 use crate::config::{Access, Config, IoDriver, SecondaryStorage};
 use crate::feed::BrokerFeed;
-use crate::items;
 use crate::initialization::Initialization;
+use crate::items;
 use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
 

@@ -43,12 +43,12 @@ mod file;
 mod fixture;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/identity.rs"]
+mod identity;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/migrate_event.rs"]
 mod migrate_event;
-#[path = "it/identity.rs"]
-mod identity;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/modify.rs"]

@@ -256,7 +256,6 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
         | Value::IdentitySetup(_)
-        | Value::MessageCorrelation(_) => {}
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
         | Value::BatchOperationExecution(_)
@@ -320,7 +319,6 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::MappingRule(_)
         | Value::Authorization(_)
         | Value::IdentitySetup(_)
-        | Value::MessageCorrelation(_) => None,
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
         | Value::BatchOperationCreation(_)

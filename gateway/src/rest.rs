@@ -25,8 +25,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
 use ringflow_core::record::value::{EntityType, ResourceType};
@@ -41,10 +39,7 @@ use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::identity::rights::Access;
-use crate::op::{
-    Caller, ad_hoc, cluster, conditional, identity, incident, job, message, process_instance,
-    resource, search, signal, user_task, variable,
-};
+use crate::op::Caller;
 use crate::problem::{HttpFault, Problem};
 use crate::submit::Front;
 use served::{Handler, SERVED};

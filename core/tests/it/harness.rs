@@ -577,8 +577,6 @@ fn detail(value: &Value) -> String {
         Value::Tenant(value) => format!("{} {}", value.tenant_id, value.entity_id),
         Value::MappingRule(value) => value.mapping_rule_id.to_string(),
         Value::Authorization(value) => format!("{} {}", value.owner_id, value.resource_id),
-        Value::Deployment(_)
-        | Value::IdentitySetup(_)
         Value::BatchOperationCreation(value) => value.batch_operation_type.name().to_owned(),
         Value::BatchOperationExecution(value) => format!("x{}", value.item_keys.len()),
         Value::BatchOperationChunk(value) => format!("x{}", value.items.len()),
@@ -586,6 +584,7 @@ fn detail(value: &Value) -> String {
         Value::BatchOperationPartitionLifecycle(value) => value.source_partition_id.to_string(),
         Value::BatchOperationLifecycleManagement(_)
         | Value::BatchOperationInitialization(_)
+        | Value::IdentitySetup(_)
         | Value::Deployment(_)
         | Value::ProcessInstanceModification(_)
         | Value::ProcessInstanceMigration(_)

@@ -8,7 +8,12 @@
 //! Expressions are constants of this crate; nothing a client sends becomes SQL text.
 
 use super::Entity;
-use super::{audit_log, batch_operation, batch_operation_item, cluster_variable, correlated_message_subscription, decision_definition, decision_instance, decision_requirements, element_instance, form, identity, incident, job, message_subscription, process_definition, process_instance, sequence_flow, user_task, variable};
+use super::{
+    audit_log, batch_operation, batch_operation_item, cluster_variable,
+    correlated_message_subscription, decision_definition, decision_instance, decision_requirements,
+    element_instance, form, identity, incident, job, message_subscription, process_definition,
+    process_instance, sequence_flow, user_task, variable,
+};
 
 /// What kind of value an expression yields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
