@@ -111,7 +111,6 @@ impl Call {
     }
 }
 
-
 /// What REST requests are served from.
 pub(crate) struct Rest {
     pub(crate) contract: Contract,

@@ -477,7 +477,6 @@ pub(crate) async fn decision_instance(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::Json(text))
 }
 
-async fn search_where(
 pub(crate) async fn search_where(
     call: Call,
     entity: Entity,
@@ -485,14 +484,6 @@ pub(crate) async fn search_where(
 ) -> Result<Answer, Problem> {
     let reads = call.front.reads()?;
     let body = Members(&call.body);
-    if let Some(filter) = body.get("filter") {
-        let schema = call
-            .body_schema()
-            .and_then(|schema| property(&call.rest.contract.library, schema, "filter"))
-            .ok_or_else(|| Problem::Internal("a search without filter schema".into()))?;
-        let library = &call.rest.contract.library;
-        conditions.push(filter::condition(library, schema, filter)?);
-    }
     conditions.extend(call.access.conditions(entity));
     conditions.extend(filter_of(&call)?);
     let query = Query {

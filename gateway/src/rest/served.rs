@@ -10,7 +10,11 @@ use ringflow_core::record::value::BatchOperationType;
 use super::{Answer, Call};
 use crate::backend::Entity;
 use crate::op::search::statistics;
-use crate::op::{ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression, identity, incident, instance_change, job, message, process_instance, resource, search, signal, user_task, variable};
+use crate::op::{
+    ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression,
+    identity, incident, instance_change, job, message, process_instance, resource, search, signal,
+    user_task, variable,
+};
 use crate::problem::Problem;
 
 pub(super) type Handler = fn(Call) -> BoxFuture<'static, Result<Answer, Problem>>;
