@@ -37,6 +37,5 @@ pub use contract::ContractError;
 pub use documents::DocumentOptions;
 pub use identity::password::stored_form;
 pub use identity::{Auth, AuthError, Guards, User};
-pub use identity::{Auth, AuthError, User};
 pub use limits::Limits;
 pub use server::{GATEWAY_VERSION, Gateway, GatewayOptions, RunningGateway, StartError};

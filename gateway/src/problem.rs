@@ -227,7 +227,6 @@ impl Problem {
             Self::Unauthenticated(_) => row(Code::Unauthenticated, 401, "Unauthorized"),
             Self::Missing(_) => row(Code::NotFound, 404, "NOT_FOUND"),
             Self::Taken(_) => row(Code::AlreadyExists, 409, "ALREADY_EXISTS"),
-            Self::NoSecondaryStorage => row(Code::PermissionDenied, 403, "FORBIDDEN"),
             Self::Forbidden(_) | Self::NoSecondaryStorage => {
                 row(Code::PermissionDenied, 403, "FORBIDDEN")
             }

@@ -27,14 +27,13 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
-use ringflow_core::record::value::{EntityType, ResourceType};
+use ringflow_core::record::value::ResourceType;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 pub(crate) use answer::Answer;
 pub(crate) use multipart::{File, Upload};
 
-use crate::backend::Entity;
 use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
@@ -78,10 +77,9 @@ impl Call {
         text.unwrap_or_default()
     }
 
-    /// The text in the path under `name`; the contract has checked its form.
-    pub(crate) fn path_text(&self, name: &str) -> Text {
-        let text = self.path.get(name).and_then(Value::as_str);
-        Text::from(text.unwrap_or_default())
+    /// The id in the path under `name`; the contract has checked its form.
+    pub(crate) fn path_id(&self, name: &str) -> Text {
+        Text::from(self.path_text(name))
     }
 
     /// The flag in the query under `name`.

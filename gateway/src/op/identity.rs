@@ -118,7 +118,7 @@ pub(crate) async fn update_user(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
     require_address(body)?;
     let record = UserRecord {
-        username: call.path_text("username"),
+        username: call.path_id("username"),
         ..user_of(body).await?
     };
     let response = send(&call, of::User::Update, record).await?;
@@ -128,7 +128,7 @@ pub(crate) async fn update_user(call: Call) -> Result<Answer, Problem> {
 /// `deleteUser`.
 pub(crate) async fn delete_user(call: Call) -> Result<Answer, Problem> {
     let record = UserRecord {
-        username: call.path_text("username"),
+        username: call.path_id("username"),
         ..UserRecord::default()
     };
     send(&call, of::User::Delete, record).await?;
@@ -168,14 +168,14 @@ macro_rules! container {
 
             pub(crate) async fn update(call: Call) -> Result<Answer, Problem> {
                 require(Members(&call.body), &["name"])?;
-                let record = record(&call, call.path_text($json));
+                let record = record(&call, call.path_id($json));
                 let response = send(&call, of::$intent::Update, record).await?;
                 Ok(Answer::Json(json(&*answered!(response, $intent)?)))
             }
 
             pub(crate) async fn delete(call: Call) -> Result<Answer, Problem> {
                 let record = $record {
-                    $id: call.path_text($json),
+                    $id: call.path_id($json),
                     ..$record::default()
                 };
                 send(&call, of::$intent::Delete, record).await?;
@@ -184,8 +184,8 @@ macro_rules! container {
 
             fn membership(call: &Call, entity_type: EntityType) -> $record {
                 $record {
-                    $id: call.path_text($json),
-                    entity_id: call.path_text(path_name(entity_type)),
+                    $id: call.path_id($json),
+                    entity_id: call.path_id(path_name(entity_type)),
                     entity_type,
                     ..$record::default()
                 }
@@ -208,7 +208,7 @@ macro_rules! container {
                 kind: EntityType,
             ) -> Result<Answer, Problem> {
                 let conditions = vec![
-                    is("containerId", &call.path_text($json)),
+                    is("containerId", &call.path_id($json)),
                     is("entityType", kind.name()),
                 ];
                 search::search_where(call, of, conditions).await
@@ -216,7 +216,7 @@ macro_rules! container {
 
             /// Entities that are its members, as a whole.
             pub(crate) async fn members_whole(call: Call, of: Entity) -> Result<Answer, Problem> {
-                let conditions = vec![is($json, &call.path_text($json))];
+                let conditions = vec![is($json, &call.path_id($json))];
                 search::search_where(call, of, conditions).await
             }
         }
@@ -283,7 +283,7 @@ pub(crate) async fn create_rule(call: Call) -> Result<Answer, Problem> {
 /// `updateMappingRule`.
 pub(crate) async fn update_rule(call: Call) -> Result<Answer, Problem> {
     require(Members(&call.body), &RULE_TEXTS)?;
-    let record = rule_of(&call, call.path_text("mappingRuleId"));
+    let record = rule_of(&call, call.path_id("mappingRuleId"));
     let response = send(&call, of::MappingRule::Update, record).await?;
     Ok(Answer::Json(rule_json(&*answered!(response, MappingRule)?)))
 }
@@ -291,7 +291,7 @@ pub(crate) async fn update_rule(call: Call) -> Result<Answer, Problem> {
 /// `deleteMappingRule`.
 pub(crate) async fn delete_rule(call: Call) -> Result<Answer, Problem> {
     let record = MappingRuleRecord {
-        mapping_rule_id: call.path_text("mappingRuleId"),
+        mapping_rule_id: call.path_id("mappingRuleId"),
         ..MappingRuleRecord::default()
     };
     send(&call, of::MappingRule::Delete, record).await?;

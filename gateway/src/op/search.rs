@@ -94,22 +94,6 @@ pub(crate) async fn search_within(
 
 /// `searchUserTaskVariables`: of the task and of all that encloses it.
 pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
-    let key = call.path_key("userTaskKey");
-    let task = call
-        .front
-        .reads()?
-        .get(Entity::UserTask, KeyLiteral(key.0))
-        .await
-        .map_err(refused)?
-        .ok_or_else(|| missing("User Task", key.0))?;
-    (call.access).check(Entity::UserTask, &task, || missing("User Task", key.0))?;
-    let scopes = ["elementInstanceKey", "processInstanceKey"]
-        .iter()
-        .filter_map(|name| match task.get(name) {
-            Some(Cell::Key(key)) => Some(Literal::Int(*key)),
-            Some(_) | None => None,
-        })
-        .collect();
     let scopes = task_scopes(&call).await?;
     let condition = Filter::Field {
         field: "scopeKey".into(),
@@ -142,7 +126,9 @@ pub(crate) async fn start_form(call: Call) -> Result<Answer, Problem> {
 async fn entity(call: &Call, entity: Entity, parameter: &str, human: &str) -> Result<Row, Problem> {
     let key = call.path_key(parameter).0;
     let found = call.front.reads()?.get(entity, KeyLiteral(key)).await;
-    found.map_err(refused)?.ok_or_else(|| missing(human, key))
+    let row = found.map_err(refused)?.ok_or_else(|| missing(human, key))?;
+    (call.access).check(entity, &row, || missing(human, key))?;
+    Ok(row)
 }
 
 /// A key in a row, if it is there.
@@ -189,13 +175,8 @@ pub(crate) async fn search_effective_variables(call: Call) -> Result<Answer, Pro
 
 /// The element instance of the user task in the path and what encloses it, innermost first.
 async fn task_scopes(call: &Call) -> Result<Vec<i64>, Problem> {
-    let key = call.path_key("userTaskKey");
+    let task = entity(call, Entity::UserTask, "userTaskKey", "User Task").await?;
     let reads = call.front.reads()?;
-    let task = reads
-        .get(Entity::UserTask, KeyLiteral(key.0))
-        .await
-        .map_err(refused)?
-        .ok_or_else(|| missing("User Task", key.0))?;
     let instance = key_in(&task, "processInstanceKey");
     let mut scopes = Vec::new();
     let mut next = key_in(&task, "elementInstanceKey");
@@ -360,15 +341,6 @@ pub(crate) async fn get(
     parameter: &'static str,
     human: &'static str,
 ) -> Result<Answer, Problem> {
-    let key = call.path_key(parameter);
-    let row = call
-        .front
-        .reads()?
-        .get(entity, KeyLiteral(key.0))
-        .await
-        .map_err(refused)?
-        .ok_or_else(|| missing(human, key.0))?;
-    call.access.check(entity, &row, || missing(human, key.0))?;
     let row = self::entity(&call, entity, parameter, human).await?;
     let schema = call.result_schema()?;
     let mut text = String::new();

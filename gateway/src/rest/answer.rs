@@ -22,8 +22,6 @@ pub(crate) enum Answer {
     Xml(String),
     /// 200 with bytes.
     Bytes(Vec<u8>),
-    /// 201 with JSON.
-    Created(String),
     /// 207 with JSON: some of it was done.
     Several(String),
     /// 200 with the bytes of somebody's file.
@@ -48,7 +46,6 @@ impl Answer {
             Self::Created(text) => with_body(201, "application/json", text),
             Self::Xml(text) => with_body(200, "text/xml", text),
             Self::Bytes(bytes) => with_body(200, "application/octet-stream", bytes),
-            Self::Created(text) => with_body(201, "application/json", text),
             Self::Several(text) => with_body(207, "application/json", text),
             Self::File { media, name, bytes } => file(&media, &name, bytes),
             Self::NoContent => empty(204),

@@ -5,7 +5,7 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use ringflow_core::record::value::BatchOperationType;
+use ringflow_core::record::value::{BatchOperationType, EntityType};
 
 use super::{Answer, Call};
 use crate::backend::Entity;
