@@ -119,6 +119,16 @@ impl FeedLane {
         Position(self.committed.load(Ordering::Acquire))
     }
 
+    /// Last log index that is committed.
+    pub(crate) fn committed_index(&self) -> u64 {
+        self.committed_index.load(Ordering::Acquire)
+    }
+
+    /// Says that everything up to `position` is exported for good, here or by another broker.
+    pub(crate) fn acknowledge(&self, position: Position) {
+        self.acknowledged.fetch_max(position.0, Ordering::AcqRel);
+    }
+
     /// Last position the export is done with.
     pub(crate) fn acknowledged(&self) -> Position {
         Position(self.acknowledged.load(Ordering::Acquire))
@@ -184,7 +194,7 @@ impl FeedReader {
         let log = lane.log.pop()?;
         // What an earlier reader left belongs before or after `resume`; the log has it all.
         while lane.pop().is_some() {}
-        lane.acknowledged.fetch_max(resume.0, Ordering::AcqRel);
+        lane.acknowledge(resume);
         lane.has_reader.store(true, Ordering::Release);
         Some(Self {
             after: resume,
@@ -294,10 +304,7 @@ impl FeedReader {
 
     /// Says that everything up to `position` is exported for good; the log before may be deleted.
     pub fn acknowledge(&self, position: Position) {
-        self.mailbox
-            .feed
-            .acknowledged
-            .fetch_max(position.0, Ordering::AcqRel);
+        self.mailbox.feed.acknowledge(position);
     }
 }
 

@@ -170,6 +170,8 @@ partition_metrics! {
         entries_proposed,
         /// Bytes of these entries.
         entry_bytes,
+        /// Bytes of entries applied that another replica proposed.
+        replayed_bytes,
         /// Entries refused because they were built on another position.
         entries_refused,
         /// Entries proposed and not yet committed (gauge).
@@ -206,6 +208,10 @@ partition_metrics! {
         snapshots_taken,
         /// Log index up to which the last snapshot reaches (gauge).
         snapshot_index,
+        /// Bytes of snapshots sent to other replicas.
+        snapshot_bytes_sent,
+        /// Snapshots received from a leader and installed.
+        snapshots_installed,
         /// Log index up to which the log was purged (gauge).
         purged_index,
         /// Write sets persisted to the state store.

@@ -12,6 +12,7 @@
 //! | `partitions/<n>/vote` | Raft vote, two slots |
 //! | `partitions/<n>/state/` | RocksDB |
 //! | `partitions/<n>/snapshots/` | checkpoints |
+//! | `partitions/<n>/<marker>` | empty; says that something was begun and is not finished |
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -190,6 +191,32 @@ impl PartitionDir {
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
         self.path.join("snapshots")
+    }
+
+    /// Sets a marker durably; fine if it is set.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Full`].
+    pub fn set_marker(&self, name: &str) -> Result<(), Error> {
+        crashsafe::replace(&PosixDisk::new(), &self.path.join(name), &[])
+    }
+
+    /// True if a marker is set.
+    #[must_use]
+    pub fn has_marker(&self, name: &str) -> bool {
+        self.path.join(name).exists()
+    }
+
+    /// Clears a marker durably; fine if it is not set.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn clear_marker(&self, name: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        if path.exists() {
+            crashsafe::remove(&PosixDisk::new(), &path)?;
+        }
+        Ok(())
     }
 }
 
