@@ -10,17 +10,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ringflow_core::ids::{PartitionId, Timestamp};
+use ringflow_core::ids::Timestamp;
 use ringflow_export::{
     Database, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions, RecordFeed,
     RetainOptions,
 };
 use ringflow_gateway::{Auth, Backend, Gateway, GatewayOptions, Reads, RunningGateway};
-use ringflow_io::{Broker, BrokerOptions, DriverChoice};
+use ringflow_io::{Broker, BrokerAddress, BrokerOptions, ClusterOptions, DriverChoice};
 
 use crate::arguments::{Failure, StartOptions};
 use crate::config::{Access, Config, IoDriver, SecondaryStorage};
-use crate::feed::BrokerFeed;
+use crate::feed::{BrokerFeed, follow_leaders};
 use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
 
@@ -30,7 +30,7 @@ const STORAGE_READY_WITHIN: Duration = Duration::from_secs(5);
 /// A process that serves.
 pub(crate) struct Running {
     broker: Arc<Broker>,
-    exporter: Option<Exporter>,
+    exporter: Option<Arc<Exporter>>,
     gateway: RunningGateway,
 }
 
@@ -57,13 +57,18 @@ pub(crate) fn start(options: &StartOptions) -> Result<(), Failure> {
         let mut signals = EndSignals::register()?;
         let running = Running::start(&config, &placement).await?;
         announce(running.addresses())?;
-        let signal = signals.next().await;
-        tracing::info!(signal, "ending");
+        let refused = tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "ending");
+                None
+            }
+            why = running.refused() => Some(why),
+        };
         let anyway = tokio::spawn(signals.end_anyway());
         running.stop().await;
         anyway.abort();
         tracing::info!("ended");
-        Ok(())
+        refused.map_or(Ok(()), |why| Err(Failure(why)))
     })
 }
 
@@ -100,12 +105,22 @@ impl Running {
         }
     }
 
+    /// Returns with the reason if the cluster refuses this broker.
+    pub(crate) async fn refused(&self) -> String {
+        let mut fatal = self.broker.fatal();
+        match fatal.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            // The broker has ended otherwise.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Stops all parts in order.
     pub(crate) async fn stop(self) {
         self.gateway.stop().await;
         stop_broker(self.broker).await;
         if let Some(exporter) = self.exporter {
-            let stopped = tokio::task::spawn_blocking(move || exporter.stop()).await;
+            let stopped = tokio::task::spawn_blocking(move || stop_exporter(exporter)).await;
             if stopped.is_err() {
                 tracing::error!("the exporter did not stop in order");
             }
@@ -148,7 +163,7 @@ async fn serve(
     config: &Config,
     placement: &Placement,
     broker: &Arc<Broker>,
-) -> Result<(Option<Exporter>, RunningGateway), Failure> {
+) -> Result<(Option<Arc<Exporter>>, RunningGateway), Failure> {
     let database = match &config.secondary_storage {
         SecondaryStorage::None => None,
         SecondaryStorage::Database(url) => Database::parse(url, None, None)?,
@@ -159,10 +174,14 @@ async fn serve(
         tracing::info!(database = %database.place(), "secondary storage");
         let queries = Queries::open(&QueriesOptions::new(database.clone()))?;
         reads = Some(Arc::new(queries));
-        let feeds = (1..=placement.partitions)
-            .map(|number| {
+        let alone = config.cluster.replication_factor == 1;
+        let feeds = broker
+            .replicas()
+            .into_iter()
+            .filter(|_| alone)
+            .map(|partition| {
                 let broker = Arc::downgrade(broker);
-                Box::new(BrokerFeed::new(broker, PartitionId(number))) as Box<dyn RecordFeed>
+                Box::new(BrokerFeed::new(broker, partition)) as Box<dyn RecordFeed>
             })
             .collect();
         let options = ExporterOptions {
@@ -173,14 +192,20 @@ async fn serve(
             }),
             ..ExporterOptions::new(database)
         };
-        let started = Exporter::start(options, feeds)?;
+        let started = Arc::new(Exporter::start(options, feeds)?);
         storage_ready(&started).await;
+        if !alone {
+            tokio::spawn(follow_leaders(
+                Arc::downgrade(broker),
+                Arc::downgrade(&started),
+            ));
+        }
         exporter = Some(started);
     }
     let backend = Backend {
         commands: Arc::new(broker.submitter()),
         reads,
-        exporter: exporter.as_ref().map(Exporter::metrics),
+        exporter: exporter.as_ref().map(|exporter| exporter.metrics()),
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok((exporter, gateway))
@@ -200,6 +225,18 @@ async fn storage_ready(exporter: &Exporter) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn stop_exporter(exporter: Arc<Exporter>) {
+    let mut shared = exporter;
+    loop {
+        // Whoever follows the leaders may hold it for a moment.
+        match Arc::try_unwrap(shared) {
+            Ok(exporter) => return exporter.stop(),
+            Err(still) => shared = still,
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -223,6 +260,24 @@ async fn stop_broker(broker: Arc<Broker>) {
 fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
     BrokerOptions {
         partitions: placement.partitions,
+        node_id: config.node_id,
+        cluster: ClusterOptions {
+            storage: match &config.secondary_storage {
+                SecondaryStorage::None => "none".to_owned(),
+                SecondaryStorage::Database(url) => {
+                    url.split(':').next().unwrap_or_default().to_owned()
+                }
+            },
+            ..config.cluster.clone()
+        },
+        address: if config.cluster.is_many() {
+            BrokerAddress {
+                host: client_host(config),
+                port: config.grpc_address.port(),
+            }
+        } else {
+            BrokerAddress::default()
+        },
         shards: placement.shards,
         cores: placement.cores.clone(),
         driver: match config.io {
@@ -236,6 +291,16 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
         ..BrokerOptions::new(config.data_dir.clone())
+    }
+}
+
+/// Under which name clients reach this host, as far as it can be known.
+fn client_host(config: &Config) -> String {
+    let advertised = config.cluster.advertised.as_deref();
+    let host = advertised.and_then(|name| name.rsplit_once(':').map(|(host, _)| host));
+    match host {
+        Some(host) => host.to_owned(),
+        None => config.cluster.listen.ip().to_string(),
     }
 }
 

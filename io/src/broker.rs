@@ -19,12 +19,12 @@ use tokio::sync::{oneshot, watch};
 
 use crate::background::Background;
 use crate::driver::{self, Driver, ExecutorOptions};
+use crate::feed::FeedReader;
+use crate::options::BrokerOptions;
 use crate::peer::hello::Identity;
 use crate::peer::link::LinkHandle;
 use crate::peer::roster::Cluster;
 use crate::peer::thread::{self as peers, PeersThread};
-use crate::feed::FeedReader;
-use crate::options::BrokerOptions;
 use crate::shard::mailbox::{Control, Mailbox, PartitionTable, StopMode};
 use crate::shard::pacemaker::Pacemaker;
 use crate::shard::{self, ShardPlan};
@@ -96,14 +96,22 @@ impl Broker {
         .map_err(data_error)?;
         let no_thread = |error| StartError::Driver(format!("no thread can be started: {error}"));
         let background = Background::start().map_err(no_thread)?;
-        let entrance = options.cluster.is_many().then(|| enter(&options)).transpose()?;
+        let entrance = options
+            .cluster
+            .is_many()
+            .then(|| enter(&options))
+            .transpose()?;
         let mut options = options;
         if let Some((listener, _)) = &entrance
             && let Ok(bound) = listener.local_addr()
         {
             options.cluster.listen = bound;
         }
-        let links = if entrance.is_some() { options.cluster.size } else { 0 };
+        let links = if entrance.is_some() {
+            options.cluster.size
+        } else {
+            0
+        };
         let (links, outgoing): (Vec<_>, Vec<_>) = (0..links).map(|_| LinkHandle::new()).unzip();
         let cluster = cluster(&options, links);
         let table = PartitionTable::new(&options, &cluster.role_changed);
@@ -172,6 +180,13 @@ impl Broker {
     pub fn replicas(&self) -> Vec<PartitionId> {
         let mailboxes = self.shared.partitions.iter();
         mailboxes.map(|mailbox| mailbox.partition).collect()
+    }
+
+    /// True if this broker leads `partition` and serves it.
+    #[must_use]
+    pub fn leads(&self, partition: PartitionId) -> bool {
+        let mailbox = self.shared.partitions.get(partition);
+        mailbox.is_some_and(|mailbox| mailbox.status.serves())
     }
 
     /// Why this broker cannot be part of its cluster, once another broker has said so; it must not
@@ -258,7 +273,10 @@ pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluste
         partitions: options.partitions,
         replication_factor: of.replication_factor,
         storage: of.storage.clone(),
-        address: of.advertised.clone().unwrap_or_else(|| of.listen.to_string()),
+        address: of
+            .advertised
+            .clone()
+            .unwrap_or_else(|| of.listen.to_string()),
     };
     Cluster::new(identity, links)
 }
@@ -267,11 +285,14 @@ pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluste
 fn enter(options: &BrokerOptions) -> Result<(TcpListener, SocketAddr), StartError> {
     let of = &options.cluster;
     let listener = TcpListener::bind(of.listen).map_err(|error| {
-        StartError::Options(format!("peers cannot be listened for on {}: {error}", of.listen))
+        StartError::Options(format!(
+            "peers cannot be listened for on {}: {error}",
+            of.listen
+        ))
     })?;
-    let bound = listener
-        .local_addr()
-        .map_err(|error| StartError::Options(format!("the peer listener has no address: {error}")))?;
+    let bound = listener.local_addr().map_err(|error| {
+        StartError::Options(format!("the peer listener has no address: {error}"))
+    })?;
     let advertised = match &of.advertised {
         None => bound,
         Some(name) => name
@@ -298,7 +319,11 @@ fn enter(options: &BrokerOptions) -> Result<(TcpListener, SocketAddr), StartErro
 fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
     let data = DataDir::open(&options.data, DataDirOptions::default()).map_err(data_error)?;
     let found = data.partitions().map_err(data_error)?;
-    let own = |id: &u16| options.cluster.is_replica(PartitionId(*id), options.node_id);
+    let own = |id: &u16| {
+        options
+            .cluster
+            .is_replica(PartitionId(*id), options.node_id)
+    };
     let wanted = (1..=options.partitions).filter(own).count();
     let mut in_use = false;
     for partition in &found {

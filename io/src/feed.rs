@@ -59,6 +59,8 @@ pub(crate) struct FeedLane {
     committed_index: AtomicU64,
     acknowledged: AtomicU64,
     has_reader: AtomicBool,
+    /// Grows whenever the partition begins or ceases to be led here; a reader serves one of these.
+    epoch: AtomicU64,
     closed: AtomicBool,
     published: Notify,
     /// The reader of the log files, while no [`FeedReader`] has it.
@@ -75,6 +77,7 @@ impl FeedLane {
             committed_index: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
             has_reader: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             published: Notify::new(),
             log: ArrayQueue::new(1),
@@ -105,6 +108,12 @@ impl FeedLane {
     pub(crate) fn start_at(&self, last: Position, index: u64) {
         self.committed_index.store(index, Ordering::Release);
         self.committed.store(last.0, Ordering::Release);
+        self.published.notify_one();
+    }
+
+    /// Ends the present reader: the partition is led elsewhere now, or anew.
+    pub(crate) fn change_hands(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         self.published.notify_one();
     }
 
@@ -183,6 +192,8 @@ pub struct FeedReader {
     held: Option<Published>,
     /// Read from the log and not yet delivered.
     ready: VecDeque<FeedBatch>,
+    /// The lane's when the reader was opened.
+    epoch: u64,
     /// Present for all of the reader's life; given back when it ends.
     log: Option<log::Reader>,
 }
@@ -198,6 +209,7 @@ impl FeedReader {
         lane.has_reader.store(true, Ordering::Release);
         Some(Self {
             after: resume,
+            epoch: lane.epoch.load(Ordering::Acquire),
             index: None,
             held: None,
             ready: VecDeque::new(),
@@ -212,7 +224,8 @@ impl FeedReader {
         self.mailbox.partition
     }
 
-    /// The next batch in order; `None` when the broker has stopped and everything was read.
+    /// The next batch in order; `None` when the broker has stopped and everything was read, or when
+    /// the partition is no longer led here.
     /// Cancel safe. Catching up reads files on the calling thread.
     ///
     /// # Errors
@@ -224,6 +237,9 @@ impl FeedReader {
             if let Some(batch) = self.ready.pop_front() {
                 self.after = batch.last;
                 return Ok(Some(batch));
+            }
+            if lane.epoch.load(Ordering::Acquire) != self.epoch {
+                return Ok(None);
             }
             // Order matters: what is committed by now was pushed before or not kept.
             let closed = lane.closed.load(Ordering::Acquire);

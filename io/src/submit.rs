@@ -406,9 +406,11 @@ impl Submitter {
     #[must_use]
     pub fn transfer(&self, partition: PartitionId, to: u32) -> bool {
         match self.place(partition) {
-            Place::Here => self.shared.partitions.get(partition).is_some_and(|mailbox| {
-                mailbox.push_control(Control::Transfer(to)).is_ok()
-            }),
+            Place::Here => self
+                .shared
+                .partitions
+                .get(partition)
+                .is_some_and(|mailbox| mailbox.push_control(Control::Transfer(to)).is_ok()),
             Place::At(node) => {
                 let link = self.shared.cluster.links.get(node as usize);
                 let frame = ToPeer::Frame(message::transfer(partition, to));
@@ -422,10 +424,12 @@ impl Submitter {
     #[must_use]
     pub fn rebalance(&self) -> usize {
         let topology = self.topology();
-        let astray = (1..=topology.partitions_count).map(PartitionId).filter_map(|id| {
-            let preferred = self.shared.options.cluster.replicas(id).first()?.node;
-            (topology.leader(id)? != preferred).then_some((id, preferred))
-        });
+        let astray = (1..=topology.partitions_count)
+            .map(PartitionId)
+            .filter_map(|id| {
+                let preferred = self.shared.options.cluster.replicas(id).first()?.node;
+                (topology.leader(id)? != preferred).then_some((id, preferred))
+            });
         astray
             .filter(|(id, preferred)| self.transfer(*id, *preferred))
             .count()

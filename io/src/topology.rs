@@ -88,6 +88,8 @@ pub struct PartitionInfo {
     pub role: Role,
     /// How it is.
     pub health: Health,
+    /// How much the broker is preferred as leader; the largest is the replication factor.
+    pub priority: u32,
     /// Raft's term, as far as it knows.
     pub term: u64,
     /// Last record applied.
@@ -112,7 +114,9 @@ pub struct BrokerInfo {
 /// The cluster as this broker sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topology {
-    /// All brokers.
+    /// Number of the broker that was asked.
+    pub asked: u32,
+    /// All brokers that are up.
     pub brokers: Vec<BrokerInfo>,
     /// Number of brokers the cluster is meant to have.
     pub cluster_size: u32,
@@ -183,8 +187,18 @@ pub(crate) fn of(shared: &Shared) -> Topology {
                 let outdated = replica.role == Role::Leader && Some(replica.term) != newest;
                 PartitionInfo {
                     id: replica.partition,
-                    role: if outdated { Role::Follower } else { replica.role },
+                    role: if outdated {
+                        Role::Follower
+                    } else {
+                        replica.role
+                    },
                     health: replica.health,
+                    priority: options
+                        .cluster
+                        .replicas(replica.partition)
+                        .iter()
+                        .find(|it| it.node == node_id)
+                        .map_or(0, |it| it.priority),
                     term: replica.term,
                     position: replica.position,
                     index: replica.index,
@@ -193,6 +207,7 @@ pub(crate) fn of(shared: &Shared) -> Topology {
             .collect(),
     });
     Topology {
+        asked: options.node_id,
         brokers: brokers.collect(),
         cluster_size: options.cluster.size,
         partitions_count: options.partitions,

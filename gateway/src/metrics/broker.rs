@@ -159,6 +159,7 @@ impl BrokerNumbers {
             roles: topology
                 .brokers
                 .iter()
+                .filter(|broker| broker.node_id == topology.asked)
                 .flat_map(|broker| &broker.partitions)
                 .map(|partition| (partition.id, partition.role, partition.health))
                 .collect(),

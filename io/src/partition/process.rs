@@ -159,6 +159,7 @@ impl Core {
     /// Starts processing in `term`; everything in the log has been applied.
     pub(crate) fn lead(&mut self, term: u64) {
         self.leading = Some(term);
+        self.change_hands();
     }
 
     /// Stops or resumes processing without giving up leadership.
@@ -174,6 +175,13 @@ impl Core {
     /// True if commands are to be processed now.
     pub(crate) fn takes(&self) -> bool {
         self.leading.is_some() && !self.pausing
+    }
+
+    /// Lets the export of a group of many go where the leader is.
+    fn change_hands(&self) {
+        if self.shared.options.cluster.replication_factor > 1 {
+            self.mailbox.feed.change_hands();
+        }
     }
 
     /// Entries proposed and not yet committed.
@@ -376,6 +384,7 @@ impl Core {
     pub(crate) fn step_down(&mut self) -> Result<(), Broken> {
         self.leading = None;
         self.pausing = false;
+        self.change_hands();
         let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
         self.mailbox.budget.give_back(slots);
         self.callers.lose_all();

@@ -44,7 +44,11 @@ fn lag(raft: &Handle, node: u32) -> Option<u64> {
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let last = metrics.last_log_index.map_or(0, log_index);
-    let matched = metrics.replication.as_ref()?.get(&u64::from(node))?.as_ref()?;
+    let matched = metrics
+        .replication
+        .as_ref()?
+        .get(&u64::from(node))?
+        .as_ref()?;
     Some(last.saturating_sub(log_index(matched.index)))
 }
 
@@ -120,7 +124,12 @@ async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
     }
     if leads() && settled() {
         tracing::info!(partition = %partition.id(), to = target, "hands over leadership");
-        if raft.trigger().transfer_leader(u64::from(target)).await.is_ok() {
+        if raft
+            .trigger()
+            .transfer_leader(u64::from(target))
+            .await
+            .is_ok()
+        {
             while leads() && begun.elapsed() < WITHIN {
                 driver::sleep(POLL).await;
             }

@@ -97,7 +97,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         if self.buffer.is_empty() {
             Ok(self.from)
         } else {
-            Err(FrameError::Body("more was sent than was asked for".to_owned()))
+            Err(FrameError::Body(
+                "more was sent than was asked for".to_owned(),
+            ))
         }
     }
 

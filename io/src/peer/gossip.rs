@@ -124,10 +124,7 @@ fn fire(gossip: &Rc<RefCell<Gossip>>, timer: Timer<Gossiper>) {
     });
 }
 
-fn step(
-    gossip: &Rc<RefCell<Gossip>>,
-    act: impl FnOnce(&mut Gossip) -> Result<(), foca::Error>,
-) {
+fn step(gossip: &Rc<RefCell<Gossip>>, act: impl FnOnce(&mut Gossip) -> Result<(), foca::Error>) {
     let mut inner = gossip.borrow_mut();
     if let Err(error) = act(&mut inner) {
         tracing::debug!(%error, "gossip");

@@ -148,7 +148,10 @@ fn encode(identity: &Identity, purpose: Purpose) -> Vec<u8> {
 
 fn decode(frame: Frame) -> Result<(Identity, Purpose), String> {
     if frame.kind != HELLO {
-        return Err(format!("the first frame is of kind {}, not a hello", frame.kind));
+        return Err(format!(
+            "the first frame is of kind {}, not a hello",
+            frame.kind
+        ));
     }
     let mut fields = Fields::of("a hello", frame.body);
     for expected in MAGIC {
@@ -261,10 +264,19 @@ where
 
 #[cfg(test)]
 mod tests {
-    use futures::executor::block_on;
     use futures::io::Cursor;
 
     use super::*;
+    use crate::driver::{Driver, ExecutorOptions};
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        let options = ExecutorOptions {
+            name: "test".to_owned(),
+            core: None,
+            spin: Duration::ZERO,
+        };
+        driver::block_on(Driver::Plain, &options, work).unwrap()
+    }
 
     fn identity(node: u32) -> Identity {
         Identity {

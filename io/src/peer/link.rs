@@ -299,7 +299,11 @@ fn answered(shared: &Arc<Shared>, dialled: &Dialled, frame: Frame) -> Result<(),
             let Value::Job(job) = value else {
                 return Err("a pushed job that is none".to_owned());
             };
-            let stream = dialled.streams.borrow().get(&id).map(|(_, jobs)| jobs.clone());
+            let stream = dialled
+                .streams
+                .borrow()
+                .get(&id)
+                .map(|(_, jobs)| jobs.clone());
             let refused = match stream {
                 None => Some((key, job)),
                 Some(jobs) => jobs.try_send((key, job)).err().map(|error| match error {

@@ -85,10 +85,7 @@ pub(crate) async fn listen(
     }
 }
 
-async fn meet(
-    shared: &Shared,
-    stream: &mut Stream,
-) -> Result<(hello::Identity, Purpose), String> {
+async fn meet(shared: &Shared, stream: &mut Stream) -> Result<(hello::Identity, Purpose), String> {
     use futures::io::AsyncReadExt as _;
     let (reader, mut writer) = stream.split();
     let mut reader = Reader::new(reader);

@@ -395,7 +395,10 @@ mod tests {
         let (request, outcome) = take_answer(body(&answer(8, Ok(refused.clone())))).unwrap();
         assert_eq!((request, outcome), (8, Ok(refused)));
         let lost = Err(SubmitError::UnknownOutcome);
-        assert_eq!(take_answer(body(&answer(1, lost.clone()))).unwrap(), (1, lost));
+        assert_eq!(
+            take_answer(body(&answer(1, lost.clone()))).unwrap(),
+            (1, lost)
+        );
     }
 
     #[test]

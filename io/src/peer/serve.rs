@@ -54,7 +54,9 @@ pub(crate) async fn serve(
     let mut reader = Reader::new(reader);
     let (out, mut frames) = mpsc::channel::<Vec<u8>>(OUT_LANE);
     let link = shared.next_link();
-    shared.cluster.change(identity.node, |known| known.link = link);
+    shared
+        .cluster
+        .change(identity.node, |known| known.link = link);
     let mut served = Served {
         shared,
         gossip,
@@ -154,9 +156,7 @@ impl Served {
                             }
                         }
                         // The link is gone if it does not hear it.
-                        let _ = out
-                            .send(message::stream(message::STREAM_ENDED, id))
-                            .await;
+                        let _ = out.send(message::stream(message::STREAM_ENDED, id)).await;
                     };
                     select(std::pin::pin!(forwarding), closed).await;
                 });

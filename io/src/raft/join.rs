@@ -7,7 +7,7 @@
 //!
 //! | answers | means | it |
 //! |---|---|---|
-//! | all: no | the first start | initializes the group from configuration, like the others |
+//! | all: no | the first start | votes; the preferred leader initializes the group from configuration, the others only if it does not |
 //! | any: yes | it lost its disk | gives no vote until its log has reached what the leader's held when it first heard from it |
 //! | some missing | not known | asks again |
 //!
@@ -17,7 +17,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::driver;
 use crate::partition::Partition;
@@ -28,6 +28,8 @@ use crate::shard::mailbox::StopMode;
 
 /// Time between questions.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long a replica leaves the founding to the one that is preferred before it.
+const FOUND_WITHIN: Duration = Duration::from_secs(2);
 /// Log index of the entry that initializes a group; everything behind it was written by a leader.
 const FIRST_ENTRY: u64 = 1;
 
@@ -37,6 +39,8 @@ enum Stage {
     Member,
     /// It does not know yet.
     Asking,
+    /// Its group begins; it votes, and has no entry yet.
+    Founding,
     /// It lost its disk; with the index its log has to reach, once a leader told it.
     CatchingUp(Option<u64>),
 }
@@ -58,7 +62,7 @@ impl Joining {
     /// An error while the replica must not vote.
     pub(crate) fn may_vote(&self) -> Result<(), String> {
         match self.0.get() {
-            Stage::Member => Ok(()),
+            Stage::Member | Stage::Founding => Ok(()),
             Stage::Asking => Err("this replica does not know its group yet".to_owned()),
             Stage::CatchingUp(_) => {
                 Err("this replica lost its disk and has not caught up yet".to_owned())
@@ -72,7 +76,7 @@ impl Joining {
             Stage::Asking | Stage::CatchingUp(None) => {
                 self.0.set(Stage::CatchingUp(Some(leader_last)));
             }
-            Stage::Member | Stage::CatchingUp(Some(_)) => {}
+            Stage::Member | Stage::Founding | Stage::CatchingUp(Some(_)) => {}
         }
     }
 }
@@ -84,6 +88,9 @@ pub(crate) fn is_established(partition: &Partition) -> bool {
 
 /// Lets a replica that has caught up vote; to be called now and then.
 pub(crate) fn tick(partition: &Partition) {
+    if partition.joining.0.get() == Stage::Founding && partition.log.last_index() > 0 {
+        settle(partition);
+    }
     if let Stage::CatchingUp(Some(wanted)) = partition.joining.0.get()
         && partition.core.borrow().applied().index >= wanted
     {
@@ -138,19 +145,29 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
             driver::sleep(ASK_AGAIN).await;
             continue;
         }
+        partition.joining.0.set(Stage::Founding);
+    }
+    let rank = replicas.iter().position(|replica| replica.node == own);
+    let begun = Instant::now();
+    let patience = FOUND_WITHIN * rank.unwrap_or(0) as u32;
+    while partition.joining.0.get() == Stage::Founding && runs() {
+        if begun.elapsed() < patience {
+            driver::sleep(ASK_AGAIN).await;
+            continue;
+        }
         let members: BTreeMap<u64, Member> = replicas
             .iter()
             .map(|replica| (u64::from(replica.node), Member::default()))
             .collect();
         match raft.is_initialized().await {
-            Ok(true) => settle(&partition),
-            Ok(false) => match raft.initialize(members).await {
-                Ok(()) => settle(&partition),
-                Err(error) => {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Err(error) = raft.initialize(members).await {
                     tracing::warn!(partition = %partition.id(), %error, "the group is not initialized");
                 }
-            },
+            }
             Err(_) => return,
         }
+        driver::sleep(ASK_AGAIN).await;
     }
 }

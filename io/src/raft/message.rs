@@ -315,7 +315,10 @@ pub(crate) fn expect(frame: Frame, kind: u8) -> Result<Bytes, String> {
     if frame.kind == FAILED {
         return Err(Fields::of("a failure", frame.body).text()?);
     }
-    Err(format!("an answer of kind {} instead of {kind}", frame.kind))
+    Err(format!(
+        "an answer of kind {} instead of {kind}",
+        frame.kind
+    ))
 }
 
 #[cfg(test)]

@@ -183,9 +183,11 @@ impl RaftNetworkV2<Group> for Peer {
     ) -> Result<SnapshotResponse<Group>, StreamingError<Group>> {
         let sending = send::snapshot(self, vote, snapshot);
         match futures::future::select(Box::pin(sending), Box::pin(cancel)).await {
-            futures::future::Either::Left((sent, _)) => sent
-                .map(SnapshotResponse::new)
-                .map_err(|why| StreamingError::Unreachable(Unreachable::new(&io::Error::other(why)))),
+            futures::future::Either::Left((sent, _)) => {
+                sent.map(SnapshotResponse::new).map_err(|why| {
+                    StreamingError::Unreachable(Unreachable::new(&io::Error::other(why)))
+                })
+            }
             futures::future::Either::Right((closed, _)) => Err(StreamingError::Closed(closed)),
         }
     }

@@ -125,7 +125,10 @@ pub(crate) fn decode_stored(bytes: &[u8]) -> Result<StoredMembership, String> {
     let mut rest = bytes;
     let index = u64::from_le_bytes(take(&mut rest)?);
     let term = u64::from_le_bytes(take(&mut rest)?);
-    Ok(StoredMembership::new(entry_id(index, term), take_membership(rest)?))
+    Ok(StoredMembership::new(
+        entry_id(index, term),
+        take_membership(rest)?,
+    ))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {

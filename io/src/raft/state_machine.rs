@@ -14,8 +14,8 @@ use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, RaftSnapshotBuilder};
 
 use crate::driver;
-use crate::partition::{Partition, install};
 use crate::partition::process::Broken;
+use crate::partition::{Partition, install};
 use crate::raft::{EntryId, Group, Snapshot, SnapshotMeta, StoredMembership, entry_id};
 
 /// A partition as openraft sees it.

@@ -248,11 +248,18 @@ impl PartitionTable {
                 .is_replica(id, options.node_id)
                 .then(|| Arc::new(Mailbox::new(id, options, Arc::clone(role_changed))))
         };
-        Self((1..=options.partitions).map(PartitionId).map(mailbox).collect())
+        Self(
+            (1..=options.partitions)
+                .map(PartitionId)
+                .map(mailbox)
+                .collect(),
+        )
     }
 
     pub(crate) fn get(&self, partition: PartitionId) -> Option<&Arc<Mailbox>> {
-        self.0.get(usize::from(partition.0).checked_sub(1)?)?.as_ref()
+        self.0
+            .get(usize::from(partition.0).checked_sub(1)?)?
+            .as_ref()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Mailbox>> {

@@ -233,11 +233,13 @@ mod tests {
         let mut options = BrokerOptions::new("");
         options.partitions = SHARDS as u16;
         options.shards = SHARDS;
-        let table = PartitionTable::new(&options);
+        let cluster = crate::broker::cluster(&options, Vec::new());
+        let table = PartitionTable::new(&options, &cluster.role_changed);
         let shared = Arc::new(Shared::new(
             options,
             table.clone(),
             Background::start().unwrap(),
+            cluster,
         ));
         let placement = table.iter().map(|mailbox| vec![Arc::clone(mailbox)]);
         let (pulse, wakers) = mpsc::sync_channel(shared.options.shards.max(16));
