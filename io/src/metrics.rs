@@ -206,6 +206,14 @@ partition_metrics! {
         feed_spilled,
         /// Snapshots taken.
         snapshots_taken,
+        /// Raft's term (gauge).
+        raft_term,
+        /// Entries that the follower is behind which is most behind, as the leader knows it (gauge).
+        replication_lag,
+        /// Leaderships that began here.
+        leaderships,
+        /// When the last snapshot was taken or installed, epoch milliseconds (gauge); 0 = not yet.
+        snapshot_millis,
         /// Log index up to which the last snapshot reaches (gauge).
         snapshot_index,
         /// Bytes of snapshots sent to other replicas.

@@ -297,6 +297,16 @@ impl Turn<'_> {
         let quorum = alone || metrics.last_quorum_acked.as_deref().is_some_and(heard);
         let elected = metrics.state == ServerState::Leader && quorum;
         partition.mailbox.status.set_term(metrics.current_term);
+        let cells = &partition.mailbox.metrics;
+        cells.raft_term.set(metrics.current_term);
+        if let Some(replication) = metrics.replication.as_ref().filter(|_| !alone) {
+            let last = metrics.last_log_index.map_or(0, log_index);
+            let matched = replication
+                .values()
+                .map(|id| id.as_ref().map_or(0, |id| log_index(id.index)));
+            let slowest = matched.min().unwrap_or(last);
+            cells.replication_lag.set(last.saturating_sub(slowest));
+        }
         let mut core = partition.core.borrow_mut();
         if elected && !core.is_leading() {
             // Everything the log held at election, the leader's own first entry included, is
@@ -304,6 +314,7 @@ impl Turn<'_> {
             let everything = metrics.last_log_index.map_or(0, log_index);
             if core.applied().index >= everything && everything > 0 {
                 core.lead(metrics.current_term);
+                cells.leaderships.add(1);
                 tracing::info!(
                     partition = %partition.id(),
                     term = metrics.current_term,
@@ -314,6 +325,7 @@ impl Turn<'_> {
         } else if !elected && core.is_leading() {
             tracing::info!(partition = %partition.id(), "leads no more");
             core.step_down()?;
+            cells.replication_lag.set(0);
         }
         if partition.mailbox.stop_mode() == StopMode::Run {
             let (role, health) = match (core.is_leading(), metrics.current_leader) {

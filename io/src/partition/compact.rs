@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use openraft::async_runtime::WatchReceiver;
 use ringflow_storage::snapshot::{self, Snapshot};
@@ -114,9 +114,15 @@ impl Compaction {
         self.purged.set(upto);
         self.growth.borrow_mut().purge(upto);
         let metrics = &partition.mailbox.metrics;
+        metrics.snapshot_millis.set(epoch_millis());
         metrics.snapshot_index.set(upto);
         metrics.purged_index.set(upto);
     }
+}
+
+fn epoch_millis() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// Bytes of entries that this process wrote or took over.
@@ -166,6 +172,7 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
             Ok(taken) => {
                 let metrics = &partition.mailbox.metrics;
                 metrics.snapshots_taken.add(1);
+                metrics.snapshot_millis.set(epoch_millis());
                 metrics.snapshot_index.set(taken.applied().index);
                 metrics.snapshot.record(started.elapsed());
                 let covered = entry_id(taken.applied().index, taken.applied().term);

@@ -213,3 +213,105 @@ fn a_broker_that_differs_is_refused_in_words() {
     lonely.cluster.contact_points.clear();
     assert!(matches!(Broker::start(lonely), Err(StartError::Options(_))));
 }
+
+#[test]
+fn a_follower_that_was_away_too_long_gets_a_snapshot() {
+    let mut three = Three::new(1, DriverChoice::Plain);
+    for (_, options) in &mut three.places {
+        options.snapshot_interval = Duration::from_millis(200);
+    }
+    (0..3).for_each(|node| three.start(node));
+    three.wait("the partition has a leader", Three::is_ready);
+    let leader = three.leader(1).unwrap();
+    let away = (leader + 1) % 3;
+    let submitter = three.brokers[leader].as_ref().unwrap().submitter();
+    client(deploy(&submitter));
+    for round in 0..2 {
+        three.kill(away);
+        let purged = || submitter.metrics().partitions[0].purged_index;
+        let before = purged();
+        let begun = Instant::now();
+        while purged() < before + 100 {
+            client(run_one(&submitter, 1));
+            assert!(begun.elapsed() < PATIENCE, "the log is not purged");
+        }
+        if round == 1 {
+            // From nothing, instead of on top of what it had.
+            std::fs::remove_dir_all(three.places[away].1.data.clone()).unwrap();
+        }
+        three.start(away);
+        three.wait_equal();
+        let back = three.brokers[away].as_ref().unwrap().submitter();
+        assert_eq!(back.metrics().partitions[0].snapshots_installed, 1);
+        client(run_one(&back, 1));
+        three.wait_equal();
+    }
+    // What it installed is what it starts with.
+    three.kill(away);
+    three.start(away);
+    three.wait_equal();
+}
+
+#[test]
+fn messages_and_pushed_jobs_cross_brokers() {
+    let three = Three::started(3, DriverChoice::Plain);
+    let leaders: std::collections::BTreeSet<_> = (1..=3).map(|it| three.leader(it)).collect();
+    assert!(leaders.len() > 1, "leaders are spread: {leaders:?}");
+    let submitter = three.brokers[0].as_ref().unwrap().submitter();
+    client(async {
+        crate::messages::correlate_everywhere(&submitter).await;
+        deploy(&submitter).await;
+        let mut stream = submitter.open_stream(crate::streams::spec());
+        for partition in 1..=3 {
+            loop {
+                submit(&submitter, partition, create()).await;
+                // A stream is open elsewhere only after a moment; what came before is polled.
+                let next = tokio::time::timeout(Duration::from_millis(500), stream.next()).await;
+                if let Ok(next) = next {
+                    let (key, _) = next.unwrap();
+                    assert_eq!(key.partition(), PartitionId(partition));
+                    submit(&submitter, partition, crate::world::complete(key)).await;
+                    break;
+                }
+            }
+        }
+    });
+    three.wait_equal();
+}
+
+#[test]
+fn strangers_on_the_peer_port_move_nothing() {
+    use std::io::{Read as _, Write as _};
+    let three = Three::started(1, DriverChoice::Plain);
+    let port = three.places[0].1.cluster.listen;
+    let leaderships = || -> u64 {
+        let of = |broker: &Broker| broker.submitter().metrics().partitions[0].leaderships;
+        three.running().map(of).sum()
+    };
+    let before = leaderships();
+    let half_open: Vec<_> = (0..20)
+        .map(|_| std::net::TcpStream::connect(port).unwrap())
+        .collect();
+    let submitter = three.brokers[1].as_ref().unwrap().submitter();
+    client(deploy(&submitter));
+    for garbage in [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+        vec![0; 64 << 10],
+        vec![0xff; 64 << 10],
+        // A frame of an allowed length with a checksum that is none.
+        [&[8, 0, 0, 0, 1, 2, 3, 4, 1][..], &[0; 64]].concat(),
+    ] {
+        let mut stranger = std::net::TcpStream::connect(port).unwrap();
+        // It may be cut off while it still speaks.
+        let _ = stranger.write_all(&garbage);
+        let _ = stranger.set_read_timeout(Some(Duration::from_secs(10)));
+        let mut heard = Vec::new();
+        // Closed or reset, but not left open and not answered at length.
+        let _ = stranger.read_to_end(&mut heard);
+        assert!(heard.len() < 1024, "{} bytes", heard.len());
+        client(run_one(&submitter, 1));
+    }
+    drop(half_open);
+    assert_eq!(leaderships(), before);
+    three.wait_equal();
+}
