@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_storage::log::{Flusher, IoChoice};
@@ -32,6 +32,10 @@ use crate::submit::{Shared, Submitter};
 
 /// Part of the state memory that may hold rows not yet in table files.
 const WRITE_BUFFER_SHARE: usize = 4;
+
+/// How long the name of this host is looked up, and how often.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_UP_AGAIN: Duration = Duration::from_millis(200);
 
 /// Why a broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -258,6 +262,31 @@ fn data_error(error: ringflow_storage::Error) -> StartError {
     StartError::Data(error.to_string())
 }
 
+/// A directory belongs to one broker of one cluster for ever: votes and confirmed entries in it would
+/// be somebody else's word under another number.
+fn settle_owner(data: &DataDir, options: &BrokerOptions, in_use: bool) -> Result<(), StartError> {
+    let of = &options.cluster;
+    let wanted = format!(
+        "cluster {}\nnode {}\nsize {}\nreplication-factor {}\n",
+        of.name, options.node_id, of.size, of.replication_factor
+    );
+    let one_line = |text: &str| text.trim_end().replace('\n', ", ");
+    match data.cluster().map_err(data_error)? {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => Err(StartError::Options(format!(
+            "the data directory belongs to: {}; this broker is: {}",
+            one_line(&found),
+            one_line(&wanted)
+        ))),
+        None if !of.is_many() => Ok(()),
+        None if in_use => Err(StartError::Options(format!(
+            "the data directory belongs to a cluster of one; this broker is: {}",
+            one_line(&wanted)
+        ))),
+        None => data.set_cluster(&wanted).map_err(data_error),
+    }
+}
+
 /// Who this broker is, drawn anew at each start.
 pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluster {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -295,15 +324,22 @@ fn enter(options: &BrokerOptions) -> Result<(TcpListener, SocketAddr), StartErro
     })?;
     let advertised = match &of.advertised {
         None => bound,
-        Some(name) => name
-            .to_socket_addrs()
-            .ok()
-            .and_then(|mut found| found.next())
-            .ok_or_else(|| {
-                StartError::Options(format!(
-                    "the advertised peer address {name} cannot be looked up"
-                ))
-            })?,
+        Some(name) => {
+            let begun = Instant::now();
+            loop {
+                let found = name.to_socket_addrs().ok();
+                match found.and_then(|mut found| found.next()) {
+                    Some(address) => break address,
+                    // A name that was given to this host just now may not be known at once.
+                    None if begun.elapsed() < LOOK_UP_WITHIN => thread::sleep(LOOK_UP_AGAIN),
+                    None => {
+                        return Err(StartError::Options(format!(
+                            "the advertised peer address {name} cannot be looked up"
+                        )));
+                    }
+                }
+            }
+        }
     };
     if advertised.ip().is_unspecified() {
         return Err(StartError::Options(format!(
@@ -340,6 +376,7 @@ fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
             found.len()
         )));
     }
+    settle_owner(&data, options, in_use)?;
     for id in (1..=options.partitions).filter(own) {
         data.partition(PartitionId(id)).map_err(data_error)?;
     }

@@ -135,7 +135,11 @@ fn three_brokers_elect_replicate_and_serve_from_anywhere() {
 
 #[test]
 fn a_leader_that_is_gone_is_replaced_and_catches_up_when_it_is_back() {
-    let mut three = Three::started(1, DriverChoice::Plain);
+    crate::world::on_both_drivers(|options| replace_a_leader(options().driver));
+}
+
+fn replace_a_leader(driver: DriverChoice) {
+    let mut three = Three::started(1, driver);
     let leader = three.leader(1).unwrap();
     let other = (leader + 1) % 3;
     client(async {
@@ -209,6 +213,13 @@ fn a_broker_that_differs_is_refused_in_words() {
     });
     assert!(why.contains("partition count"), "{why}");
     assert!(three.is_ready());
+    drop(broker);
+    let mut swapped = three.places[2].1.clone();
+    swapped.data = directory.path().join("data");
+    match Broker::start(swapped) {
+        Err(StartError::Options(why)) => assert!(why.contains("node 1"), "{why}"),
+        other => panic!("{other:?}"),
+    }
     let mut lonely = three.places[0].1.clone();
     lonely.cluster.contact_points.clear();
     assert!(matches!(Broker::start(lonely), Err(StartError::Options(_))));
