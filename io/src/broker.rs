@@ -369,6 +369,7 @@ fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
         })?;
         in_use |= files.next().is_some();
     }
+    settle_owner(&data, options, in_use)?;
     if in_use && found.len() != wanted {
         return Err(StartError::Options(format!(
             "the data directory holds {} partitions and {wanted} are configured: \
@@ -376,7 +377,6 @@ fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
             found.len()
         )));
     }
-    settle_owner(&data, options, in_use)?;
     for id in (1..=options.partitions).filter(own) {
         data.partition(PartitionId(id)).map_err(data_error)?;
     }
