@@ -82,7 +82,7 @@ impl Running {
         let options = broker_options(config, placement);
         let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
         let broker = Arc::new(broker);
-        match serve(config, placement, &broker).await {
+        match serve(config, &broker).await {
             Ok((exporter, gateway)) => Ok(Self {
                 broker,
                 exporter,
@@ -161,7 +161,6 @@ pub(crate) fn place(config: &Config) -> Result<Placement, Failure> {
 
 async fn serve(
     config: &Config,
-    placement: &Placement,
     broker: &Arc<Broker>,
 ) -> Result<(Option<Arc<Exporter>>, RunningGateway), Failure> {
     let database = match &config.secondary_storage {
@@ -344,7 +343,7 @@ pub(crate) fn log_lines(config: &Config) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;
     // The consensus library tells each of its steps at this level: for its developers only.
     let filter = match config.log_filter.as_str() {
-        "info" => "info,openraft=warn",
+        "info" => "info,openraft=error",
         other => other,
     };
     let filter = EnvFilter::try_new(filter)

@@ -334,14 +334,10 @@ fn leaders_that_die_under_load_lose_and_double_nothing() {
     until("everything is worked off", WORKED_OFF, || {
         turn += 1;
         load.work_once(turn);
+        // A completion of unknown outcome leaves no job behind: only the history tells.
         let left = json!({ "state": "ACTIVE" });
         let left = client.search("/v2/process-instances/search", &left, "processInstanceKey");
-        let book = load.book.lock().unwrap();
-        let done = book
-            .created
-            .keys()
-            .all(|id| book.completed.contains_key(id));
-        (left.is_empty() && done).then_some(())
+        left.is_empty().then_some(())
     });
     let book = load.book.into_inner().unwrap();
     assert!(book.wrong.is_empty(), "{:#?}", book.wrong);
