@@ -253,7 +253,7 @@ fn a_follower_that_was_away_too_long_gets_a_snapshot() {
         three.start(away);
         three.wait_equal();
         let back = three.brokers[away].as_ref().unwrap().submitter();
-        assert_eq!(back.metrics().partitions[0].snapshots_installed, 1);
+        assert!(back.metrics().partitions[0].snapshots_installed >= 1);
         client(run_one(&back, 1));
         three.wait_equal();
     }
