@@ -149,7 +149,7 @@ fn settle_log(
                 index: applied.index,
                 term: applied.term,
             };
-            let (done, purged) = std::sync::mpsc::channel();
+            let (done, purged) = std::sync::mpsc::sync_channel(1);
             let on_durable = Box::new(move |result| {
                 // Waited for below.
                 let _ = done.send(result);
