@@ -29,6 +29,9 @@ const LOOK_WITHIN: Duration = Duration::from_millis(250);
 /// First look after a broken connection, and the time by which less preferred replicas wait longer.
 const HASTE: Duration = Duration::from_millis(20);
 const HASTE_STEP: Duration = Duration::from_millis(150);
+/// Time an election may take before it is tried again, and how often it is tried.
+const HASTE_AGAIN: Duration = Duration::from_millis(300);
+const HASTE_TRIES: u32 = 3;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(partition: Weak<Partition>, raft: Handle, connection: GroupConnection) {
@@ -158,7 +161,7 @@ async fn suspect(partition: Weak<Partition>, raft: Handle, from: u32) {
         Ok(_) => false,
         Err(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
     };
-    let Some((vote, term, own)) = leads(&raft) else {
+    let Some((_, term, own)) = leads(&raft) else {
         return;
     };
     if !gone || partition.joining.may_vote().is_err() {
@@ -171,10 +174,26 @@ async fn suspect(partition: Weak<Partition>, raft: Handle, from: u32) {
         "the leader's process is gone; an election is hastened"
     );
     drop(partition);
-    // As if the leader had asked us to take over: the others then do not wait for its lease, which
-    // nobody relies on here.
-    let request = TransferLeaderRequest::new(vote, own, None);
-    if let Err(error) = raft.handle_transfer_leader(request).await {
-        tracing::warn!(%error, "the election could not be hastened");
+    // One attempt can fail: another replica has the longer log, or asked at the same time.
+    for _ in 0..HASTE_TRIES {
+        let vote = {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let gone = u64::from(from);
+            if metrics.running_state.is_err()
+                || metrics.current_leader.is_some_and(|leader| leader != gone)
+            {
+                return;
+            }
+            metrics.vote
+        };
+        // As if the leader had asked us to take over: the others then do not wait for its lease,
+        // which nobody relies on here.
+        let request = TransferLeaderRequest::new(vote, own, None);
+        if let Err(error) = raft.handle_transfer_leader(request).await {
+            tracing::warn!(%error, "the election could not be hastened");
+            return;
+        }
+        driver::sleep(HASTE_AGAIN + wait).await;
     }
 }
