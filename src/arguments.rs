@@ -43,6 +43,8 @@ pub(crate) enum Task {
     Start(StartOptions),
     /// Show it without any client: start, deploy, work, read the history back.
     Demo(DemoOptions),
+    /// Show a running cluster's partitions, or move their leaders.
+    Cluster(ClusterCommand),
     /// Print what a stopped broker's files hold, as readable lines.
     Inspect(InspectOptions),
     /// List all settings: name, default, meaning, other names.
@@ -75,6 +77,21 @@ pub(crate) struct StartOptions {
     /// Number of partitions.
     #[arg(long, value_name = "N")]
     pub partitions: Option<String>,
+    /// Number of this broker in its cluster, from 0.
+    #[arg(long, value_name = "N")]
+    pub node_id: Option<String>,
+    /// Number of brokers of the cluster.
+    #[arg(long, value_name = "N")]
+    pub cluster_size: Option<String>,
+    /// Replicas of each partition.
+    #[arg(long, value_name = "N")]
+    pub replication_factor: Option<String>,
+    /// Where other brokers reach this one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub peer_address: Option<String>,
+    /// Peer addresses of some brokers, commas between.
+    #[arg(long, value_name = "LIST")]
+    pub contact_points: Option<String>,
     /// sqlite:PATH, postgres://..., or none.
     #[arg(long, value_name = "URL")]
     pub secondary_storage: Option<String>,
@@ -89,6 +106,31 @@ pub(crate) struct DemoOptions {
     /// Number of orders to run.
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub orders: u32,
+}
+
+/// Arguments of `cluster`.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterCommand {
+    /// Management address of any broker.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9600")]
+    pub management_address: String,
+    /// What to do; without it, the cluster is shown.
+    #[command(subcommand)]
+    pub action: Option<ClusterAction>,
+}
+
+/// What `cluster` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterAction {
+    /// Ask the leader of a partition to hand over to a broker.
+    Transfer {
+        /// The partition.
+        partition: u16,
+        /// The broker that shall lead.
+        broker: u32,
+    },
+    /// Ask all leaders that are not the preferred ones to hand over to them.
+    Rebalance,
 }
 
 /// Arguments of `inspect`.
@@ -140,6 +182,11 @@ impl StartOptions {
             (Id::ManagementAddress, &self.management_address),
             (Id::Cores, &self.cores),
             (Id::Partitions, &self.partitions),
+            (Id::NodeId, &self.node_id),
+            (Id::ClusterSize, &self.cluster_size),
+            (Id::ReplicationFactor, &self.replication_factor),
+            (Id::PeerAddress, &self.peer_address),
+            (Id::ContactPoints, &self.contact_points),
             (Id::SecondaryStorage, &self.secondary_storage),
             (Id::Io, &self.io),
         ];

@@ -22,11 +22,11 @@ use ringflow_export::{
 use ringflow_gateway::{
     Auth, Backend, Gateway, GatewayOptions, Guards, Reads, RunningGateway, stored_form,
 };
-use ringflow_io::{Broker, BrokerOptions, DriverChoice};
+use ringflow_io::{Broker, BrokerAddress, BrokerOptions, ClusterOptions, DriverChoice, Submitter};
 
 use crate::arguments::{Failure, StartOptions};
 use crate::config::{Access, Config, IoDriver, SecondaryStorage};
-use crate::feed::BrokerFeed;
+use crate::feed::{BrokerFeed, follow_leaders};
 use crate::initialization::Initialization;
 use crate::items;
 use crate::placement::{Placement, has_cpu_quota};
@@ -41,7 +41,7 @@ const SETUP_WITHIN: Duration = Duration::from_secs(5);
 /// A process that serves.
 pub(crate) struct Running {
     broker: Arc<Broker>,
-    exporter: Option<Exporter>,
+    exporter: Option<Arc<Exporter>>,
     gateway: RunningGateway,
     /// Answers partitions that ask for items of batch operations; ends with the broker.
     items: Option<tokio::task::JoinHandle<()>>,
@@ -70,13 +70,18 @@ pub(crate) fn start(options: &StartOptions) -> Result<(), Failure> {
         let mut signals = EndSignals::register()?;
         let running = Running::start(&config, &placement).await?;
         announce(running.addresses())?;
-        let signal = signals.next().await;
-        tracing::info!(signal, "ending");
+        let refused = tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "ending");
+                None
+            }
+            why = running.refused() => Some(why),
+        };
         let anyway = tokio::spawn(signals.end_anyway());
         running.stop().await;
         anyway.abort();
         tracing::info!("ended");
-        Ok(())
+        refused.map_or(Ok(()), |why| Err(Failure(why)))
     })
 }
 
@@ -90,7 +95,7 @@ impl Running {
         let options = broker_options(config, placement);
         let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
         let broker = Arc::new(broker);
-        match serve(config, placement, &broker).await {
+        match serve(config, &broker).await {
             Ok(parts) => Ok(Self {
                 broker,
                 exporter: parts.exporter,
@@ -114,6 +119,16 @@ impl Running {
         }
     }
 
+    /// Returns with the reason if the cluster refuses this broker.
+    pub(crate) async fn refused(&self) -> String {
+        let mut fatal = self.broker.fatal();
+        match fatal.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            // The broker has ended otherwise.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Stops all parts in order.
     pub(crate) async fn stop(self) {
         self.gateway.stop().await;
@@ -122,7 +137,7 @@ impl Running {
         }
         stop_broker(self.broker).await;
         if let Some(exporter) = self.exporter {
-            let stopped = tokio::task::spawn_blocking(move || exporter.stop()).await;
+            let stopped = tokio::task::spawn_blocking(move || stop_exporter(exporter)).await;
             if stopped.is_err() {
                 tracing::error!("the exporter did not stop in order");
             }
@@ -163,16 +178,12 @@ pub(crate) fn place(config: &Config) -> Result<Placement, Failure> {
 
 /// What stands between broker and clients.
 struct Served {
-    exporter: Option<Exporter>,
+    exporter: Option<Arc<Exporter>>,
     gateway: RunningGateway,
     items: Option<tokio::task::JoinHandle<()>>,
 }
 
-async fn serve(
-    config: &Config,
-    placement: &Placement,
-    broker: &Arc<Broker>,
-) -> Result<Served, Failure> {
+async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure> {
     let database = match &config.secondary_storage {
         SecondaryStorage::None => None,
         SecondaryStorage::Database(url) => Database::parse(url, None, None)?,
@@ -187,10 +198,14 @@ async fn serve(
             .asked_items()
             .map(|asked| tokio::spawn(items::answer(asked, queries.clone(), broker.submitter())));
         reads = Some(Arc::new(queries));
-        let feeds = (1..=placement.partitions)
-            .map(|number| {
+        let alone = config.cluster.replication_factor == 1;
+        let feeds = broker
+            .replicas()
+            .into_iter()
+            .filter(|_| alone)
+            .map(|partition| {
                 let broker = Arc::downgrade(broker);
-                Box::new(BrokerFeed::new(broker, PartitionId(number))) as Box<dyn RecordFeed>
+                Box::new(BrokerFeed::new(broker, partition)) as Box<dyn RecordFeed>
             })
             .collect();
         let options = ExporterOptions {
@@ -201,15 +216,31 @@ async fn serve(
             }),
             ..ExporterOptions::new(database)
         };
-        let started = Exporter::start(options, feeds)?;
+        let started = Arc::new(Exporter::start(options, feeds)?);
         storage_ready(&started).await;
+        if !alone {
+            tokio::spawn(follow_leaders(
+                Arc::downgrade(broker),
+                Arc::downgrade(&started),
+            ));
+        }
         exporter = Some(started);
     }
-    set_up_identities(config, broker).await?;
+    let setup = set_up_identities(config.initialization.clone(), broker.submitter());
+    if config.cluster.size == 1 {
+        setup.await?;
+    } else {
+        // The others may not be there yet, and one that has no leader is no reason to keep clients out.
+        tokio::spawn(async move {
+            if let Err(failure) = setup.await {
+                tracing::error!(%failure, "the configured identities were not set up");
+            }
+        });
+    }
     let backend = Backend {
         commands: Arc::new(broker.submitter()),
         reads,
-        exporter: exporter.as_ref().map(Exporter::metrics),
+        exporter: exporter.as_ref().map(|exporter| exporter.metrics()),
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok(Served {
@@ -220,8 +251,11 @@ async fn serve(
 }
 
 /// Orders the users, roles and the like of the configuration. What is there stays as it is.
-async fn set_up_identities(config: &Config, broker: &Arc<Broker>) -> Result<(), Failure> {
-    let Initialization { users, mut setup } = config.initialization.clone();
+async fn set_up_identities(
+    initialization: Initialization,
+    submitter: Submitter,
+) -> Result<(), Failure> {
+    let Initialization { users, mut setup } = initialization;
     // Hashes take their time by design.
     let hashed = tokio::task::spawn_blocking(move || {
         users
@@ -240,7 +274,6 @@ async fn set_up_identities(config: &Config, broker: &Arc<Broker>) -> Result<(), 
             .collect::<Result<Vec<UserRecord>, Failure>>()
     });
     setup.users = hashed.await??;
-    let submitter = broker.submitter();
     let begun = Instant::now();
     loop {
         let command = Command::internal(Key::NONE, of::IdentitySetup::Initialize, setup.clone());
@@ -274,6 +307,18 @@ async fn storage_ready(exporter: &Exporter) {
     }
 }
 
+fn stop_exporter(exporter: Arc<Exporter>) {
+    let mut shared = exporter;
+    loop {
+        // Whoever follows the leaders may hold it for a moment.
+        match Arc::try_unwrap(shared) {
+            Ok(exporter) => return exporter.stop(),
+            Err(still) => shared = still,
+        }
+        std::thread::yield_now();
+    }
+}
+
 async fn stop_broker(broker: Arc<Broker>) {
     let stopped = tokio::task::spawn_blocking(move || {
         let mut shared = broker;
@@ -294,6 +339,24 @@ async fn stop_broker(broker: Arc<Broker>) {
 fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
     BrokerOptions {
         partitions: placement.partitions,
+        node_id: config.node_id,
+        cluster: ClusterOptions {
+            storage: match &config.secondary_storage {
+                SecondaryStorage::None => "none".to_owned(),
+                SecondaryStorage::Database(url) => {
+                    url.split(':').next().unwrap_or_default().to_owned()
+                }
+            },
+            ..config.cluster.clone()
+        },
+        address: if config.cluster.is_many() {
+            BrokerAddress {
+                host: client_host(config),
+                port: config.grpc_address.port(),
+            }
+        } else {
+            BrokerAddress::default()
+        },
         shards: placement.shards,
         cores: placement.cores.clone(),
         driver: match config.io {
@@ -310,6 +373,16 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
         ..BrokerOptions::new(config.data_dir.clone())
+    }
+}
+
+/// Under which name clients reach this host, as far as it can be known.
+fn client_host(config: &Config) -> String {
+    let advertised = config.cluster.advertised.as_deref();
+    let host = advertised.and_then(|name| name.rsplit_once(':').map(|(host, _)| host));
+    match host {
+        Some(host) => host.to_owned(),
+        None => config.cluster.listen.ip().to_string(),
     }
 }
 
@@ -360,7 +433,7 @@ pub(crate) fn log_lines(config: &Config) -> Result<(), Failure> {
     use tracing_subscriber::EnvFilter;
     // The consensus library tells each of its steps at this level: for its developers only.
     let filter = match config.log_filter.as_str() {
-        "info" => "info,openraft=warn",
+        "info" => "info,openraft=error",
         other => other,
     };
     let filter = EnvFilter::try_new(filter)

@@ -11,11 +11,21 @@ use std::time::Duration;
 use ringflow_core::record::Text;
 use ringflow_core::record::value::{EntityType, RoleRecord};
 
+use ringflow_io::ClusterOptions;
+use ringflow_io::cluster::CLUSTER_SIZE_MAX;
+
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
 pub(crate) const PARTITIONS_MAX: u16 = 1024;
+
+/// Port of peers, where a contact point names none.
+const PEER_PORT: u16 = 26502;
+/// Replicas of a partition by default, where there are as many brokers.
+const REPLICAS: u32 = 3;
+/// Longest name of a cluster.
+const NAME_BYTES_MAX: usize = 256;
 
 /// Which input and output driver the shards use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,6 +71,10 @@ pub(crate) struct Config {
     pub free_space_bytes: u64,
     /// Number of partitions; `None` = one per shard core.
     pub partitions: Option<u16>,
+    /// Number of this broker.
+    pub node_id: u32,
+    /// Its cluster.
+    pub cluster: ClusterOptions,
     /// Cores for shards; `None` = decide, empty = unpinned.
     pub cores: Option<Vec<usize>>,
     /// Driver.
@@ -118,6 +132,8 @@ impl Config {
             partitions: read
                 .auto_or(Id::Partitions, 1, u64::from(PARTITIONS_MAX))?
                 .map(|n| n as u16),
+            node_id: read.number(Id::NodeId, 0, u64::from(CLUSTER_SIZE_MAX) - 1)? as u32,
+            cluster: read.cluster()?,
             cores: read.cores(Id::Cores)?,
             io: read.one_of(
                 Id::Io,
@@ -238,6 +254,70 @@ impl Reader<'_> {
             })
     }
 
+    fn number(&self, id: Id, min: u64, max: u64) -> Result<u64, SettingError> {
+        self.text(id)
+            .parse()
+            .ok()
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| {
+                self.settings
+                    .invalid(id, format!("a number, {min} to {max}"))
+            })
+    }
+
+    fn cluster(&self) -> Result<ClusterOptions, SettingError> {
+        let size = self.number(Id::ClusterSize, 1, u64::from(CLUSTER_SIZE_MAX))? as u32;
+        self.number(Id::NodeId, 0, u64::from(size) - 1)?;
+        let factor = self.auto_or(Id::ReplicationFactor, 1, u64::from(size))?;
+        let replication_factor = factor.map_or(size.min(REPLICAS), |factor| factor as u32);
+        let name = self.text(Id::ClusterName);
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            let expected = format!("a name of 1 to {NAME_BYTES_MAX} bytes");
+            return Err(self.settings.invalid(Id::ClusterName, expected));
+        }
+        if !self.one_of(Id::PeerTls, &[("false", true), ("true", false)])? {
+            return Err(self.settings.invalid(
+                Id::PeerTls,
+                "false: connections between brokers cannot be encrypted yet, keep them in a network \
+                 of their own",
+            ));
+        }
+        let points = self.text(Id::ContactPoints).split([',', ' ']);
+        let points = points.map(str::trim).filter(|point| !point.is_empty());
+        let contact_points: Vec<String> = points
+            .map(|point| match point.rsplit_once(':') {
+                Some(_) => point.to_owned(),
+                None => format!("{point}:{PEER_PORT}"),
+            })
+            .collect();
+        if size > 1 && contact_points.is_empty() {
+            return Err(self.settings.invalid(
+                Id::ContactPoints,
+                format!("the peer addresses of some of the {size} brokers, HOST:PORT,..."),
+            ));
+        }
+        let listen = self.address(Id::PeerAddress)?;
+        let advertised = match self.text(Id::PeerAdvertised) {
+            "auto" if listen.ip().is_unspecified() && size > 1 => {
+                let name = rustix::system::uname();
+                let name = name.nodename().to_string_lossy().into_owned();
+                Some(format!("{name}:{}", listen.port()))
+            }
+            "auto" => None,
+            text if text.contains(':') => Some(text.to_owned()),
+            text => Some(format!("{text}:{}", listen.port())),
+        };
+        Ok(ClusterOptions {
+            name: name.to_owned(),
+            size,
+            replication_factor,
+            contact_points,
+            listen,
+            advertised,
+            storage: String::new(),
+        })
+    }
+
     fn cores(&self, id: Id) -> Result<Option<Vec<usize>>, SettingError> {
         let text = self.text(id);
         match text {
@@ -282,6 +362,12 @@ impl Reader<'_> {
         }
         if url == "none" {
             return Ok(SecondaryStorage::None);
+        }
+        if url == "auto" && self.number(Id::ClusterSize, 1, u64::from(CLUSTER_SIZE_MAX))? > 1 {
+            return Err(self.settings.invalid(
+                Id::SecondaryStorage,
+                "a database that all brokers of the cluster share (postgres://HOST/DATABASE), or none",
+            ));
         }
         if url == "auto" {
             let file = data_dir.join("secondary.db");

@@ -5,12 +5,17 @@
 //! log is kept, and the next start of the broker tries again. A database that is ahead of the log is
 //! such a reason: new records would look as if they were exported already. A feed does not keep the broker alive:
 //! the broker stops first and the feed then ends behind its last record.
+//!
+//! In a cluster the leader of a partition exports it. [`follow_leaders`] gives the exporter a feed
+//! whenever a partition begins to be led here; it ends when the partition is led elsewhere. The cursor
+//! in the database is what the next leader's feed begins with, and what fences the old one.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_export::feed::FeedFuture;
-use ringflow_export::{FeedBatch, FeedError, RecordFeed};
+use ringflow_export::{Exporter, FeedBatch, FeedError, RecordFeed};
 use ringflow_io::{Broker, FeedReader};
 
 /// The committed records of one partition of a running broker.
@@ -18,6 +23,8 @@ pub(crate) struct BrokerFeed {
     broker: Weak<Broker>,
     partition: PartitionId,
     reader: Option<FeedReader>,
+    /// Gone when the feed is.
+    alive: Arc<()>,
 }
 
 impl BrokerFeed {
@@ -28,6 +35,7 @@ impl BrokerFeed {
             broker,
             partition,
             reader: None,
+            alive: Arc::new(()),
         }
     }
 }
@@ -40,6 +48,13 @@ impl RecordFeed for BrokerFeed {
     fn start(&mut self, after: Position) -> Result<(), FeedError> {
         self.reader = None; // a partition has one reader at a time
         let broker = self.broker.upgrade();
+        if broker
+            .as_ref()
+            .is_some_and(|broker| !broker.leads(self.partition))
+        {
+            // It has lost the partition again; the feed ends at once.
+            return Ok(());
+        }
         let committed = broker
             .as_ref()
             .and_then(|broker| broker.committed(self.partition));
@@ -83,5 +98,37 @@ impl RecordFeed for BrokerFeed {
         if let Some(reader) = &self.reader {
             reader.acknowledge(position);
         }
+    }
+}
+
+/// How often it is looked which partitions are led here.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Feeds `exporter` with every partition that is led here, for as long as the broker lives.
+pub(crate) async fn follow_leaders(broker: Weak<Broker>, exporter: Weak<Exporter>) {
+    let mut fed: Vec<(PartitionId, Weak<()>)> = Vec::new();
+    loop {
+        let (Some(running), Some(exporter)) = (broker.upgrade(), exporter.upgrade()) else {
+            return;
+        };
+        for partition in running.replicas() {
+            let at = fed.iter().position(|(id, _)| *id == partition);
+            let is_fed = at.is_some_and(|at| fed[at].1.strong_count() > 0);
+            if is_fed || !running.leads(partition) {
+                continue;
+            }
+            let feed = BrokerFeed::new(Weak::clone(&broker), partition);
+            let alive = Arc::downgrade(&feed.alive);
+            if let Err(error) = exporter.add(Box::new(feed)) {
+                tracing::warn!(%partition, %error, "not exported yet");
+                continue;
+            }
+            match at {
+                Some(at) => fed[at].1 = alive,
+                None => fed.push((partition, alive)),
+            }
+        }
+        drop((running, exporter));
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

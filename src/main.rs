@@ -6,6 +6,7 @@
 
 mod arguments;
 mod boot;
+mod cluster;
 mod config;
 mod demo;
 mod feed;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Start(options) => boot::start(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Cluster(what) => cluster::run(&what),
         Task::Inspect(what) => inspect::run(&what),
         Task::Settings => arguments::print_settings(),
         Task::Version => arguments::print_version(),

@@ -4,6 +4,8 @@
 //! other core a shard. On one core, under a CPU quota, or when told so, nothing is pinned and there
 //! is one shard per spare core all the same.
 
+use ringflow_core::ids::PartitionId;
+
 use crate::config::Config;
 
 /// What runs where.
@@ -41,11 +43,17 @@ impl Placement {
             None => (1..available).collect(),
         };
         let shards = if cores.is_empty() { spare } else { cores.len() };
-        let partitions = config
-            .partitions
-            .unwrap_or(shards.min(usize::from(u16::MAX)) as u16);
+        // What brokers must agree on cannot depend on the cores of one of them.
+        let auto = match config.cluster.size {
+            1 => shards.min(usize::from(u16::MAX)) as u16,
+            size => size as u16,
+        };
+        let partitions = config.partitions.unwrap_or(auto);
+        let replicas = (1..=partitions)
+            .filter(|id| config.cluster.is_replica(PartitionId(*id), config.node_id))
+            .count();
         // More shards than partitions would only idle.
-        let shards = shards.min(usize::from(partitions));
+        let shards = shards.min(replicas).max(1);
         let cores = cores.into_iter().take(shards).collect();
         let gateway_threads = config
             .gateway_threads

@@ -102,6 +102,32 @@ settings! {
     Partitions = "cluster.partition-count", default "auto",
         aliases ["camunda.cluster.partition-count", "zeebe.broker.cluster.partitions-count"],
         "Number of partitions, 1 to 1024, or auto: one per shard core. Fixed once data exists.";
+    NodeId = "cluster.node-id", default "0",
+        aliases ["camunda.cluster.node-id", "zeebe.broker.cluster.node-id"],
+        "Number of this broker in its cluster, from 0; below the size.";
+    ClusterName = "cluster.name", default "zeebe-cluster",
+        aliases ["camunda.cluster.name", "zeebe.broker.cluster.cluster-name"],
+        "Name of the cluster; brokers of another name are refused.";
+    ClusterSize = "cluster.size", default "1",
+        aliases ["camunda.cluster.size", "zeebe.broker.cluster.cluster-size"],
+        "Number of brokers, 1 to 1024; the same on all of them.";
+    ReplicationFactor = "cluster.replication-factor", default "auto",
+        aliases ["camunda.cluster.replication-factor", "zeebe.broker.cluster.replication-factor"],
+        "Replicas of each partition, 1 to the cluster size, or auto: 3 where there are as many brokers.";
+    ContactPoints = "cluster.contact-points", default "",
+        aliases ["camunda.cluster.initial-contact-points",
+                 "zeebe.broker.cluster.initial-contact-points"],
+        "Peer addresses of some brokers, HOST:PORT, commas between; this one may be among them.";
+    PeerAddress = "cluster.peer-address", default "0.0.0.0:26502",
+        aliases [],
+        "Host and port where other brokers reach this one; not used in a cluster of one.";
+    PeerAdvertised = "cluster.peer-advertised", default "auto",
+        aliases [],
+        "Host and port that other brokers are told; auto: as listened on, or the host's name.";
+    PeerTls = "cluster.peer-tls", default "false",
+        aliases ["camunda.security.transport-layer-security.cluster.enabled",
+                 "zeebe.broker.network.security.enabled"],
+        "Encryption between brokers; only false is supported yet.";
     Cores = "shards.cores", default "auto",
         aliases [],
         "Cores that carry shards: a list such as 1-3,5, auto (all but core 0), or none (unpinned).";

@@ -8,6 +8,7 @@
 //! | variable | meaning | default |
 //! |---|---|---|
 //! | `SYSTEM_TEST_ROUNDS` | rounds of the kill test | 12 |
+//! | `SYSTEM_TEST_KILLS` | kills of each cluster test | 5 |
 //! | `SYSTEM_TEST_BINARY` | the binary to test, e.g. a release build | the one built with the tests |
 //! | `SYSTEM_TEST_SEED` | its seed | from the clock, printed |
 #![expect(
@@ -30,6 +31,8 @@ mod bad_settings;
 mod broker;
 #[path = "system/client.rs"]
 mod client;
+#[path = "system/cluster.rs"]
+mod cluster;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/management.rs"]

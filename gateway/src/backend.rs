@@ -48,6 +48,15 @@ pub trait Commands: Send + Sync + 'static {
     /// The cluster as the broker sees it.
     fn topology(&self) -> Topology;
 
+    /// True if a leader of the partition is known that takes commands.
+    fn has_leader(&self, partition: PartitionId) -> bool;
+
+    /// Asks the leader of a partition to hand over to a broker; false if it cannot be asked.
+    fn transfer(&self, partition: PartitionId, to: u32) -> bool;
+
+    /// Asks every leader that is not the preferred one to hand over; how many were asked.
+    fn rebalance(&self) -> usize;
+
     /// The broker's numbers.
     fn metrics(&self) -> MetricsSnapshot;
 }
@@ -132,6 +141,18 @@ impl Commands for Submitter {
 
     fn topology(&self) -> Topology {
         Submitter::topology(self)
+    }
+
+    fn has_leader(&self, partition: PartitionId) -> bool {
+        Submitter::has_leader(self, partition)
+    }
+
+    fn transfer(&self, partition: PartitionId, to: u32) -> bool {
+        Submitter::transfer(self, partition, to)
+    }
+
+    fn rebalance(&self) -> usize {
+        Submitter::rebalance(self)
     }
 
     fn metrics(&self) -> MetricsSnapshot {

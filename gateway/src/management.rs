@@ -9,6 +9,7 @@
 //! | `/ready`, `/health`, `/startup` | 301 to readiness, status, startup |
 //! | `/actuator/prometheus` | all numbers, see [`crate::metrics`] |
 //! | `/actuator/info` | versions |
+//! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`] |
 //!
 //! UP is 200, DOWN is 503. Everything else is 404.
 
@@ -20,13 +21,15 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::http::header::{HeaderValue, LOCATION};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::metrics;
 use crate::op::shape::ObjectWriter;
 use crate::problem::Problem;
 use crate::rest::answer;
 use crate::submit::Front;
+
+mod cluster;
 
 /// The text format of the metrics.
 const METRICS_MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -74,6 +77,12 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
         .route("/actuator/health/liveness", get(|| async { state(true) }))
         .route("/actuator/prometheus", get(prometheus))
         .route("/actuator/info", get(info))
+        .route("/actuator/cluster", get(cluster::show))
+        .route("/actuator/rebalance", post(cluster::rebalance))
+        .route(
+            "/actuator/cluster/partitions/{partition}/leader/{broker}",
+            post(cluster::transfer),
+        )
         .route(
             "/ready",
             get(|| async { moved("/actuator/health/readiness") }),

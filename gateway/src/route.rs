@@ -5,7 +5,7 @@
 //! | `Key` | the one that gave out the key |
 //! | `Correlation` | hash of the correlation key |
 //! | `Deployment` | 1: everything that is distributed starts there |
-//! | `Any` | round robin, next one if it refuses without having taken the command |
+//! | `Any` | round robin over those that have a leader, next one if it refuses without having taken the command |
 //!
 //! Counters are per gateway and start at a place that differs between gateways only by chance; they
 //! carry no meaning but fairness.

@@ -135,7 +135,13 @@ impl Front {
     ) -> Result<Response, Problem> {
         let deadline = Instant::now() + timeout;
         let mut refusals = Vec::new();
-        for partition in self.turn.turn(count) {
+        let mut turn: Vec<PartitionId> = self.turn.turn(count).collect();
+        // Who has no leader is asked only if nobody has one: the way to it waits for one.
+        let leads = |partition: &PartitionId| self.backend.commands.has_leader(*partition);
+        if turn.iter().any(leads) {
+            turn.retain(leads);
+        }
+        for partition in turn {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.submit(partition, command.clone(), left).await {
                 Err(refusal @ (Problem::Overloaded | Problem::Inactive { .. })) => {

@@ -4,21 +4,27 @@
 //! then answer "unavailable". Dropping a broker without [`Broker::stop`] ends its threads without a
 //! snapshot, as a crash would, except that the lock of the data directory is released.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_storage::log::{Flusher, IoChoice};
 use ringflow_storage::state::StateMemory;
 use ringflow_storage::{DataDir, DataDirOptions};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::background::Background;
 use crate::driver::{self, Driver, ExecutorOptions};
 use crate::feed::FeedReader;
 use crate::options::BrokerOptions;
+use crate::peer::hello::Identity;
+use crate::peer::link::LinkHandle;
+use crate::peer::roster::Cluster;
+use crate::peer::thread::{self as peers, PeersThread};
 use crate::shard::mailbox::{Control, Mailbox, PartitionTable, StopMode};
 use crate::shard::pacemaker::Pacemaker;
 use crate::shard::{self, ShardPlan};
@@ -26,6 +32,10 @@ use crate::submit::{AskedItems, Shared, Submitter};
 
 /// Part of the state memory that may hold rows not yet in table files.
 const WRITE_BUFFER_SHARE: usize = 4;
+
+/// How long the name of this host is looked up, and how often.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_UP_AGAIN: Duration = Duration::from_millis(200);
 
 /// Why a broker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +65,7 @@ pub struct Broker {
     shared: Arc<Shared>,
     shards: Vec<thread::JoinHandle<()>>,
     pacemaker: Option<Pacemaker>,
+    peers: Option<PeersThread>,
     /// Holds the lock of the data directory until all threads have ended.
     data: Option<DataDir>,
 }
@@ -87,10 +98,34 @@ impl Broker {
             options.state_memory_bytes / WRITE_BUFFER_SHARE,
         )
         .map_err(data_error)?;
-        let table = PartitionTable::new(&options);
         let no_thread = |error| StartError::Driver(format!("no thread can be started: {error}"));
         let background = Background::start().map_err(no_thread)?;
-        let shared = Arc::new(Shared::new(options, table, background));
+        let entrance = options
+            .cluster
+            .is_many()
+            .then(|| enter(&options))
+            .transpose()?;
+        let mut options = options;
+        if let Some((listener, _)) = &entrance
+            && let Ok(bound) = listener.local_addr()
+        {
+            options.cluster.listen = bound;
+        }
+        let links = if entrance.is_some() {
+            options.cluster.size
+        } else {
+            0
+        };
+        let (links, outgoing): (Vec<_>, Vec<_>) = (0..links).map(|_| LinkHandle::new()).unzip();
+        let cluster = cluster(&options, links);
+        let table = PartitionTable::new(&options, &cluster.role_changed);
+        let shared = Arc::new(Shared::new(options, table, background, cluster));
+        let peers = entrance
+            .map(|(listener, advertised)| {
+                peers::start(Arc::clone(&shared), listener, advertised, outgoing)
+            })
+            .transpose()
+            .map_err(StartError::Driver)?;
         let placement = place(&shared);
         // One waker per shard, once.
         let (pulse, wakers) = mpsc::sync_channel(placement.len());
@@ -102,6 +137,7 @@ impl Broker {
             shared: Arc::clone(&shared),
             shards: Vec::new(),
             pacemaker: Some(pacemaker),
+            peers,
             data: None,
         };
         for (number, mailboxes) in placement.into_iter().enumerate() {
@@ -141,6 +177,27 @@ impl Broker {
             }
         }
         Ok(broker)
+    }
+
+    /// The partitions of which this broker has a replica.
+    #[must_use]
+    pub fn replicas(&self) -> Vec<PartitionId> {
+        let mailboxes = self.shared.partitions.iter();
+        mailboxes.map(|mailbox| mailbox.partition).collect()
+    }
+
+    /// True if this broker leads `partition` and serves it.
+    #[must_use]
+    pub fn leads(&self, partition: PartitionId) -> bool {
+        let mailbox = self.shared.partitions.get(partition);
+        mailbox.is_some_and(|mailbox| mailbox.status.serves())
+    }
+
+    /// Why this broker cannot be part of its cluster, once another broker has said so; it must not
+    /// go on then. A cluster of one never says anything.
+    #[must_use]
+    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.shared.cluster.fatal.subscribe()
     }
 
     /// A handle for commands and streams.
@@ -196,6 +253,8 @@ impl Broker {
             let _ = thread.join();
         }
         self.pacemaker = None;
+        // Last, so that a leader can hand over while it stops.
+        self.peers = None;
         self.data = None;
     }
 }
@@ -210,12 +269,105 @@ fn data_error(error: ringflow_storage::Error) -> StartError {
     StartError::Data(error.to_string())
 }
 
+/// A directory belongs to one broker of one cluster for ever: votes and confirmed entries in it would
+/// be somebody else's word under another number.
+fn settle_owner(data: &DataDir, options: &BrokerOptions, in_use: bool) -> Result<(), StartError> {
+    let of = &options.cluster;
+    let wanted = format!(
+        "cluster {}\nnode {}\nsize {}\nreplication-factor {}\n",
+        of.name, options.node_id, of.size, of.replication_factor
+    );
+    let one_line = |text: &str| text.trim_end().replace('\n', ", ");
+    match data.cluster().map_err(data_error)? {
+        Some(found) if found == wanted => Ok(()),
+        Some(found) => Err(StartError::Options(format!(
+            "the data directory belongs to: {}; this broker is: {}",
+            one_line(&found),
+            one_line(&wanted)
+        ))),
+        None if !of.is_many() => Ok(()),
+        None if in_use => Err(StartError::Options(format!(
+            "the data directory belongs to a cluster of one; this broker is: {}",
+            one_line(&wanted)
+        ))),
+        None => data.set_cluster(&wanted).map_err(data_error),
+    }
+}
+
+/// Who this broker is, drawn anew at each start.
+pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluster {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = since_epoch.map_or(0, |since| since.as_millis() as u64);
+    // Later starts have larger numbers; two in one millisecond still differ.
+    let drawn = RandomState::new().build_hasher().finish() & 0xffff;
+    let of = &options.cluster;
+    let identity = Identity {
+        node: options.node_id,
+        incarnation: millis << 16 | drawn,
+        cluster: of.name.clone(),
+        size: of.size,
+        partitions: options.partitions,
+        replication_factor: of.replication_factor,
+        storage: of.storage.clone(),
+        address: of
+            .advertised
+            .clone()
+            .unwrap_or_else(|| of.listen.to_string()),
+    };
+    Cluster::new(identity, links)
+}
+
+/// Binds the peer listener; with it the address under which others reach it.
+fn enter(options: &BrokerOptions) -> Result<(TcpListener, SocketAddr), StartError> {
+    let of = &options.cluster;
+    let listener = TcpListener::bind(of.listen).map_err(|error| {
+        StartError::Options(format!(
+            "peers cannot be listened for on {}: {error}",
+            of.listen
+        ))
+    })?;
+    let bound = listener.local_addr().map_err(|error| {
+        StartError::Options(format!("the peer listener has no address: {error}"))
+    })?;
+    let advertised = match &of.advertised {
+        None => bound,
+        Some(name) => {
+            let begun = Instant::now();
+            loop {
+                let found = name.to_socket_addrs().ok();
+                match found.and_then(|mut found| found.next()) {
+                    Some(address) => break address,
+                    // A name that was given to this host just now may not be known at once.
+                    None if begun.elapsed() < LOOK_UP_WITHIN => thread::sleep(LOOK_UP_AGAIN),
+                    None => {
+                        return Err(StartError::Options(format!(
+                            "the advertised peer address {name} cannot be looked up"
+                        )));
+                    }
+                }
+            }
+        }
+    };
+    if advertised.ip().is_unspecified() {
+        return Err(StartError::Options(format!(
+            "peers are listened for on all addresses ({bound}): say under which of them other \
+             brokers reach this one"
+        )));
+    }
+    Ok((listener, advertised))
+}
+
 /// Opens the directory and makes those of all partitions, before anything writes to any of them: a
 /// directory in use therefore always shows how many partitions the cluster has.
 fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
     let data = DataDir::open(&options.data, DataDirOptions::default()).map_err(data_error)?;
     let found = data.partitions().map_err(data_error)?;
-    let wanted = usize::from(options.partitions);
+    let own = |id: &u16| {
+        options
+            .cluster
+            .is_replica(PartitionId(*id), options.node_id)
+    };
+    let wanted = (1..=options.partitions).filter(own).count();
     let mut in_use = false;
     for partition in &found {
         let log = data.partition(*partition).map_err(data_error)?.log();
@@ -224,6 +376,7 @@ fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
         })?;
         in_use |= files.next().is_some();
     }
+    settle_owner(&data, options, in_use)?;
     if in_use && found.len() != wanted {
         return Err(StartError::Options(format!(
             "the data directory holds {} partitions and {wanted} are configured: \
@@ -231,7 +384,7 @@ fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
             found.len()
         )));
     }
-    for id in 1..=options.partitions {
+    for id in (1..=options.partitions).filter(own) {
         data.partition(PartitionId(id)).map_err(data_error)?;
     }
     Ok(data)

@@ -19,6 +19,7 @@ use crate::options::DriverChoice;
 
 pub(crate) mod plain;
 pub(crate) mod probe;
+pub(crate) mod stream;
 pub(crate) mod uring;
 
 /// Which executor a thread runs.
@@ -184,4 +185,17 @@ impl Drop for EndProcess {
         tracing::error!("a shard task panicked; the process ends and recovers from its log");
         std::process::abort();
     }
+}
+
+/// What `future` returns, or `None` after `duration`; the future is dropped then.
+pub(crate) async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    let mut sleep = sleep(duration);
+    std::future::poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        Pin::new(&mut sleep).poll(cx).map(|()| None)
+    })
+    .await
 }

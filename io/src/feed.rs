@@ -59,6 +59,8 @@ pub(crate) struct FeedLane {
     committed_index: AtomicU64,
     acknowledged: AtomicU64,
     has_reader: AtomicBool,
+    /// Grows whenever the partition begins or ceases to be led here; a reader serves one of these.
+    epoch: AtomicU64,
     closed: AtomicBool,
     published: Notify,
     /// The reader of the log files, while no [`FeedReader`] has it.
@@ -75,6 +77,7 @@ impl FeedLane {
             committed_index: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
             has_reader: AtomicBool::new(false),
+            epoch: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             published: Notify::new(),
             log: ArrayQueue::new(1),
@@ -108,6 +111,12 @@ impl FeedLane {
         self.published.notify_one();
     }
 
+    /// Ends the present reader: the partition is led elsewhere now, or anew.
+    pub(crate) fn change_hands(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.published.notify_one();
+    }
+
     /// Hands over the reader of the log files.
     pub(crate) fn attach(&self, reader: log::Reader) {
         // The slot is empty: a lane belongs to one opened log.
@@ -117,6 +126,16 @@ impl FeedLane {
     /// Up to where the log is committed.
     pub(crate) fn committed(&self) -> Position {
         Position(self.committed.load(Ordering::Acquire))
+    }
+
+    /// Last log index that is committed.
+    pub(crate) fn committed_index(&self) -> u64 {
+        self.committed_index.load(Ordering::Acquire)
+    }
+
+    /// Says that everything up to `position` is exported for good, here or by another broker.
+    pub(crate) fn acknowledge(&self, position: Position) {
+        self.acknowledged.fetch_max(position.0, Ordering::AcqRel);
     }
 
     /// Last position the export is done with.
@@ -173,6 +192,8 @@ pub struct FeedReader {
     held: Option<Published>,
     /// Read from the log and not yet delivered.
     ready: VecDeque<FeedBatch>,
+    /// The lane's when the reader was opened.
+    epoch: u64,
     /// Present for all of the reader's life; given back when it ends.
     log: Option<log::Reader>,
 }
@@ -184,10 +205,11 @@ impl FeedReader {
         let log = lane.log.pop()?;
         // What an earlier reader left belongs before or after `resume`; the log has it all.
         while lane.pop().is_some() {}
-        lane.acknowledged.fetch_max(resume.0, Ordering::AcqRel);
+        lane.acknowledge(resume);
         lane.has_reader.store(true, Ordering::Release);
         Some(Self {
             after: resume,
+            epoch: lane.epoch.load(Ordering::Acquire),
             index: None,
             held: None,
             ready: VecDeque::new(),
@@ -202,7 +224,8 @@ impl FeedReader {
         self.mailbox.partition
     }
 
-    /// The next batch in order; `None` when the broker has stopped and everything was read.
+    /// The next batch in order; `None` when the broker has stopped and everything was read, or when
+    /// the partition is no longer led here.
     /// Cancel safe. Catching up reads files on the calling thread.
     ///
     /// # Errors
@@ -214,6 +237,9 @@ impl FeedReader {
             if let Some(batch) = self.ready.pop_front() {
                 self.after = batch.last;
                 return Ok(Some(batch));
+            }
+            if lane.epoch.load(Ordering::Acquire) != self.epoch {
+                return Ok(None);
             }
             // Order matters: what is committed by now was pushed before or not kept.
             let closed = lane.closed.load(Ordering::Acquire);
@@ -294,10 +320,7 @@ impl FeedReader {
 
     /// Says that everything up to `position` is exported for good; the log before may be deleted.
     pub fn acknowledge(&self, position: Position) {
-        self.mailbox
-            .feed
-            .acknowledged
-            .fetch_max(position.0, Ordering::AcqRel);
+        self.mailbox.feed.acknowledge(position);
     }
 }
 

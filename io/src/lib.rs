@@ -8,6 +8,7 @@
 //! | log thread, one per device | the segment files while they are written | the flusher's queue |
 //! | background, one per broker | snapshots while they are taken | a bounded queue |
 //! | pacemaker, one per broker | nothing | a clock |
+//! | peers, one per broker of a cluster | the listener, links to and from other brokers, the roster | the links' bounded lanes, sockets |
 //!
 //! Callers (gateway threads, the export core) hold a [`Submitter`], [`JobStream`]s and
 //! [`FeedReader`]s: handles that are `Send` and share nothing with a shard but lanes and atomics.
@@ -15,6 +16,7 @@
 //! durable, applied and answered is stated once, in `partition/process.rs`.
 
 pub mod broker;
+pub mod cluster;
 pub mod feed;
 pub mod inspect;
 pub mod metrics;
@@ -25,10 +27,12 @@ pub mod topology;
 mod background;
 mod driver;
 mod partition;
+mod peer;
 mod raft;
 mod shard;
 
 pub use broker::{Broker, StartError};
+pub use cluster::{ClusterOptions, Replica};
 pub use feed::{FeedBatch, FeedError, FeedReader};
 pub use metrics::{
     HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,

@@ -170,6 +170,8 @@ partition_metrics! {
         entries_proposed,
         /// Bytes of these entries.
         entry_bytes,
+        /// Bytes of entries applied that another replica proposed.
+        replayed_bytes,
         /// Entries refused because they were built on another position.
         entries_refused,
         /// Entries proposed and not yet committed (gauge).
@@ -204,8 +206,20 @@ partition_metrics! {
         feed_spilled,
         /// Snapshots taken.
         snapshots_taken,
+        /// Raft's term (gauge).
+        raft_term,
+        /// Entries that the follower is behind which is most behind, as the leader knows it (gauge).
+        replication_lag,
+        /// Leaderships that began here.
+        leaderships,
+        /// When the last snapshot was taken or installed, epoch milliseconds (gauge); 0 = not yet.
+        snapshot_millis,
         /// Log index up to which the last snapshot reaches (gauge).
         snapshot_index,
+        /// Bytes of snapshots sent to other replicas.
+        snapshot_bytes_sent,
+        /// Snapshots received from a leader and installed.
+        snapshots_installed,
         /// Log index up to which the log was purged (gauge).
         purged_index,
         /// Write sets persisted to the state store.

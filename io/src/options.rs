@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cluster::ClusterOptions;
 use crate::topology::BrokerAddress;
 
 /// Which driver runs the shards.
@@ -69,7 +70,9 @@ pub struct BrokerOptions {
     pub spin_micros: u64,
     /// Number of this broker in the cluster, from 0.
     pub node_id: u32,
-    /// Where clients and brokers find this broker; only reported, never bound here.
+    /// The cluster it belongs to; by default one of which it is the only broker.
+    pub cluster: ClusterOptions,
+    /// Where clients find this broker; only reported, never bound here.
     pub address: BrokerAddress,
     /// Admission of client commands, per partition.
     pub request_limit: RequestLimit,
@@ -107,6 +110,7 @@ impl BrokerOptions {
             driver: DriverChoice::Auto,
             spin_micros: 0,
             node_id: 0,
+            cluster: ClusterOptions::default(),
             address: BrokerAddress::default(),
             request_limit: RequestLimit::default(),
             exporting: false,
@@ -160,6 +164,7 @@ impl BrokerOptions {
                 limit.backoff
             ));
         }
+        self.cluster.check(self.node_id)?;
         self.limits.check()
     }
 }

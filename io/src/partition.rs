@@ -7,7 +7,7 @@
 //! | role | commands | entries | starts when |
 //! |---|---|---|---|
 //! | inactive | refused | applied | at open, and after [`Partition::fail`] |
-//! | follower | refused | replayed | the group has another leader |
+//! | follower | refused | replayed, or the whole state exchanged | the group has another leader |
 //! | leader | processed | own ones released, others replayed | elected, and everything the log held at election is applied |
 
 use std::cell::{Cell, RefCell};
@@ -25,29 +25,41 @@ use openraft_rt_tokio::TokioWatch;
 use ringflow_core::ids::PartitionId;
 use ringflow_core::state::store::{RowChange, WriteSet};
 use ringflow_storage::PartitionDir;
-use ringflow_storage::state::StateStore;
+use ringflow_storage::snapshot::Snapshot;
+use ringflow_storage::state::{StateMemory, StateStore};
 
 use crate::driver;
 use crate::metrics::ShardMetrics;
 use crate::partition::compact::Compaction;
+use crate::partition::marker::Marker;
 use crate::partition::persist::Persisting;
 use crate::partition::process::{Broken, Core};
+use crate::partition::transfer::Transfers;
+use crate::raft::join::{self, Joining};
 use crate::raft::log_store::LogStore;
-use crate::raft::{Answer, EntryId, Group, Handle, StoredMembership, log_index};
+use crate::raft::receive::Staged;
+use crate::raft::serve;
+use crate::raft::{Answer, EntryId, Group, Handle, StoredMembership, log_index, payload};
 use crate::shard::mailbox::{Mailbox, StopMode};
 use crate::submit::Shared;
 use crate::topology::{Health, Role};
 
 pub(crate) mod compact;
+pub(crate) mod install;
+pub(crate) mod marker;
 pub(crate) mod persist;
 pub(crate) mod process;
 mod propose;
 pub(crate) mod push;
 pub(crate) mod recover;
 pub(crate) mod respond;
+pub(crate) mod transfer;
 
 /// Longest sleep of an idle partition: how late it notices a full disk.
 const IDLE_TICK: Duration = Duration::from_secs(1);
+/// Age of a leader's last word from a quorum at which it stops processing: what it proposes then
+/// might never be committed, and its callers would wait in vain.
+const QUORUM_WITHIN: Duration = Duration::from_millis(2_500);
 /// Row of the state store that holds the group's membership. The engine's families begin with
 /// other bytes.
 pub(crate) const MEMBERSHIP_ROW: &[u8] = b"\xffraft-membership";
@@ -66,6 +78,16 @@ pub(crate) struct Partition {
     /// Set when something happened that the loop has to look at.
     woken: Cell<bool>,
     pub(crate) persisting: Persisting,
+    pub(crate) memory: StateMemory,
+    pub(crate) joining: Joining,
+    pub(crate) transfers: Transfers,
+    /// A snapshot on its way in, and one that is whole and about to be installed.
+    pub(crate) staged: RefCell<Option<Staged>>,
+    pub(crate) received: RefCell<Option<Snapshot>>,
+    /// True while the state is exchanged.
+    pub(crate) installing: Cell<bool>,
+    /// Log index of an installed snapshot behind which the log does not begin yet for good.
+    pub(crate) installed: Cell<Option<u64>>,
     dead: Cell<bool>,
 }
 
@@ -96,7 +118,7 @@ impl Partition {
         if let Some(membership) = membership {
             changes.rows.push(RowChange {
                 key: Box::from(MEMBERSHIP_ROW),
-                value: Some(recover::encode_membership(&membership).into_boxed_slice()),
+                value: Some(payload::encode_stored(&membership).into_boxed_slice()),
                 born: false,
             });
             *self.membership.borrow_mut() = membership;
@@ -126,7 +148,7 @@ impl Partition {
 
     fn can_process(&self) -> bool {
         let core = self.core.borrow();
-        core.is_leading() && core.in_flight() < self.shared.options.limits.pipeline_depth
+        core.takes() && core.in_flight() < self.shared.options.limits.pipeline_depth
     }
 }
 
@@ -145,6 +167,9 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
     }
     let mailbox = &partition.mailbox;
     let drained = ended.is_ok() && mailbox.stop_mode() == StopMode::Drain;
+    if drained {
+        transfer::away(&partition, &raft).await;
+    }
     if drained && let Err(broken) = finish(&partition, &raft).await {
         partition.fail(&broken);
     }
@@ -199,12 +224,17 @@ impl Turn<'_> {
                 StopMode::Drain => mailbox.status.set(Role::Inactive, Health::Unhealthy),
                 StopMode::Kill => return Ok(()),
             }
-            partition.core.borrow_mut().take_control();
+            if !partition.installing.get() {
+                partition.core.borrow_mut().take_control();
+            }
             self.follow_role()?;
+            self.follow_group();
             self.check_intake();
             let proposed = self.iterate().await?;
-            persist::tick(partition);
-            compact::tick(partition, self.raft);
+            if !partition.installing.get() {
+                persist::tick(partition);
+                compact::tick(partition, self.raft);
+            }
             if proposed || self.is_ready() {
                 driver::yield_now().await;
             } else {
@@ -262,7 +292,21 @@ impl Turn<'_> {
         if let Err(fatal) = &metrics.running_state {
             return Err(Broken(format!("the group has ended: {fatal}")));
         }
-        let elected = metrics.state == ServerState::Leader;
+        let alone = partition.shared.options.cluster.replication_factor == 1;
+        let heard = |at: &Instant| at.elapsed() < QUORUM_WITHIN;
+        let quorum = alone || metrics.last_quorum_acked.as_deref().is_some_and(heard);
+        let elected = metrics.state == ServerState::Leader && quorum;
+        partition.mailbox.status.set_term(metrics.current_term);
+        let cells = &partition.mailbox.metrics;
+        cells.raft_term.set(metrics.current_term);
+        if let Some(replication) = metrics.replication.as_ref().filter(|_| !alone) {
+            let last = metrics.last_log_index.map_or(0, log_index);
+            let matched = replication
+                .values()
+                .map(|id| id.as_ref().map_or(0, |id| log_index(id.index)));
+            let slowest = matched.min().unwrap_or(last);
+            cells.replication_lag.set(last.saturating_sub(slowest));
+        }
         let mut core = partition.core.borrow_mut();
         if elected && !core.is_leading() {
             // Everything the log held at election, the leader's own first entry included, is
@@ -270,6 +314,7 @@ impl Turn<'_> {
             let everything = metrics.last_log_index.map_or(0, log_index);
             if core.applied().index >= everything && everything > 0 {
                 core.lead(metrics.current_term);
+                cells.leaderships.add(1);
                 tracing::info!(
                     partition = %partition.id(),
                     term = metrics.current_term,
@@ -280,6 +325,7 @@ impl Turn<'_> {
         } else if !elected && core.is_leading() {
             tracing::info!(partition = %partition.id(), "leads no more");
             core.step_down()?;
+            cells.replication_lag.set(0);
         }
         if partition.mailbox.stop_mode() == StopMode::Run {
             let (role, health) = match (core.is_leading(), metrics.current_leader) {
@@ -290,6 +336,30 @@ impl Turn<'_> {
             partition.mailbox.status.set(role, health);
         }
         Ok(())
+    }
+
+    /// What a member of a group of many does besides: adopts connections, joins, hands over.
+    fn follow_group(&self) {
+        let partition = self.partition;
+        while let Some(connection) = partition.mailbox.pop_connection() {
+            let weak = Rc::downgrade(partition);
+            driver::spawn(serve::serve(weak, self.raft.clone(), connection));
+        }
+        if partition.shared.options.cluster.replication_factor == 1 {
+            return;
+        }
+        join::tick(partition);
+        if let Some(index) = partition.installed.get()
+            && partition.log.purged_durable() >= index
+        {
+            partition.installed.set(None);
+            if let Err(error) = marker::clear(&partition.dir, Marker::Installing) {
+                tracing::warn!(partition = %partition.id(), %error, "a marker stays");
+            }
+        }
+        if partition.core.borrow().is_leading() {
+            transfer::tick(partition, self.raft);
+        }
     }
 
     /// Refuses client commands while the disk is nearly full or the export is too far behind.

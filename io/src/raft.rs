@@ -23,10 +23,15 @@ use openraft::{Config, LogId, SnapshotPolicy};
 
 use crate::raft::runtime::ShardRuntime;
 
+pub(crate) mod join;
 pub(crate) mod log_store;
+pub(crate) mod message;
 pub(crate) mod network;
 pub(crate) mod payload;
+pub(crate) mod receive;
 pub(crate) mod runtime;
+pub(crate) mod send;
+pub(crate) mod serve;
 pub(crate) mod state_machine;
 
 /// Election time-out: at least ten times the worst stall of a shard that is still healthy.
@@ -134,6 +139,8 @@ pub(crate) fn config(partition: u16) -> Arc<Config> {
         max_in_snapshot_log_to_keep: u64::MAX,
         purge_batch_size: 1,
         enable_pre_vote: Some(true),
+        // A member that lost its disk is known and treated as such, see `join`.
+        allow_log_reversion: Some(true),
         ..Config::default()
     };
     Arc::new(

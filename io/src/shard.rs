@@ -27,7 +27,8 @@ use crate::broker::StartError;
 use crate::driver::{self, Driver, ExecutorOptions};
 use crate::metrics::ShardMetrics;
 use crate::partition::{self, Partition, recover};
-use crate::raft::network::NoPeers;
+use crate::raft::join;
+use crate::raft::network::Peers;
 use crate::raft::state_machine::Machine;
 use crate::raft::{Handle, Member, config};
 use crate::shard::mailbox::{Mailbox, StopMode};
@@ -90,7 +91,9 @@ async fn main(plan: ShardPlan) {
         }
     }
     for (mailbox, _) in &plan.partitions {
-        while !mailbox.status.serves() && mailbox.stop_mode() == StopMode::Run {
+        // Members of a group of many wait for each other, not their brokers for them.
+        let alone = plan.shared.options.cluster.replication_factor == 1;
+        while alone && !mailbox.status.serves() && mailbox.stop_mode() == StopMode::Run {
             if mailbox.status.health() == crate::topology::Health::Dead {
                 fail_start(
                     &plan,
@@ -159,12 +162,16 @@ async fn start_group(plan: &ShardPlan, partition: &Rc<Partition>) -> Result<Hand
     let raft = Handle::new(
         this,
         config(partition.id().0),
-        NoPeers,
+        Peers::new(Rc::clone(partition)),
         partition.log.clone(),
         Machine::new(Rc::clone(partition)),
     )
     .await
     .map_err(|fatal| fatal.to_string())?;
+    if options.cluster.replication_factor > 1 {
+        driver::spawn(join::run(Rc::clone(partition), raft.clone()));
+        return Ok(raft);
+    }
     if !raft
         .is_initialized()
         .await

@@ -5,6 +5,9 @@
 //! happened ([`SubmitError::ResourceExhausted`], [`SubmitError::Unavailable`]); after it the command
 //! may take effect although no answer comes ([`SubmitError::Timeout`], [`SubmitError::UnknownOutcome`]).
 //!
+//! In a cluster a command goes to the leader of its partition wherever that is, over a link to its
+//! broker (`peer/link.rs`), and is tried again only while it is certain that nothing has happened.
+//!
 //! All handles are `Send + Sync`, cheap to clone, and must be awaited within a tokio runtime that
 //! has its timer enabled.
 
@@ -12,21 +15,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::peer::link::Jobs;
 pub use ringflow_core::engine::StreamSpec;
 use ringflow_core::engine::effect::{ItemQuery, Response, StreamId};
 use ringflow_core::engine::input::{Command, RequestId};
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
-use ringflow_core::record::intent::of;
 use ringflow_core::record::value::JobRecord;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
+use crate::peer::link::ToPeer;
+use crate::peer::roster::Cluster;
+use crate::peer::{message, thread};
 use crate::shard::budget::is_exempt;
 use crate::shard::mailbox::{Control, Loss, PartitionTable, Request};
-use crate::topology::{BrokerInfo, PartitionInfo, Topology};
+use crate::topology::{self, Topology};
+
+/// Longest time a command waits for its partition to have a leader. Elections end well within it.
+const LEADER_PATIENCE: Duration = Duration::from_secs(5);
+/// How often a command that waits for a leader looks again although nobody told it of one.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// What a caller hears who waited for a leader in vain.
+const NO_LEADER: SubmitError = SubmitError::Unavailable {
+    reason: "the partition has no leader at the moment",
+};
 
 /// Why no answer came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -66,13 +81,18 @@ pub(crate) struct Shared {
     pub(crate) options: BrokerOptions,
     pub(crate) partitions: PartitionTable,
     pub(crate) shards: Vec<Arc<ShardMetrics>>,
+    /// Job types that became available anywhere in the cluster.
     pub(crate) available: broadcast::Sender<Text>,
+    /// Those that did on this broker.
+    pub(crate) available_here: broadcast::Sender<Text>,
     pub(crate) background: Background,
     pub(crate) items: mpsc::Sender<AskedItems>,
     /// Until somebody takes it to answer.
     asked_items: Mutex<Option<mpsc::Receiver<AskedItems>>>,
+    pub(crate) cluster: Cluster,
     next_request: AtomicU64,
     next_stream: AtomicU64,
+    next_link: AtomicU64,
 }
 
 impl Shared {
@@ -80,22 +100,59 @@ impl Shared {
         options: BrokerOptions,
         partitions: PartitionTable,
         background: Background,
+        cluster: Cluster,
     ) -> Self {
         let (available, _) = broadcast::channel(options.limits.available_buffer);
         // A partition has one open question at a time.
         let (items, asked_items) = mpsc::channel(2 * usize::from(options.partitions));
+        let (available_here, _) = broadcast::channel(options.limits.available_buffer);
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),
             options,
             partitions,
             available,
+            available_here,
             background,
             items,
             asked_items: Mutex::new(Some(asked_items)),
+            cluster,
             next_request: AtomicU64::new(1),
             next_stream: AtomicU64::new(1),
+            next_link: AtomicU64::new(1),
         }
     }
+
+    /// True if there are other brokers.
+    pub(crate) fn is_many(&self) -> bool {
+        self.options.cluster.is_many()
+    }
+
+    /// A number for a link that another broker opened.
+    pub(crate) fn next_link(&self) -> u64 {
+        self.next_link.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Hands a partition's command to another partition, wherever it is led; false if it is lost.
+    pub(crate) fn send_between(&self, to: PartitionId, command: Command) -> bool {
+        let here = self.partitions.get(to);
+        if let Some(mailbox) = here.filter(|m| !self.is_many() || m.status.serves()) {
+            return mailbox.push_peer(command).is_ok();
+        }
+        let leader = self.cluster.roster().leader(to);
+        leader
+            .and_then(|(node, _)| self.cluster.links.get(node as usize))
+            .is_some_and(|link| {
+                let frame = message::send(to, false, command);
+                link.try_send(ToPeer::Frame(frame)).is_ok()
+            })
+    }
+}
+
+/// Where a partition takes commands.
+enum Place {
+    Here,
+    At(u32),
+    Nowhere,
 }
 
 impl Shared {
@@ -126,12 +183,111 @@ impl Submitter {
         self.shared.partitions.count()
     }
 
-    /// Hands `command` to partition `to` and waits for its answer, at most for `timeout`.
-    /// The command's `request` is set here.
+    /// True if a leader of `partition` is known that takes commands.
+    #[must_use]
+    pub fn has_leader(&self, partition: PartitionId) -> bool {
+        match self.place(partition) {
+            Place::Here | Place::At(_) => true,
+            Place::Nowhere => false,
+        }
+    }
+
+    fn place(&self, partition: PartitionId) -> Place {
+        let shared = &self.shared;
+        let here = shared.partitions.get(partition);
+        if here.is_some_and(|mailbox| mailbox.status.serves()) {
+            return Place::Here;
+        }
+        if !shared.is_many() {
+            return Place::Nowhere;
+        }
+        match shared.cluster.roster().leader(partition) {
+            Some((node, _)) if self.link_is_up(node) => Place::At(node),
+            Some(_) | None => Place::Nowhere,
+        }
+    }
+
+    fn link_is_up(&self, node: u32) -> bool {
+        let link = self.shared.cluster.links.get(node as usize);
+        link.is_some_and(|link| link.is_up())
+    }
+
+    /// Hands `command` to the leader of partition `to`, on whichever broker, and waits for its
+    /// answer, at most for `timeout`. While it is certain that nothing happened because the
+    /// partition has no leader, it is tried again for some seconds.
     ///
     /// # Errors
     /// See [`SubmitError`]: the first two and the last say that nothing happened.
     pub async fn submit(
+        &self,
+        to: PartitionId,
+        command: Command,
+        timeout: Duration,
+    ) -> Result<Response, SubmitError> {
+        if !self.shared.is_many() {
+            return self.submit_here(to, command, timeout).await;
+        }
+        if to.0 == 0 || to.0 > self.partition_count() {
+            return Err(SubmitError::NoSuchPartition);
+        }
+        let begun = Instant::now();
+        let mut changes = self.shared.cluster.watch();
+        loop {
+            let left = timeout.saturating_sub(begun.elapsed());
+            let outcome = match self.place(to) {
+                Place::Here => self.submit_here(to, command.clone(), left).await,
+                Place::At(node) => self.submit_there(node, to, command.clone(), left).await,
+                Place::Nowhere => Err(NO_LEADER),
+            };
+            let waited = begun.elapsed();
+            match outcome {
+                Err(SubmitError::Unavailable { .. })
+                    if waited < LEADER_PATIENCE && waited < timeout => {}
+                settled => return settled,
+            }
+            // Who sends the changes lives as long as `self`.
+            let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+        }
+    }
+
+    async fn submit_there(
+        &self,
+        node: u32,
+        to: PartitionId,
+        command: Command,
+        timeout: Duration,
+    ) -> Result<Response, SubmitError> {
+        let request = self.shared.next_request.fetch_add(1, Ordering::Relaxed);
+        let frame = message::submit(message::Submit {
+            request,
+            partition: to,
+            millis: u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX),
+            command,
+        });
+        let link = self.shared.cluster.links.get(node as usize);
+        let link = link.ok_or(NO_LEADER)?;
+        let (answer, answered) = oneshot::channel();
+        let submit = ToPeer::Submit {
+            request,
+            frame,
+            answer,
+        };
+        link.try_send(submit).map_err(|_| {
+            if link.is_up() {
+                SubmitError::ResourceExhausted
+            } else {
+                NO_LEADER
+            }
+        })?;
+        match tokio::time::timeout(timeout, answered).await {
+            Err(_elapsed) => Err(SubmitError::Timeout),
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(SubmitError::UnknownOutcome),
+        }
+    }
+
+    /// As [`Submitter::submit`], on this broker or not at all.
+    pub(crate) async fn submit_here(
         &self,
         to: PartitionId,
         mut command: Command,
@@ -154,7 +310,13 @@ impl Submitter {
     /// # Errors
     /// Any [`SubmitError`] that says that nothing happened.
     pub fn send(&self, to: PartitionId, command: Command) -> Result<(), SubmitError> {
-        self.hand_in(to, command, None)
+        let Place::At(node) = self.place(to) else {
+            return self.hand_in(to, command, None);
+        };
+        let link = self.shared.cluster.links.get(node as usize);
+        let frame = ToPeer::Frame(message::send(to, true, command));
+        let sent = link.ok_or(NO_LEADER)?.try_send(frame);
+        sent.map_err(|_| SubmitError::ResourceExhausted)
     }
 
     fn hand_in(
@@ -199,9 +361,35 @@ impl Submitter {
         })
     }
 
-    /// Opens a stream of jobs on all partitions. Jobs that were activatable before are not pushed.
+    /// Opens a stream of jobs on all partitions, on whichever brokers they are led now or later. Jobs
+    /// that were activatable before are not pushed.
     #[must_use]
     pub fn open_stream(&self, spec: StreamSpec) -> JobStream {
+        let (mut stream, jobs) = self.register_stream(&spec);
+        for (node, link) in self.shared.cluster.links.iter().enumerate() {
+            if node as u32 == self.shared.options.node_id {
+                continue;
+            }
+            let open = ToPeer::OpenStream {
+                id: stream.id,
+                spec: spec.clone(),
+                jobs: jobs.clone(),
+            };
+            if link.try_send(open).is_err() {
+                // As below.
+                stream.jobs.close();
+            }
+        }
+        stream.everywhere = true;
+        stream
+    }
+
+    /// Opens a stream of jobs on the partitions of this broker.
+    pub(crate) fn open_stream_here(&self, spec: StreamSpec) -> JobStream {
+        self.register_stream(&spec).0
+    }
+
+    fn register_stream(&self, spec: &StreamSpec) -> (JobStream, Jobs) {
         let id = StreamId(self.shared.next_stream.fetch_add(1, Ordering::Relaxed));
         let (sender, jobs) = mpsc::channel(self.shared.options.limits.stream_buffer);
         let registered = self.shared.partitions.iter().all(|mailbox| {
@@ -217,13 +405,14 @@ impl Submitter {
             id,
             jobs,
             submitter: self.clone(),
+            everywhere: false,
         };
         if !registered {
             // A stream that misses a partition would miss its jobs without anybody noticing; an
             // ended one is opened again by its client.
             stream.jobs.close();
         }
-        stream
+        (stream, sender)
     }
 
     /// Types of which jobs became available while no stream took them; for parked long polls.
@@ -236,28 +425,41 @@ impl Submitter {
     /// The cluster as this broker sees it.
     #[must_use]
     pub fn topology(&self) -> Topology {
-        let options = &self.shared.options;
-        let partitions = self
-            .shared
-            .partitions
-            .iter()
-            .map(|mailbox| PartitionInfo {
-                id: mailbox.partition,
-                role: mailbox.status.role(),
-                health: mailbox.status.health(),
-            })
-            .collect();
-        Topology {
-            brokers: vec![BrokerInfo {
-                node_id: options.node_id,
-                address: options.address.clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                partitions,
-            }],
-            cluster_size: 1,
-            partitions_count: options.partitions,
-            replication_factor: 1,
+        topology::of(&self.shared)
+    }
+
+    /// Asks the leader of `partition` to hand over to broker `to`; false if there is no leader, or
+    /// no way to it. That it was asked does not mean that it will: see `partition/transfer.rs`.
+    #[must_use]
+    pub fn transfer(&self, partition: PartitionId, to: u32) -> bool {
+        match self.place(partition) {
+            Place::Here => self
+                .shared
+                .partitions
+                .get(partition)
+                .is_some_and(|mailbox| mailbox.push_control(Control::Transfer(to)).is_ok()),
+            Place::At(node) => {
+                let link = self.shared.cluster.links.get(node as usize);
+                let frame = ToPeer::Frame(message::transfer(partition, to));
+                link.is_some_and(|link| link.try_send(frame).is_ok())
+            }
+            Place::Nowhere => false,
         }
+    }
+
+    /// Asks every leader that is not the preferred one to hand over to it; how many were asked.
+    #[must_use]
+    pub fn rebalance(&self) -> usize {
+        let topology = self.topology();
+        let astray = (1..=topology.partitions_count)
+            .map(PartitionId)
+            .filter_map(|id| {
+                let preferred = self.shared.options.cluster.replicas(id).first()?.node;
+                (topology.leader(id)? != preferred).then_some((id, preferred))
+            });
+        astray
+            .filter(|(id, preferred)| self.transfer(*id, *preferred))
+            .count()
     }
 
     /// A copy of all numbers of this broker.
@@ -292,6 +494,8 @@ pub struct JobStream {
     id: StreamId,
     jobs: mpsc::Receiver<(Key, Arc<JobRecord>)>,
     submitter: Submitter,
+    /// Open on the other brokers as well.
+    everywhere: bool,
 }
 
 impl JobStream {
@@ -304,9 +508,8 @@ impl JobStream {
     /// Gives back a job that could not be delivered: it becomes activatable at once, and that does
     /// not count as a failure.
     pub fn give_back(&self, key: Key, job: Arc<JobRecord>) {
-        let command = Command::internal(key, of::Job::Yield, job);
         // If even the reserved lane is full the job's time-out gives it back.
-        let _ = self.submitter.send(key.partition(), command);
+        thread::yield_job(&self.submitter.shared, key, job);
     }
 }
 
@@ -316,6 +519,12 @@ impl Drop for JobStream {
         for mailbox in self.submitter.shared.partitions.iter() {
             // A partition that misses this learns it from its next push.
             let _ = mailbox.push_control(Control::RemoveStream(self.id));
+        }
+        if self.everywhere {
+            for link in &self.submitter.shared.cluster.links {
+                // A broker that misses this sees it when it pushes.
+                let _ = link.try_send(ToPeer::CloseStream(self.id));
+            }
         }
         while let Ok((key, job)) = self.jobs.try_recv() {
             self.give_back(key, job);

@@ -1,12 +1,19 @@
 //! Who runs what: brokers, partitions, roles, health, as clients ask for it.
 //!
-//! [`Topology`] is a copy made on request from [`PartitionStatus`], the two words per partition that
-//! its shard writes and everybody may read. Roles are Raft's; a leader that has not applied its log
+//! [`Topology`] is a copy made on request from [`PartitionStatus`], the few words per partition that
+//! its shard writes and everybody may read, and from what other brokers last said of theirs
+//! (`peer/roster.rs`). Roles are Raft's; a leader that has not applied its log
 //! yet is reported as inactive, because it does not serve.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use ringflow_core::ids::PartitionId;
+use tokio::sync::Notify;
+
+use crate::peer::roster::Status;
+use crate::peer::thread;
+use crate::submit::Shared;
 
 /// Host and port under which a broker is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +45,17 @@ pub enum Role {
     Leader = 2,
 }
 
+impl Role {
+    /// From its number; what is unknown does nothing.
+    pub(crate) const fn from_code(code: u8) -> Self {
+        match code {
+            2 => Self::Leader,
+            1 => Self::Follower,
+            _ => Self::Inactive,
+        }
+    }
+}
+
 /// How a partition is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -50,6 +68,17 @@ pub enum Health {
     Dead = 2,
 }
 
+impl Health {
+    /// From its number; what is unknown is dead.
+    pub(crate) const fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Healthy,
+            1 => Self::Unhealthy,
+            _ => Self::Dead,
+        }
+    }
+}
+
 /// A replica of a partition on a broker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PartitionInfo {
@@ -59,6 +88,14 @@ pub struct PartitionInfo {
     pub role: Role,
     /// How it is.
     pub health: Health,
+    /// How much the broker is preferred as leader; the largest is the replication factor.
+    pub priority: u32,
+    /// Raft's term, as far as it knows.
+    pub term: u64,
+    /// Last record applied.
+    pub position: u64,
+    /// Last log entry applied.
+    pub index: u64,
 }
 
 /// A broker and its partitions.
@@ -77,7 +114,9 @@ pub struct BrokerInfo {
 /// The cluster as this broker sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topology {
-    /// All brokers.
+    /// Number of the broker that was asked.
+    pub asked: u32,
+    /// All brokers that are up.
     pub brokers: Vec<BrokerInfo>,
     /// Number of brokers the cluster is meant to have.
     pub cluster_size: u32,
@@ -88,6 +127,16 @@ pub struct Topology {
 }
 
 impl Topology {
+    /// The broker that leads `partition`.
+    #[must_use]
+    pub fn leader(&self, partition: PartitionId) -> Option<u32> {
+        let leads = |broker: &&BrokerInfo| {
+            let mut partitions = broker.partitions.iter();
+            partitions.any(|it| it.id == partition && it.role == Role::Leader)
+        };
+        self.brokers.iter().find(leads).map(|broker| broker.node_id)
+    }
+
     /// True if every partition has a healthy leader.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -103,40 +152,126 @@ impl Topology {
     }
 }
 
+/// What `shared` knows: itself, and the other brokers by what they last said. Of several that say
+/// they lead a partition only the one with the highest term is shown as leader.
+pub(crate) fn of(shared: &Shared) -> Topology {
+    let options = &shared.options;
+    let own = Arc::new(thread::own_status(shared));
+    let roster = shared.cluster.roster();
+    let mut known: Vec<(u32, Arc<Status>)> = Vec::new();
+    for (node, broker) in roster.brokers.iter().enumerate() {
+        let node = node as u32;
+        if node == options.node_id {
+            known.push((node, Arc::clone(&own)));
+        } else if let Some(status) = &broker.status {
+            known.push((node, Arc::clone(status)));
+        }
+    }
+    let mut terms = vec![0; usize::from(options.partitions) + 1];
+    for (_, status) in &known {
+        for replica in status.replicas.iter().filter(|it| it.role == Role::Leader) {
+            if let Some(term) = terms.get_mut(usize::from(replica.partition.0)) {
+                *term = replica.term.max(*term);
+            }
+        }
+    }
+    let brokers = known.into_iter().map(|(node_id, status)| BrokerInfo {
+        node_id,
+        address: status.address.clone(),
+        version: status.version.clone(),
+        partitions: status
+            .replicas
+            .iter()
+            .map(|replica| {
+                let newest = terms.get(usize::from(replica.partition.0)).copied();
+                let outdated = replica.role == Role::Leader && Some(replica.term) != newest;
+                PartitionInfo {
+                    id: replica.partition,
+                    role: if outdated {
+                        Role::Follower
+                    } else {
+                        replica.role
+                    },
+                    health: replica.health,
+                    priority: options
+                        .cluster
+                        .replicas(replica.partition)
+                        .iter()
+                        .find(|it| it.node == node_id)
+                        .map_or(0, |it| it.priority),
+                    term: replica.term,
+                    position: replica.position,
+                    index: replica.index,
+                }
+            })
+            .collect(),
+    });
+    Topology {
+        asked: options.node_id,
+        brokers: brokers.collect(),
+        cluster_size: options.cluster.size,
+        partitions_count: options.partitions,
+        replication_factor: options.cluster.replication_factor,
+    }
+}
+
 /// Role and health of a partition: written by its shard, read by anybody.
 #[derive(Debug)]
 pub(crate) struct PartitionStatus {
     role: AtomicU8,
     health: AtomicU8,
+    term: AtomicU64,
+    /// It has led or followed once.
+    joined: AtomicBool,
+    /// Told of changes.
+    changed: Arc<Notify>,
 }
 
 impl PartitionStatus {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(changed: Arc<Notify>) -> Self {
         Self {
             role: AtomicU8::new(Role::Inactive as u8),
             health: AtomicU8::new(Health::Unhealthy as u8),
+            term: AtomicU64::new(0),
+            joined: AtomicBool::new(false),
+            changed,
         }
     }
 
     pub(crate) fn set(&self, role: Role, health: Health) {
+        if (self.role(), self.health()) == (role, health) {
+            return;
+        }
         self.role.store(role as u8, Ordering::Release);
         self.health.store(health as u8, Ordering::Release);
+        if role != Role::Inactive {
+            self.joined.store(true, Ordering::Release);
+        }
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn set_term(&self, term: u64) {
+        if self.term.load(Ordering::Relaxed) != term {
+            self.term.store(term, Ordering::Release);
+            self.changed.notify_one();
+        }
+    }
+
+    pub(crate) fn term(&self) -> u64 {
+        self.term.load(Ordering::Acquire)
+    }
+
+    /// True if it led or followed at any time.
+    pub(crate) fn has_led_or_followed(&self) -> bool {
+        self.joined.load(Ordering::Acquire)
     }
 
     pub(crate) fn role(&self) -> Role {
-        match self.role.load(Ordering::Acquire) {
-            2 => Role::Leader,
-            1 => Role::Follower,
-            _ => Role::Inactive,
-        }
+        Role::from_code(self.role.load(Ordering::Acquire))
     }
 
     pub(crate) fn health(&self) -> Health {
-        match self.health.load(Ordering::Acquire) {
-            0 => Health::Healthy,
-            1 => Health::Unhealthy,
-            _ => Health::Dead,
-        }
+        Health::from_code(self.health.load(Ordering::Acquire))
     }
 
     /// True if commands are taken in.

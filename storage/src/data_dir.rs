@@ -8,10 +8,12 @@
 //! |---|---|
 //! | `VERSION` | `ringflow-data 1` and a line feed |
 //! | `LOCK` | process id of the holder, locked with `flock` |
+//! | `CLUSTER` | which broker of which cluster it belongs to, as text; absent for a cluster of one |
 //! | `partitions/<n>/log/` | segments of the Raft log |
 //! | `partitions/<n>/vote` | Raft vote, two slots |
 //! | `partitions/<n>/state/` | RocksDB |
 //! | `partitions/<n>/snapshots/` | checkpoints |
+//! | `partitions/<n>/<marker>` | empty; says that something was begun and is not finished |
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -28,6 +30,10 @@ use crate::watermark::DiskSpace;
 
 /// Version of the directory's layout and of all formats in it.
 pub const DATA_VERSION: u32 = 1;
+/// File that says whose the directory is.
+const CLUSTER_NAME: &str = "CLUSTER";
+/// Most bytes of it.
+const CLUSTER_BYTES_MAX: u64 = 4096;
 /// First word of the `VERSION` file.
 const VERSION_WORD: &str = "ringflow-data";
 
@@ -110,6 +116,29 @@ impl DataDir {
         &self.path
     }
 
+    /// What the `CLUSTER` file says; `None` without one.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupt`] if it is not a small text.
+    pub fn cluster(&self) -> Result<Option<String>, Error> {
+        let path = self.path.join(CLUSTER_NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = crashsafe::read_small(&path, CLUSTER_BYTES_MAX)?;
+        String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| Error::corrupt(&path, 0, "the file is not text"))
+    }
+
+    /// Writes the `CLUSTER` file durably.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Full`].
+    pub fn set_cluster(&self, text: &str) -> Result<(), Error> {
+        crashsafe::replace(&self.disk, &self.path.join(CLUSTER_NAME), text.as_bytes())
+    }
+
     /// Space on its device.
     ///
     /// # Errors
@@ -190,6 +219,32 @@ impl PartitionDir {
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
         self.path.join("snapshots")
+    }
+
+    /// Sets a marker durably; fine if it is set.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Full`].
+    pub fn set_marker(&self, name: &str) -> Result<(), Error> {
+        crashsafe::replace(&PosixDisk::new(), &self.path.join(name), &[])
+    }
+
+    /// True if a marker is set.
+    #[must_use]
+    pub fn has_marker(&self, name: &str) -> bool {
+        self.path.join(name).exists()
+    }
+
+    /// Clears a marker durably; fine if it is not set.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn clear_marker(&self, name: &str) -> Result<(), Error> {
+        let path = self.path.join(name);
+        if path.exists() {
+            crashsafe::remove(&PosixDisk::new(), &path)?;
+        }
+        Ok(())
     }
 }
 

@@ -226,10 +226,14 @@ pub enum Flushed {
     Stalled,
 }
 
+/// What a read hears while the files are being replaced.
+const CLOSED: &str = "the state store is closed";
+
 /// The state store of one partition; see the module.
 pub struct StateStore {
     path: PathBuf,
-    db: Arc<DB>,
+    /// None while the files are being replaced.
+    db: RefCell<Option<Arc<DB>>>,
     point_read: ReadOptions,
     layers: RefCell<Layers>,
 }
@@ -245,6 +249,46 @@ struct Layers {
     oldest: Option<Instant>,
     applied: Applied,
     persisted: Applied,
+}
+
+impl Layers {
+    /// Nothing above what RocksDB has.
+    fn at(persisted: Applied) -> Self {
+        Self {
+            pending: Pending::default(),
+            frozen: None,
+            flushing: false,
+            oldest: None,
+            applied: persisted,
+            persisted,
+        }
+    }
+}
+
+/// The files of a state store, opened on any thread; see [`StateStore::adopt`].
+pub struct OpenedState {
+    db: DB,
+    persisted: Applied,
+}
+
+impl std::fmt::Debug for OpenedState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenedState")
+            .field("persisted", &self.persisted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenedState {
+    /// Opens or creates the files in `path`.
+    ///
+    /// # Errors
+    /// As [`StateStore::open`].
+    pub fn open(path: &Path, memory: &StateMemory) -> Result<Self, Error> {
+        let db = DB::open(&memory.options(), path).map_err(store_error("open", path))?;
+        let persisted = read_applied(&db, path)?;
+        Ok(Self { db, persisted })
+    }
 }
 
 impl std::fmt::Debug for StateStore {
@@ -263,21 +307,37 @@ impl StateStore {
     /// [`Error::Store`] if RocksDB refuses (it is corrupt, or open elsewhere),
     /// [`Error::Corrupt`] if its position row is damaged.
     pub fn open(path: &Path, memory: &StateMemory) -> Result<Self, Error> {
-        let db = DB::open(&memory.options(), path).map_err(store_error("open", path))?;
-        let persisted = read_applied(&db, path)?;
+        let OpenedState { db, persisted } = OpenedState::open(path, memory)?;
         Ok(Self {
             path: path.to_owned(),
-            db: Arc::new(db),
+            db: RefCell::new(Some(Arc::new(db))),
             point_read: ReadOptions::default(),
-            layers: RefCell::new(Layers {
-                pending: Pending::default(),
-                frozen: None,
-                flushing: false,
-                oldest: None,
-                applied: persisted,
-                persisted,
-            }),
+            layers: RefCell::new(Layers::at(persisted)),
         })
+    }
+
+    /// Lets go of the files, so that they can be replaced; what was committed and not flushed is
+    /// forgotten. Every read is an error until [`StateStore::adopt`].
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] while a [`FlushJob`] is out or a snapshot is being taken: try again later.
+    pub fn close(&self) -> Result<(), Error> {
+        let mut db = self.db.borrow_mut();
+        let busy = self.layers.borrow().flushing
+            || db.as_ref().is_some_and(|db| Arc::strong_count(db) > 1);
+        if busy {
+            return Err(Error::Misuse(
+                "the state store is being written or copied".to_owned(),
+            ));
+        }
+        *db = None;
+        Ok(())
+    }
+
+    /// Goes on with the files that took the place of those it closed.
+    pub fn adopt(&self, opened: OpenedState) {
+        *self.db.borrow_mut() = Some(Arc::new(opened.db));
+        *self.layers.borrow_mut() = Layers::at(opened.persisted);
     }
 
     /// Takes the changes of a committed entry; reads show them at once. An entry without changes
@@ -359,6 +419,7 @@ impl StateStore {
     #[must_use]
     pub fn begin_flush(&self) -> Option<FlushJob> {
         let layers = &mut *self.layers.borrow_mut();
+        let db = Arc::clone(self.db.borrow().as_ref()?);
         if layers.flushing {
             return None;
         }
@@ -371,7 +432,7 @@ impl StateStore {
         }
         layers.flushing = true;
         let frozen = layers.frozen.as_ref()?;
-        Some(FlushJob::new(Arc::clone(&self.db), Arc::clone(frozen)))
+        Some(FlushJob::new(db, Arc::clone(frozen)))
     }
 
     /// Takes the outcome of a job.
@@ -399,7 +460,9 @@ impl StateStore {
         while self.flush()? == Flushed::Stalled {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.db.flush().map_err(store_error("flush", &self.path))
+        self.database()?
+            .flush()
+            .map_err(store_error("flush", &self.path))
     }
 
     /// True if RocksDB delays or refuses writes now; the caller pushes back on its clients.
@@ -412,7 +475,7 @@ impl StateStore {
             "rocksdb.actual-delayed-write-rate",
         ] {
             let value = self
-                .db
+                .database()?
                 .property_int_value(property)
                 .map_err(store_error("ask", &self.path))?;
             if value.is_some_and(|value| value > 0) {
@@ -428,8 +491,13 @@ impl StateStore {
         &self.path
     }
 
-    pub(crate) fn database(&self) -> Arc<DB> {
-        Arc::clone(&self.db)
+    /// The database.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] while it is closed.
+    pub(crate) fn database(&self) -> Result<Arc<DB>, Error> {
+        let db = self.db.borrow();
+        db.clone().ok_or_else(|| Error::Misuse(CLOSED.to_owned()))
     }
 }
 

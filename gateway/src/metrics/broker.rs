@@ -71,6 +71,19 @@ const COUNTERS: &[(&str, &str, Read)] = &[
         "Faults of the engine, contained",
         |s| s.engine_faults,
     ),
+    ("ringflow_leaderships", "Leaderships that began here", |s| {
+        s.leaderships
+    }),
+    (
+        "ringflow_snapshots_installed",
+        "Snapshots received from a leader",
+        |s| s.snapshots_installed,
+    ),
+    (
+        "ringflow_snapshot_bytes_sent",
+        "Bytes of snapshots sent to other replicas",
+        |s| s.snapshot_bytes_sent,
+    ),
     ("ringflow_entries_proposed", "Raft entries proposed", |s| {
         s.entries_proposed
     }),
@@ -118,6 +131,17 @@ const GAUGES: &[(&str, &str, Read)] = &[
         "Raft entries proposed and not committed",
         |s| s.entries_in_flight,
     ),
+    ("ringflow_raft_term", "Raft's term", |s| s.raft_term),
+    (
+        "ringflow_replication_lag",
+        "Entries that the slowest follower is behind",
+        |s| s.replication_lag,
+    ),
+    (
+        "ringflow_snapshot_timestamp_millis",
+        "When the last snapshot was taken, 0 if none was since the start",
+        |s| s.snapshot_millis,
+    ),
     (
         "zeebe_broker_open_job_stream_count",
         "Job streams registered",
@@ -159,6 +183,7 @@ impl BrokerNumbers {
             roles: topology
                 .brokers
                 .iter()
+                .filter(|broker| broker.node_id == topology.asked)
                 .flat_map(|broker| &broker.partitions)
                 .map(|partition| (partition.id, partition.role, partition.health))
                 .collect(),

@@ -103,8 +103,13 @@ impl Commands for Fake {
             id: PartitionId(id),
             role: *self.role.lock().unwrap(),
             health: Health::Healthy,
+            priority: 1,
+            term: 1,
+            position: 0,
+            index: 0,
         };
         Topology {
+            asked: 0,
             brokers: vec![BrokerInfo {
                 node_id: 0,
                 address: BrokerAddress {
@@ -118,6 +123,18 @@ impl Commands for Fake {
             partitions_count: self.partitions,
             replication_factor: 1,
         }
+    }
+
+    fn has_leader(&self, _partition: PartitionId) -> bool {
+        *self.role.lock().unwrap() == Role::Leader
+    }
+
+    fn transfer(&self, _partition: PartitionId, _to: u32) -> bool {
+        true
+    }
+
+    fn rebalance(&self) -> usize {
+        0
     }
 
     fn metrics(&self) -> MetricsSnapshot {

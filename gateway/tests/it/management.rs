@@ -73,3 +73,27 @@ async fn metrics_have_the_names_that_dashboards_read() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_cluster_is_shown_and_its_leaders_are_asked() {
+    let running = start(Fake::new(2, fake::echo)).await;
+    let shown = get(&running, "/actuator/cluster").await;
+    assert_eq!(shown.status, 200);
+    let shown: serde_json::Value = serde_json::from_str(&shown.text).unwrap();
+    assert_eq!(shown["clusterSize"], 1);
+    let replica = &shown["brokers"][0]["partitions"][1];
+    assert_eq!(
+        (&replica["id"], &replica["role"]),
+        (&2.into(), &"leader".into())
+    );
+    for (path, status) in [
+        ("/actuator/rebalance", 202),
+        ("/actuator/cluster/partitions/1/leader/0", 202),
+        ("/actuator/cluster/partitions/1/leader/7", 404),
+        ("/actuator/cluster/partitions/9/leader/0", 404),
+    ] {
+        let url = format!("http://{}{path}", running.gateway.management);
+        let answer = http("POST", &url, &[], Vec::new()).await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+}

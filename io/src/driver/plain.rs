@@ -23,7 +23,7 @@ pub(crate) fn block_on<T>(
             .map_err(|error| format!("cannot run on core {core}: {error}"))?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(|error| format!("the plain executor cannot be set up: {error}"))?;
     Ok(LocalSet::new().block_on(&runtime, main))

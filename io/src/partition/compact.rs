@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use openraft::async_runtime::WatchReceiver;
 use ringflow_storage::snapshot::{self, Snapshot};
@@ -98,16 +98,47 @@ impl Compaction {
 
     /// Bytes of entries the log holds, roughly.
     pub(crate) fn log_bytes(&self, partition: &Partition) -> u64 {
-        self.growth
-            .borrow()
-            .held(partition.mailbox.metrics.entry_bytes.get())
+        self.growth.borrow().held(written(partition))
+    }
+
+    /// Takes over a snapshot that came from the leader and is the state now; the log begins behind
+    /// it.
+    pub(crate) fn replace(&self, partition: &Partition, received: Snapshot) {
+        let upto = received.applied().index;
+        let deleted = snapshot::delete_old(&partition.dir.snapshots(), &received);
+        if let Err(error) = deleted {
+            tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
+        }
+        *self.newest.borrow_mut() = Some(received);
+        self.bytes_at_snapshot.set(written(partition));
+        self.purged.set(upto);
+        self.growth.borrow_mut().purge(upto);
+        let metrics = &partition.mailbox.metrics;
+        metrics.snapshot_millis.set(epoch_millis());
+        metrics.snapshot_index.set(upto);
+        metrics.purged_index.set(upto);
+    }
+}
+
+fn epoch_millis() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |since| since.as_millis() as u64)
+}
+
+/// Bytes of entries that this process wrote or took over.
+fn written(partition: &Partition) -> u64 {
+    let metrics = &partition.mailbox.metrics;
+    match partition.shared.options.cluster.replication_factor {
+        // What is replayed in a group of one was there before this process.
+        1 => metrics.entry_bytes.get(),
+        _ => metrics.entry_bytes.get() + metrics.replayed_bytes.get(),
     }
 }
 
 /// Starts a snapshot if it is time and there is something new.
 pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
     let compaction = &partition.compaction;
-    let written = partition.mailbox.metrics.entry_bytes.get();
+    let written = written(partition);
     let applied = partition.core.borrow().applied().index;
     compaction.growth.borrow_mut().note(applied, written);
     let limits = &partition.shared.options.limits;
@@ -135,12 +166,13 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
         .compaction
         .newest()
         .map_or(0, |snapshot| snapshot.applied().index);
-    let written = partition.mailbox.metrics.entry_bytes.get();
+    let written = written(partition);
     if partition.core.borrow().applied().index > newest_index {
         match take(partition).await {
             Ok(taken) => {
                 let metrics = &partition.mailbox.metrics;
                 metrics.snapshots_taken.add(1);
+                metrics.snapshot_millis.set(epoch_millis());
                 metrics.snapshot_index.set(taken.applied().index);
                 metrics.snapshot.record(started.elapsed());
                 let covered = entry_id(taken.applied().index, taken.applied().term);

@@ -86,6 +86,10 @@ pub(crate) struct Core {
     pub(super) step: Step,
     pub(super) due: Due,
     pub(super) scratch: ValueWriter,
+    /// Broker that somebody wants to lead.
+    pub(super) wanted_leader: Option<u32>,
+    /// True while nothing new is processed, because another broker is about to lead.
+    pub(super) pausing: bool,
 }
 
 fn open_engine(
@@ -140,6 +144,8 @@ impl Core {
             step: Step::default(),
             due: Due::default(),
             scratch: ValueWriter::default(),
+            wanted_leader: None,
+            pausing: false,
         })
     }
 
@@ -156,6 +162,29 @@ impl Core {
     /// Starts processing in `term`; everything in the log has been applied.
     pub(crate) fn lead(&mut self, term: u64) {
         self.leading = Some(term);
+        self.change_hands();
+    }
+
+    /// Stops or resumes processing without giving up leadership.
+    pub(crate) fn pause(&mut self, pausing: bool) {
+        self.pausing = pausing;
+    }
+
+    /// The broker that somebody wants to lead, once.
+    pub(crate) fn take_wanted_leader(&mut self) -> Option<u32> {
+        self.wanted_leader.take()
+    }
+
+    /// True if commands are to be processed now.
+    pub(crate) fn takes(&self) -> bool {
+        self.leading.is_some() && !self.pausing
+    }
+
+    /// Lets the export of a group of many go where the leader is.
+    fn change_hands(&self) {
+        if self.shared.options.cluster.replication_factor > 1 {
+            self.mailbox.feed.change_hands();
+        }
     }
 
     /// Entries proposed and not yet committed.
@@ -195,6 +224,7 @@ impl Core {
                     // Whoever asked may have left.
                     let _ = to.send(self.engine.digest().0);
                 }
+                Control::Transfer(to) => self.wanted_leader = Some(to),
             }
         }
         let metrics = &self.mailbox.metrics;
@@ -235,10 +265,9 @@ impl Core {
             .map_err(|fault| corrupt(&fault.to_string()))?;
         let write_set = self.engine.take_write_set();
         let number = self.engine.write_sets_taken();
-        self.mailbox
-            .metrics
-            .records_replayed
-            .add(records.len() as u64);
+        let metrics = &self.mailbox.metrics;
+        metrics.records_replayed.add(records.len() as u64);
+        metrics.replayed_bytes.add(bytes.len() as u64);
         let last = self.engine.position();
         self.publish(base, Arc::new(records), index);
         self.advance(last, index, term, write_set);
@@ -314,12 +343,7 @@ impl Core {
                     }
                 }
                 Effect::Send { to, command } => {
-                    let sent = self
-                        .shared
-                        .partitions
-                        .get(to)
-                        .is_some_and(|mailbox| mailbox.push_peer(*command).is_ok());
-                    if sent {
+                    if self.shared.send_between(to, *command) {
                         metrics.sends.add(1);
                     } else {
                         metrics.sends_dropped.add(1);
@@ -347,6 +371,9 @@ impl Core {
                 }
                 Effect::JobsAvailable { job_type } => {
                     // Nobody listens while no poll is parked.
+                    if self.shared.is_many() {
+                        let _ = self.shared.available_here.send(job_type.clone());
+                    }
                     let _ = self.shared.available.send(job_type);
                 }
             }
@@ -367,9 +394,15 @@ impl Core {
     /// Stops processing and forgets everything uncommitted; see the end of the order above.
     pub(crate) fn step_down(&mut self) -> Result<(), Broken> {
         self.leading = None;
+        self.pausing = false;
+        self.change_hands();
         let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
         self.mailbox.budget.give_back(slots);
         self.callers.lose_all();
+        self.reopen_engine()
+    }
+
+    fn reopen_engine(&mut self) -> Result<(), Broken> {
         self.engine = open_engine(&self.mailbox, &self.shared, &self.store)?;
         for (id, spec) in self.streams.iter() {
             self.engine.streams().add(id, spec.clone());
@@ -377,8 +410,30 @@ impl Core {
         Ok(())
     }
 
+    /// Goes on with the state that took the place of the one it had (`install.rs`).
+    pub(crate) fn reopen(&mut self) -> Result<(), Broken> {
+        self.leading = None;
+        let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
+        self.mailbox.budget.give_back(slots);
+        self.callers.lose_all();
+        self.reopen_engine()?;
+        self.applied = self.store.applied();
+        self.mailbox
+            .feed
+            .start_at(self.applied.position, self.applied.index);
+        let metrics = &self.mailbox.metrics;
+        metrics.snapshots_installed.add(1);
+        metrics.last_committed_position.set(self.applied.position.0);
+        metrics.last_persisted_position.set(self.applied.position.0);
+        Ok(())
+    }
+
     /// Answers everything that waits in the lanes without processing it.
     pub(crate) fn refuse_waiting(&mut self, reason: &'static str) {
+        if self.shared.is_many() {
+            // Their owners in state send them again, to whoever leads then.
+            while self.mailbox.pop_peer().is_some() {}
+        }
         while let Some(request) = self
             .mailbox
             .pop_reserved()
@@ -436,9 +491,11 @@ mod tests {
             let memory = StateMemory::new(8 << 20, 2 << 20).unwrap();
             let store = StateStore::open(&directory.path().join("state"), &memory).unwrap();
             let options = BrokerOptions::new("");
-            let table = PartitionTable::new(&options);
+            let cluster = crate::broker::cluster(&options, Vec::new());
+            let table = PartitionTable::new(&options, &cluster.role_changed);
             let mailbox = Arc::clone(table.get(PartitionId(1)).unwrap());
-            let shared = Arc::new(Shared::new(options, table, Background::start().unwrap()));
+            let background = Background::start().unwrap();
+            let shared = Arc::new(Shared::new(options, table, background, cluster));
             let core = Core::open(Arc::clone(&mailbox), shared, Rc::new(store)).unwrap();
             Self {
                 core,

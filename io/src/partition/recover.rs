@@ -16,18 +16,21 @@ use std::sync::Arc;
 
 use ringflow_core::state::store::StateRead;
 use ringflow_storage::data_dir::PartitionDir;
-use ringflow_storage::log::{Flusher, Log, LogOptions};
+use ringflow_storage::log::{self, Flusher, Log, LogOptions, Recovered};
 use ringflow_storage::snapshot::{self, Snapshot};
 use ringflow_storage::state::{StateMemory, StateStore};
 use ringflow_storage::vote::VoteFile;
 
 use crate::metrics::ShardMetrics;
 use crate::partition::compact::Compaction;
+use crate::partition::marker::{self, Marker};
 use crate::partition::persist::Persisting;
 use crate::partition::process::Core;
+use crate::partition::transfer::Transfers;
 use crate::partition::{MEMBERSHIP_ROW, Partition};
+use crate::raft::join::Joining;
 use crate::raft::log_store::LogStore;
-use crate::raft::{StoredMembership, entry_id, log_index, payload};
+use crate::raft::{StoredMembership, payload};
 use crate::shard::mailbox::Mailbox;
 use crate::submit::Shared;
 
@@ -58,8 +61,12 @@ pub(crate) fn open(
         tracing::warn!(partition = %mailbox.partition, ?cut, "a torn tail was cut off the log");
     }
     let (votes, vote) = VoteFile::open(&dir.vote(), &log).map_err(|error| error.to_string())?;
-    // A group of one logs its membership before it votes for the first time.
-    if vote.is_some() && recovered.last.index == 0 {
+    let alone = shared.options.cluster.replication_factor == 1;
+    let (log, last_index) = settle_log(&dir, log, &recovered, alone)?;
+    let joining = !alone && begins_empty(&dir, vote.is_some(), last_index)?;
+    // A group of one logs its membership before it votes for the first time, and a member of many
+    // that began with an empty disk is known by its marker.
+    if vote.is_some() && last_index == 0 && !joining {
         return Err(format!(
             "{} holds a vote, but the log in {} is empty: entries that were acknowledged are missing",
             dir.vote().display(),
@@ -67,13 +74,14 @@ pub(crate) fn open(
         ));
     }
     let newest = find_snapshot(&dir)?;
-    let store = open_state(&dir, memory, newest.as_ref(), recovered.purged.index)?;
+    let purged = log.purged().index;
+    let store = open_state(&dir, memory, newest.as_ref(), purged)?;
     let applied = store.applied();
-    if applied.index > recovered.last.index {
+    if applied.index > last_index {
         return Err(format!(
             "the state was built up to log entry {}, but the log ends with {}: \
              entries that were acknowledged are missing",
-            applied.index, recovered.last.index
+            applied.index, last_index
         ));
     }
     let membership = load_membership(&store)?;
@@ -89,7 +97,7 @@ pub(crate) fn open(
         partition = %mailbox.partition,
         position = %applied.position,
         applied = applied.index,
-        log = recovered.last.index,
+        log = last_index,
         "opened; the log behind the state is replayed"
     );
     mailbox.feed.attach(log.reader());
@@ -106,8 +114,70 @@ pub(crate) fn open(
         membership: RefCell::new(membership),
         woken: Cell::new(false),
         persisting: Persisting::default(),
+        memory: memory.clone(),
+        joining: Joining::new(joining, last_index),
+        transfers: Transfers::default(),
+        staged: RefCell::new(None),
+        received: RefCell::new(None),
+        installing: Cell::new(false),
+        installed: Cell::new(None),
         dead: Cell::new(false),
     })
+}
+
+/// Brings a log to where an installed snapshot wants it, if the process ended between the two.
+fn settle_log(
+    dir: &PartitionDir,
+    mut log: Log,
+    recovered: &Recovered,
+    alone: bool,
+) -> Result<(Log, u64), String> {
+    let last = recovered.last.index;
+    if alone || !marker::is_set(dir, Marker::Installing) {
+        return Ok((log, last));
+    }
+    let newest = find_snapshot(dir)?.map(|snapshot| snapshot.applied());
+    let last = match newest.filter(|applied| applied.index > last) {
+        None => last,
+        Some(applied) => {
+            tracing::warn!(
+                from = last,
+                to = applied.index,
+                "the log is reset behind the snapshot that was being installed"
+            );
+            let upto = log::EntryId {
+                index: applied.index,
+                term: applied.term,
+            };
+            let (done, purged) = std::sync::mpsc::sync_channel(1);
+            let on_durable = Box::new(move |result| {
+                // Waited for below.
+                let _ = done.send(result);
+            });
+            log.purge_prefix(upto, on_durable)
+                .map_err(|error| error.to_string())?;
+            match purged.recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => return Err("the log thread has ended".to_owned()),
+            }
+            applied.index
+        }
+    };
+    marker::clear(dir, Marker::Installing).map_err(|error| error.to_string())?;
+    Ok((log, last))
+}
+
+/// True if the replica began with an empty disk and that is not settled (`raft/join.rs`).
+fn begins_empty(dir: &PartitionDir, voted: bool, last_index: u64) -> Result<bool, String> {
+    if marker::is_set(dir, Marker::Joining) {
+        return Ok(true);
+    }
+    if voted || last_index > 0 {
+        return Ok(false);
+    }
+    marker::set(dir, Marker::Joining).map_err(|error| error.to_string())?;
+    Ok(true)
 }
 
 /// Bytes of the files of a log: an upper bound of what it holds.
@@ -159,19 +229,6 @@ fn open_state(
     StateStore::open(&dir.state(), memory).map_err(|error| error.to_string())
 }
 
-/// Log index and term of its entry, both 0 if none, then the membership as in an entry.
-pub(crate) fn encode_membership(stored: &StoredMembership) -> Vec<u8> {
-    let (index, term) = stored
-        .log_id()
-        .as_ref()
-        .map_or((0, 0), |id| (log_index(id.index), id.leader_id.term));
-    let mut bytes = Vec::new();
-    bytes.extend_from_slice(&index.to_le_bytes());
-    bytes.extend_from_slice(&term.to_le_bytes());
-    payload::put_membership(stored.membership(), &mut bytes);
-    bytes
-}
-
 fn load_membership(store: &StateStore) -> Result<StoredMembership, String> {
     let bytes = store
         .get(MEMBERSHIP_ROW)
@@ -179,12 +236,5 @@ fn load_membership(store: &StateStore) -> Result<StoredMembership, String> {
     let Some(bytes) = bytes else {
         return Ok(StoredMembership::default());
     };
-    let (index, rest) = bytes
-        .split_first_chunk::<8>()
-        .ok_or("a stored membership cut short")?;
-    let (term, rest) = rest
-        .split_first_chunk::<8>()
-        .ok_or("a stored membership cut short")?;
-    let id = entry_id(u64::from_le_bytes(*index), u64::from_le_bytes(*term));
-    Ok(StoredMembership::new(id, payload::take_membership(rest)?))
+    payload::decode_stored(&bytes)
 }

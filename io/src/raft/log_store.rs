@@ -12,6 +12,7 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures::Stream;
@@ -36,6 +37,8 @@ const READ_BYTES: usize = 4 << 20;
 #[derive(Clone)]
 pub(crate) struct LogStore {
     inner: Rc<RefCell<Inner>>,
+    /// Up to where purging is durable.
+    purged_durable: Arc<AtomicU64>,
     mailbox: Arc<Mailbox>,
 }
 
@@ -67,6 +70,7 @@ impl LogStore {
         };
         Ok(Self {
             inner: Rc::new(RefCell::new(inner)),
+            purged_durable: Arc::default(),
             mailbox,
         })
     }
@@ -76,9 +80,19 @@ impl LogStore {
         self.inner.borrow().log.reader()
     }
 
+    /// Up to where this process purged the log for good.
+    pub(crate) fn purged_durable(&self) -> u64 {
+        self.purged_durable.load(Ordering::Acquire)
+    }
+
     /// Up to where the log was purged, as an index of the log.
     pub(crate) fn purged_index(&self) -> u64 {
         self.inner.borrow().log.purged().index
+    }
+
+    /// Last entry, durable or not, as an index of the log.
+    pub(crate) fn last_index(&self) -> u64 {
+        self.inner.borrow().log.last().index
     }
 
     fn read(&self, from: u64, end: u64, max_bytes: usize) -> Result<Vec<Entry>, io::Error> {
@@ -296,8 +310,11 @@ impl RaftLogStorage<Group> for LogStore {
             index: log_index(upto.index),
             term: upto.leader_id.term,
         };
-        let on_durable = Box::new(|result| {
-            let _ = check_durable(result, "purging the log");
+        let (durable, index) = (Arc::clone(&self.purged_durable), upto.index);
+        let on_durable = Box::new(move |result| {
+            if check_durable(result, "purging the log").is_ok() {
+                durable.fetch_max(index, Ordering::AcqRel);
+            }
         });
         self.inner
             .borrow_mut()

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use openraft::EntryPayload;
 
-use crate::raft::{Member, Membership, Proposal};
+use crate::raft::{Member, Membership, Proposal, StoredMembership, entry_id, log_index};
 
 const BLANK: u8 = 0;
 /// Tag of a record batch.
@@ -105,6 +105,30 @@ pub(crate) fn take_membership(bytes: &[u8]) -> Result<Membership, String> {
     }
     Membership::new(configs, members)
         .map_err(|error| format!("a membership that cannot be: {error}"))
+}
+
+/// A membership with the entry that set it: log index and term, both 0 if none, then as in an entry.
+pub(crate) fn encode_stored(stored: &StoredMembership) -> Vec<u8> {
+    let (index, term) = stored
+        .log_id()
+        .as_ref()
+        .map_or((0, 0), |id| (log_index(id.index), id.leader_id.term));
+    let mut bytes = Vec::new();
+    bytes.extend_from_slice(&index.to_le_bytes());
+    bytes.extend_from_slice(&term.to_le_bytes());
+    put_membership(stored.membership(), &mut bytes);
+    bytes
+}
+
+/// Reads what [`encode_stored`] wrote.
+pub(crate) fn decode_stored(bytes: &[u8]) -> Result<StoredMembership, String> {
+    let mut rest = bytes;
+    let index = u64::from_le_bytes(take(&mut rest)?);
+    let term = u64::from_le_bytes(take(&mut rest)?);
+    Ok(StoredMembership::new(
+        entry_id(index, term),
+        take_membership(rest)?,
+    ))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {

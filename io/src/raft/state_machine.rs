@@ -2,8 +2,8 @@
 //!
 //! Applying is the partition's business (`partition/process.rs`); here entries are only told apart.
 //! Snapshots are checkpoints of the state store that the partition takes by itself
-//! (`partition/compact.rs`); openraft is told of the newest one so that it may purge the log. After
-//! an error the group ends and with it the partition.
+//! (`partition/compact.rs`); openraft is told of the newest one so that it may purge the log. One that
+//! came from the leader takes the place of the whole state (`partition/install.rs`). After an error the group ends and with it the partition.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, RaftSnapshotBuilder};
 
 use crate::driver;
-use crate::partition::Partition;
 use crate::partition::process::Broken;
+use crate::partition::{Partition, install};
 use crate::raft::{EntryId, Group, Snapshot, SnapshotMeta, StoredMembership, entry_id};
 
 /// A partition as openraft sees it.
@@ -80,15 +80,23 @@ impl RaftStateMachine<Group> for Machine {
 
     async fn install_snapshot(
         &mut self,
-        _meta: &SnapshotMeta,
-        _snapshot: PathBuf,
+        meta: &SnapshotMeta,
+        snapshot: PathBuf,
     ) -> Result<(), io::Error> {
-        // At start the store is opened at least at the newest snapshot, and peers that could send
-        // one do not exist yet.
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "snapshots of other members cannot be installed yet",
-        ))
+        let received = self.partition.received.borrow_mut().take();
+        let Some(received) = received.filter(|received| received.path() == snapshot) else {
+            // At start the store is opened at least at the newest snapshot.
+            let applied = self.partition.core.borrow().applied();
+            if entry_id(applied.index, applied.term) >= meta.last_log_id {
+                return Ok(());
+            }
+            return Err(self.end(Broken(
+                "a snapshot is to be installed that was not received".to_owned(),
+            )));
+        };
+        install::install(&self.partition, meta, received)
+            .await
+            .map_err(|broken| self.end(broken))
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {

@@ -6,6 +6,7 @@
 //! | reserved | client commands the limit never refuses | refused as resource exhausted |
 //! | peers | commands from other partitions | dropped; their owner in state sends them again |
 //! | control | stream registrations | the stream ends at once, the client opens it again |
+//! | connections | connections of the group's members | closed; the member connects anew |
 //!
 //! A sender pushes, then wakes; the partition's loop registers its waker, then looks again. Wakes
 //! from foreign threads reach the executor through its own wake-up file descriptor.
@@ -20,14 +21,18 @@ use ringflow_core::engine::effect::{Response, StreamId};
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::value::JobRecord;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::feed::FeedLane;
 use crate::metrics::PartitionMetrics;
 use crate::options::BrokerOptions;
+use crate::peer::listener::GroupConnection;
 use crate::shard::budget::Budget;
 use crate::submit::StreamSpec;
 use crate::topology::PartitionStatus;
+
+/// Connections of members that wait to be adopted.
+const CONNECTIONS: usize = 64;
 
 /// Whether a partition shall go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +82,8 @@ pub(crate) enum Control {
     RemoveStream(StreamId),
     /// Somebody compares states.
     Digest(oneshot::Sender<[u8; 16]>),
+    /// Somebody wants another broker to lead.
+    Transfer(u32),
 }
 
 /// What other threads share with a partition.
@@ -87,6 +94,7 @@ pub(crate) struct Mailbox {
     reserved: ArrayQueue<Request>,
     peers: ArrayQueue<Command>,
     control: ArrayQueue<Control>,
+    connections: ArrayQueue<GroupConnection>,
     waker: AtomicWaker,
     /// A [`StopMode`].
     stop: AtomicU8,
@@ -102,7 +110,11 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    pub(crate) fn new(partition: PartitionId, options: &BrokerOptions) -> Self {
+    pub(crate) fn new(
+        partition: PartitionId,
+        options: &BrokerOptions,
+        role_changed: Arc<Notify>,
+    ) -> Self {
         let limits = &options.limits;
         Self {
             partition,
@@ -110,11 +122,12 @@ impl Mailbox {
             reserved: ArrayQueue::new(limits.reserved_lane),
             peers: ArrayQueue::new(limits.partition_lane),
             control: ArrayQueue::new(limits.control_lane),
+            connections: ArrayQueue::new(CONNECTIONS),
             waker: AtomicWaker::new(),
             stop: AtomicU8::new(StopMode::Run as u8),
             ended: AtomicBool::new(false),
             budget: Budget::new(options.request_limit),
-            status: PartitionStatus::new(),
+            status: PartitionStatus::new(role_changed),
             metrics: PartitionMetrics::default(),
             feed: FeedLane::new(limits),
             turns: AtomicU64::new(0),
@@ -141,6 +154,17 @@ impl Mailbox {
         self.peers.push(command)?;
         self.wake();
         Ok(())
+    }
+
+    /// Hands in a connection of a member; one too many is closed.
+    pub(crate) fn push_connection(&self, connection: GroupConnection) {
+        if self.connections.push(connection).is_ok() {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn pop_connection(&self) -> Option<GroupConnection> {
+        self.connections.pop()
     }
 
     pub(crate) fn push_control(&self, control: Control) -> Result<(), Control> {
@@ -181,7 +205,7 @@ impl Mailbox {
     }
 
     pub(crate) fn has_control(&self) -> bool {
-        !self.control.is_empty()
+        !self.control.is_empty() || !self.connections.is_empty()
     }
 
     pub(crate) fn request_stop(&self, mode: StopMode) {
@@ -212,27 +236,37 @@ impl Mailbox {
     }
 }
 
-/// The mailboxes of all partitions of the broker, by partition number.
+/// The mailboxes of the partitions that the broker has a replica of, by partition number.
 #[derive(Clone, Debug)]
-pub(crate) struct PartitionTable(Arc<[Arc<Mailbox>]>);
+pub(crate) struct PartitionTable(Arc<[Option<Arc<Mailbox>>]>);
 
 impl PartitionTable {
-    pub(crate) fn new(options: &BrokerOptions) -> Self {
+    pub(crate) fn new(options: &BrokerOptions, role_changed: &Arc<Notify>) -> Self {
+        let mailbox = |id| {
+            options
+                .cluster
+                .is_replica(id, options.node_id)
+                .then(|| Arc::new(Mailbox::new(id, options, Arc::clone(role_changed))))
+        };
         Self(
             (1..=options.partitions)
-                .map(|id| Arc::new(Mailbox::new(PartitionId(id), options)))
+                .map(PartitionId)
+                .map(mailbox)
                 .collect(),
         )
     }
 
     pub(crate) fn get(&self, partition: PartitionId) -> Option<&Arc<Mailbox>> {
-        self.0.get(usize::from(partition.0).checked_sub(1)?)
+        self.0
+            .get(usize::from(partition.0).checked_sub(1)?)?
+            .as_ref()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
-        self.0.iter()
+        self.0.iter().flatten()
     }
 
+    /// Number of partitions of the cluster.
     pub(crate) fn count(&self) -> u16 {
         self.0.len() as u16
     }

@@ -6,6 +6,9 @@
 //! since the last tick. A pulse that was not even noticed by the next tick is a stall, and counted,
 //! on either driver: the core was not ours, or something ran too long.
 //!
+//! Members of a group of many have work that nobody but their executor knows of, because it comes
+//! over sockets; their shards are pulsed now and then as if they had work ([`MEMBER_EVERY`]).
+//!
 //! Each foreign wake of a glommio task holds a reference until its executor runs, of a counter with
 //! 15 bits; pulses to a shard that does not run at all therefore become rarer.
 
@@ -23,6 +26,8 @@ use crate::submit::Shared;
 const TICK: Duration = Duration::from_millis(2);
 /// Time between looks while none has.
 const IDLE_TICK: Duration = Duration::from_millis(20);
+/// Time between pulses to a shard whose partitions hear from other brokers.
+const MEMBER_EVERY: Duration = Duration::from_millis(60);
 /// Looks without work before the longer time applies.
 const IDLE_AFTER: u32 = 50;
 /// Unnoticed pulses after which only every [`RARE`]th tick pulses.
@@ -95,12 +100,20 @@ fn watch(
         })
         .collect();
     let mut idle = 0;
+    let member = shared.options.cluster.replication_factor > 1;
+    let mut pulsed = Instant::now();
     while !stop.load(Ordering::Acquire) {
         thread::park_timeout(if idle > IDLE_AFTER { IDLE_TICK } else { TICK });
         while let Ok((number, waker)) = wakers.try_recv() {
             shards[number].waker = Some(waker);
         }
         idle += 1;
+        if member && pulsed.elapsed() >= MEMBER_EVERY {
+            pulsed = Instant::now();
+            for shard in &shards {
+                shard.pulse();
+            }
+        }
         for (number, shard) in shards.iter_mut().enumerate() {
             let busy = shard.mailboxes.iter().any(|mailbox| {
                 mailbox.outstanding.load(Ordering::Relaxed) || mailbox.has_commands()
@@ -147,6 +160,10 @@ impl Watched {
         if self.unnoticed > OFTEN && !self.unnoticed.is_multiple_of(RARE) {
             return;
         }
+        self.pulse();
+    }
+
+    fn pulse(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
         }
@@ -233,11 +250,13 @@ mod tests {
         let mut options = BrokerOptions::new("");
         options.partitions = SHARDS as u16;
         options.shards = SHARDS;
-        let table = PartitionTable::new(&options);
+        let cluster = crate::broker::cluster(&options, Vec::new());
+        let table = PartitionTable::new(&options, &cluster.role_changed);
         let shared = Arc::new(Shared::new(
             options,
             table.clone(),
             Background::start().unwrap(),
+            cluster,
         ));
         let placement = table.iter().map(|mailbox| vec![Arc::clone(mailbox)]);
         let (pulse, wakers) = mpsc::sync_channel(shared.options.shards.max(16));

@@ -55,6 +55,37 @@ async fn publish(to: &Submitter, order: &str) {
     submit(to, partition.0, command).await;
 }
 
+/// On each of three partitions: instances that wait for messages whose subscriptions live there and
+/// on the others, until all of them have got theirs.
+pub(crate) async fn correlate_everywhere(submitter: &Submitter) {
+    deploy_model(submitter, "waits.bpmn", WAITS).await;
+    for partition in 1..=3 {
+        // Orders that hash to every partition, this one and the others.
+        let orders = ["order-a", "order-b", "order-c"].map(|o| format!("{o}-{partition}"));
+        for order in &orders {
+            let mut created = ask(submitter, partition, create_waiting(order)).await;
+            while created
+                .as_ref()
+                .is_ok_and(|answer| answer.rejection.is_some())
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                created = ask(submitter, partition, create_waiting(order)).await;
+            }
+            created.unwrap();
+            publish(submitter, order).await;
+        }
+        let asked = std::time::Instant::now();
+        let mut done = 0;
+        while done < orders.len() {
+            for job in poll(submitter, partition, 10).await {
+                submit(submitter, partition, complete(job)).await;
+                done += 1;
+            }
+            assert!(asked.elapsed() < PATIENCE, "{done} messages came through");
+        }
+    }
+}
+
 #[test]
 fn a_message_finds_its_instance_on_whatever_partition_it_is() {
     on_both_drivers(|options| {
@@ -63,34 +94,7 @@ fn a_message_finds_its_instance_on_whatever_partition_it_is() {
         options.shards = 2;
         let broker = Broker::start(options).unwrap();
         let submitter = broker.submitter();
-        client(async {
-            deploy_model(&submitter, "waits.bpmn", WAITS).await;
-            for partition in 1..=3 {
-                // Orders that hash to every partition, this one and the others.
-                let orders = ["order-a", "order-b", "order-c"].map(|o| format!("{o}-{partition}"));
-                for order in &orders {
-                    let mut created = ask(&submitter, partition, create_waiting(order)).await;
-                    while created
-                        .as_ref()
-                        .is_ok_and(|answer| answer.rejection.is_some())
-                    {
-                        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-                        created = ask(&submitter, partition, create_waiting(order)).await;
-                    }
-                    created.unwrap();
-                    publish(&submitter, order).await;
-                }
-                let asked = std::time::Instant::now();
-                let mut done = 0;
-                while done < orders.len() {
-                    for job in poll(&submitter, partition, 10).await {
-                        submit(&submitter, partition, complete(job)).await;
-                        done += 1;
-                    }
-                    assert!(asked.elapsed() < PATIENCE, "{done} messages came through");
-                }
-            }
-        });
+        client(correlate_everywhere(&submitter));
         broker.stop();
         let sends: u64 = submitter.metrics().partitions.iter().map(|p| p.sends).sum();
         assert!(sends > 9, "{sends}");

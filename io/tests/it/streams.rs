@@ -7,7 +7,7 @@ use crate::world::{
     PATIENCE, TENANT, activate, client, complete, create, deploy, on_both_drivers, poll, submit,
 };
 
-fn spec() -> StreamSpec {
+pub(crate) fn spec() -> StreamSpec {
     StreamSpec {
         job_type: Text::from("work"),
         worker: Text::from("streamer"),

@@ -26,7 +26,7 @@ pub type OnTaken = Box<dyn FnOnce(Result<Snapshot, Error>) + Send>;
 /// # Errors
 /// [`Error::Io`] if no thread can be started; `on_taken` is then not called.
 pub fn take(store: &StateStore, directory: &Path, on_taken: OnTaken) -> Result<(), Error> {
-    let db = store.database();
+    let db = store.database()?;
     let directory = directory.to_owned();
     let of_thread = directory.clone();
     thread::Builder::new()
@@ -48,7 +48,7 @@ pub fn take(store: &StateStore, directory: &Path, on_taken: OnTaken) -> Result<(
 /// # Errors
 /// [`Error::Store`], [`Error::Io`], [`Error::Full`].
 pub fn take_and_wait(store: &StateStore, directory: &Path) -> Result<Snapshot, Error> {
-    make(&store.database(), directory)
+    make(&*store.database()?, directory)
 }
 
 fn make(db: &DB, directory: &Path) -> Result<Snapshot, Error> {

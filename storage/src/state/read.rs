@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use ringflow_core::state::store::{ReadError, StateRead, Visit};
 use rocksdb::ReadOptions;
 
-use super::{PREFIX_LEN, RESERVED_PREFIX, StateStore};
+use super::{CLOSED, PREFIX_LEN, RESERVED_PREFIX, StateStore};
 
 impl StateRead for StateStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
@@ -23,8 +23,9 @@ impl StateRead for StateStore {
         if let Some(value) = layers.frozen.as_ref().and_then(|frozen| frozen.get(key)) {
             return Ok(value.as_ref().map(|value| value.to_vec()));
         }
-        self.db
-            .get_opt(key, &self.point_read)
+        let db = self.db.borrow();
+        let db = db.as_ref().ok_or_else(|| ReadError(CLOSED.to_owned()))?;
+        db.get_opt(key, &self.point_read)
             .map_err(|error| ReadError(error.into_string()))
     }
 
@@ -51,7 +52,9 @@ impl StateRead for StateStore {
         } else {
             options.set_total_order_seek(true);
         }
-        let mut below = self.db.raw_iterator_opt(options);
+        let db = self.db.borrow();
+        let db = db.as_ref().ok_or_else(|| ReadError(CLOSED.to_owned()))?;
+        let mut below = db.raw_iterator_opt(options);
         below.seek(from);
         loop {
             let row = match (above.peek(), below.item()) {

@@ -1,0 +1,173 @@
+//! A replica with an empty disk: the first start of a cluster, or one that lost what it had.
+//!
+//! The two look alike from inside and must not be confused: a replica that lost its log has forgotten
+//! votes it gave and entries it confirmed, and if it voted again at once, entries that a client was
+//! told are safe could be outvoted. So a replica that finds its log empty first asks all others of
+//! its group whether they were ever led:
+//!
+//! | answers | means | it |
+//! |---|---|---|
+//! | all: no | the first start | votes; the preferred leader initializes the group from configuration, the others only if it does not |
+//! | any: yes | it lost its disk | gives no vote until its log has reached what the leader's held when it first heard from it |
+//! | some missing | not known | asks again |
+//!
+//! Hence all replicas of a partition must be up once for its first start, and never again. A marker
+//! file keeps the answer over restarts (`partition/marker.rs`).
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::driver;
+use crate::partition::Partition;
+use crate::partition::marker::{self, Marker};
+use crate::raft::network::Peer;
+use crate::raft::{Handle, Member};
+use crate::shard::mailbox::StopMode;
+
+/// Time between questions.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long a replica leaves the founding to the one that is preferred before it.
+const FOUND_WITHIN: Duration = Duration::from_secs(2);
+/// Log index of the entry that initializes a group; everything behind it was written by a leader.
+const FIRST_ENTRY: u64 = 1;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// It votes like any other.
+    Member,
+    /// It does not know yet.
+    Asking,
+    /// Its group begins; it votes, and has no entry yet.
+    Founding,
+    /// It lost its disk; with the index its log has to reach, once a leader told it.
+    CatchingUp(Option<u64>),
+}
+
+/// Whether a replica may vote.
+#[derive(Debug)]
+pub(crate) struct Joining(Cell<Stage>);
+
+impl Joining {
+    /// `marked`: its disk was empty when it last began, and that was not settled.
+    pub(crate) fn new(marked: bool, last_index: u64) -> Self {
+        Self(Cell::new(match (marked, last_index) {
+            (false, _) => Stage::Member,
+            (true, 0..=FIRST_ENTRY) => Stage::Asking,
+            (true, _) => Stage::CatchingUp(None),
+        }))
+    }
+
+    /// An error while the replica must not vote.
+    pub(crate) fn may_vote(&self) -> Result<(), String> {
+        match self.0.get() {
+            Stage::Member | Stage::Founding => Ok(()),
+            Stage::Asking => Err("this replica does not know its group yet".to_owned()),
+            Stage::CatchingUp(_) => {
+                Err("this replica lost its disk and has not caught up yet".to_owned())
+            }
+        }
+    }
+
+    /// Hears from a leader whose log ends with `leader_last`.
+    pub(crate) fn follow(&self, leader_last: u64) {
+        match self.0.get() {
+            Stage::Asking | Stage::CatchingUp(None) => {
+                self.0.set(Stage::CatchingUp(Some(leader_last)));
+            }
+            Stage::Member | Stage::Founding | Stage::CatchingUp(Some(_)) => {}
+        }
+    }
+}
+
+/// True if the replica's group was led, as far as its log tells.
+pub(crate) fn is_established(partition: &Partition) -> bool {
+    partition.log.last_index() > FIRST_ENTRY
+}
+
+/// Lets a replica that has caught up vote; to be called now and then.
+pub(crate) fn tick(partition: &Partition) {
+    if partition.joining.0.get() == Stage::Founding && partition.log.last_index() > 0 {
+        settle(partition);
+    }
+    if let Stage::CatchingUp(Some(wanted)) = partition.joining.0.get()
+        && partition.core.borrow().applied().index >= wanted
+    {
+        settle(partition);
+        tracing::info!(partition = %partition.id(), wanted, "caught up; this replica votes again");
+    }
+}
+
+fn settle(partition: &Partition) {
+    match marker::clear(&partition.dir, Marker::Joining) {
+        Ok(()) => partition.joining.0.set(Stage::Member),
+        Err(error) => {
+            tracing::warn!(partition = %partition.id(), %error, "the marker of joining stays");
+        }
+    }
+}
+
+/// Starts a group of many: asks, then initializes it or waits to be filled.
+pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
+    let own = partition.shared.options.node_id;
+    let replicas = partition.shared.options.cluster.replicas(partition.id());
+    let others = replicas.iter().filter(|replica| replica.node != own);
+    let mut peers: Vec<Peer> = others
+        .map(|replica| Peer::new(Rc::clone(&partition), u64::from(replica.node)))
+        .collect();
+    let runs = || partition.mailbox.stop_mode() == StopMode::Run && !partition.is_dead();
+    while partition.joining.0.get() == Stage::Asking && runs() {
+        let mut missing = false;
+        let mut established = false;
+        for peer in &mut peers {
+            match peer.stands().await {
+                Ok(stands) => established |= stands,
+                Err(why) => {
+                    tracing::debug!(partition = %partition.id(), why, "no answer yet");
+                    missing = true;
+                }
+            }
+        }
+        if partition.joining.0.get() != Stage::Asking {
+            break;
+        }
+        if established {
+            tracing::warn!(
+                partition = %partition.id(),
+                "this replica's disk is empty although its group is not new: it gives no vote until \
+                 it has caught up"
+            );
+            partition.joining.0.set(Stage::CatchingUp(None));
+            break;
+        }
+        if missing {
+            driver::sleep(ASK_AGAIN).await;
+            continue;
+        }
+        partition.joining.0.set(Stage::Founding);
+    }
+    let rank = replicas.iter().position(|replica| replica.node == own);
+    let begun = Instant::now();
+    let patience = FOUND_WITHIN * rank.unwrap_or(0) as u32;
+    while partition.joining.0.get() == Stage::Founding && runs() {
+        if begun.elapsed() < patience {
+            driver::sleep(ASK_AGAIN).await;
+            continue;
+        }
+        let members: BTreeMap<u64, Member> = replicas
+            .iter()
+            .map(|replica| (u64::from(replica.node), Member::default()))
+            .collect();
+        match raft.is_initialized().await {
+            Ok(true) => {}
+            Ok(false) => {
+                if let Err(error) = raft.initialize(members).await {
+                    tracing::warn!(partition = %partition.id(), %error, "the group is not initialized");
+                }
+            }
+            Err(_) => return,
+        }
+        driver::sleep(ASK_AGAIN).await;
+    }
+}

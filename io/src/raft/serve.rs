@@ -1,0 +1,199 @@
+//! Answering the other members: one task per group connection, one request at a time.
+//!
+//! A request that cannot be answered is answered with a sentence; a frame that is not one ends the
+//! connection. When the connection of the leader breaks and its process is found to be gone (it
+//! refuses connections), an election is hastened instead of waiting for the time-out: the preferred
+//! replica first, the others a moment later. A leader that is only slow, or cut off, answers nothing
+//! and is left to the time-out.
+
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use futures::io::{AsyncReadExt as _, ReadHalf};
+use openraft::async_runtime::WatchReceiver;
+use openraft::raft::TransferLeaderRequest;
+use ringflow_core::ids::Position;
+
+use crate::driver;
+use crate::driver::stream::Stream;
+use crate::partition::Partition;
+use crate::peer::frame::{self, Frame, FrameError, Reader};
+use crate::peer::listener::GroupConnection;
+use crate::raft::receive::Receiving;
+use crate::raft::{Handle, join, message};
+
+/// A connection on which nothing was asked for so long is closed; the other side connects anew.
+const IDLE: Duration = Duration::from_secs(120);
+/// How long a process that is gone is looked for.
+const LOOK_WITHIN: Duration = Duration::from_millis(250);
+/// First look after a broken connection, and the time by which less preferred replicas wait longer.
+const HASTE: Duration = Duration::from_millis(20);
+const HASTE_STEP: Duration = Duration::from_millis(150);
+/// Time an election may take before it is tried again, and how often it is tried.
+const HASTE_AGAIN: Duration = Duration::from_millis(300);
+const HASTE_TRIES: u32 = 3;
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(partition: Weak<Partition>, raft: Handle, connection: GroupConnection) {
+    let from = connection.from;
+    let stream = match Stream::adopt(connection.stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::warn!(from, %error, "a member's connection cannot be used");
+            return;
+        }
+    };
+    let (reader, mut writer) = stream.split();
+    let mut reader: Reader<ReadHalf<Stream>> = Reader::new(reader);
+    let mut receiving = Receiving::default();
+    let mut appends = false;
+    loop {
+        let request = match driver::within(IDLE, reader.next()).await {
+            None => break,
+            Some(Ok(request)) => request,
+            Some(Err(FrameError::Closed | FrameError::Io(_))) => break,
+            Some(Err(error)) => {
+                tracing::warn!(from, %error, "a member's connection is closed");
+                break;
+            }
+        };
+        let Some(partition) = partition.upgrade() else {
+            return;
+        };
+        appends |= request.kind == message::APPEND;
+        let answer = match answer(&partition, &raft, &mut receiving, request).await {
+            Ok(answer) => answer,
+            Err(why) => message::failed(&why),
+        };
+        drop(partition);
+        if frame::write(&mut writer, &answer).await.is_err() {
+            break;
+        }
+    }
+    drop((reader, writer));
+    if appends {
+        suspect(partition, raft, from).await;
+    }
+}
+
+async fn answer(
+    partition: &Rc<Partition>,
+    raft: &Handle,
+    receiving: &mut Receiving,
+    request: Frame,
+) -> Result<Vec<u8>, String> {
+    match request.kind {
+        message::APPEND => {
+            let append = message::take_append(request.body)?;
+            let (exported, leader_last) = (append.exported, append.leader_last);
+            let response = raft
+                .append_entries(append.request)
+                .await
+                .map_err(|error| error.to_string())?;
+            if response.is_success() {
+                partition.mailbox.feed.acknowledge(Position(exported));
+                partition.joining.follow(leader_last);
+            }
+            Ok(message::appended(&response))
+        }
+        message::VOTE => {
+            partition.joining.may_vote()?;
+            let request = message::take_vote_request(request.body)?;
+            let response = raft.vote(request).await.map_err(|e| e.to_string())?;
+            Ok(message::voted(&response))
+        }
+        message::PRE_VOTE => {
+            partition.joining.may_vote()?;
+            let request = message::take_vote_request(request.body)?;
+            let response = raft.pre_vote(request).await.map_err(|e| e.to_string())?;
+            Ok(message::voted(&response))
+        }
+        message::TRANSFER => {
+            partition.joining.may_vote()?;
+            let request = message::take_transfer(request.body)?;
+            raft.handle_transfer_leader(request)
+                .await
+                .map_err(|error| error.to_string())?
+                .map_err(|error| error.to_string())?;
+            Ok(message::bare(message::TRANSFERRED))
+        }
+        message::STANDING => Ok(message::stands(join::is_established(partition))),
+        message::SNAPSHOT => receiving.begin(partition, request.body).await,
+        message::CHUNK => receiving.take(partition, request.body).await,
+        message::INSTALL => receiving.install(partition, raft).await,
+        other => Err(format!("a request of unknown kind {other}")),
+    }
+}
+
+/// Hastens an election if `from` led and its process is gone.
+async fn suspect(partition: Weak<Partition>, raft: Handle, from: u32) {
+    let leads = |raft: &Handle| {
+        let metrics = raft.metrics();
+        let metrics = metrics.borrow_watched();
+        (metrics.current_leader == Some(u64::from(from)) && metrics.id != u64::from(from))
+            .then(|| (metrics.vote, metrics.current_term, metrics.id))
+    };
+    if leads(&raft).is_none() {
+        return;
+    }
+    let Some(wait) = partition.upgrade().map(|partition| {
+        let cluster = &partition.shared.options.cluster;
+        let own = partition.shared.options.node_id;
+        let mut before: Vec<_> = cluster.replicas(partition.id());
+        before.sort_by_key(|replica| std::cmp::Reverse(replica.priority));
+        let rank = before
+            .iter()
+            .filter(|replica| replica.node != from)
+            .position(|replica| replica.node == own)
+            .unwrap_or(before.len());
+        HASTE + HASTE_STEP * rank as u32
+    }) else {
+        return;
+    };
+    driver::sleep(wait).await;
+    let Some(partition) = partition.upgrade() else {
+        return;
+    };
+    let Some(address) = partition.shared.cluster.address(from) else {
+        return;
+    };
+    let gone = match Stream::connect(address, LOOK_WITHIN).await {
+        Ok(_) => false,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+    };
+    let Some((_, term, own)) = leads(&raft) else {
+        return;
+    };
+    if !gone || partition.joining.may_vote().is_err() {
+        return;
+    }
+    tracing::info!(
+        partition = %partition.id(),
+        leader = from,
+        term,
+        "the leader's process is gone; an election is hastened"
+    );
+    drop(partition);
+    // One attempt can fail: another replica has the longer log, or asked at the same time.
+    for _ in 0..HASTE_TRIES {
+        let vote = {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let gone = u64::from(from);
+            if metrics.running_state.is_err()
+                || metrics.current_leader.is_some_and(|leader| leader != gone)
+            {
+                return;
+            }
+            metrics.vote
+        };
+        // As if the leader had asked us to take over: the others then do not wait for its lease,
+        // which nobody relies on here.
+        let request = TransferLeaderRequest::new(vote, own, None);
+        if let Err(error) = raft.handle_transfer_leader(request).await {
+            tracing::warn!(%error, "the election could not be hastened");
+            return;
+        }
+        driver::sleep(HASTE_AGAIN + wait).await;
+    }
+}

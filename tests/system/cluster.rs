@@ -1,0 +1,431 @@
+//! Three processes on loopback, one database: leaders die under load and nothing acknowledged is lost.
+//!
+//! Creators and workers talk to all three brokers in turn while the leader of a partition is killed
+//! (`kill -9`), started again and left to catch up; then one broker loses its disk; then all three
+//! are killed at once. What was acknowledged must be in the history once, every job completed once,
+//! and the state of all replicas equal. The time from a kill to the first commit of the new leader is
+//! measured from outside, by a client of another broker, and printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::broker::{Broker, Place, Start, until};
+use crate::client::Client;
+use crate::models;
+
+const KIND: &str = "cluster";
+/// Kills of a leader under load; `SYSTEM_TEST_KILLS` says otherwise.
+const KILLS: usize = 5;
+/// Life of a cluster between two kills.
+const LIFE: Duration = Duration::from_millis(700);
+const READY: Duration = Duration::from_secs(30);
+const CAUGHT_UP: Duration = Duration::from_secs(30);
+const WORKED_OFF: Duration = Duration::from_secs(60);
+const VISIBLE: Duration = Duration::from_secs(30);
+const JOB_TIMEOUT: u64 = 2_000;
+/// Instances that wait for work at most.
+const OPEN_MAX: usize = 200;
+
+struct Cluster {
+    places: Vec<Place>,
+    starts: Vec<Start>,
+    brokers: Vec<Option<Broker>>,
+    partitions: u64,
+    _database: tempfile::TempDir,
+}
+
+impl Cluster {
+    fn new(partitions: u64) -> Self {
+        let bound: Vec<TcpListener> = (0..3)
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let peers: Vec<String> = bound
+            .iter()
+            .map(|listener| listener.local_addr().unwrap().to_string())
+            .collect();
+        let database = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", database.path().join("history.db").display());
+        let start = |node: usize| {
+            Start::with(&[
+                "--node-id",
+                &node.to_string(),
+                "--cluster-size",
+                "3",
+                "--replication-factor",
+                "3",
+                "--partitions",
+                &partitions.to_string(),
+                "--peer-address",
+                &peers[node],
+                "--contact-points",
+                &peers.join(","),
+                "--secondary-storage",
+                &url,
+            ])
+        };
+        Self {
+            places: (0..3).map(|_| Place::new()).collect(),
+            starts: (0..3).map(start).collect(),
+            brokers: (0..3).map(|_| None).collect(),
+            partitions,
+            _database: database,
+        }
+    }
+
+    fn started(partitions: u64) -> Self {
+        let mut cluster = Self::new(partitions);
+        (0..3).for_each(|node| cluster.start(node));
+        cluster.wait_ready();
+        cluster
+    }
+
+    fn start(&mut self, node: usize) {
+        self.brokers[node] = Some(self.places[node].start(&self.starts[node]));
+    }
+
+    fn kill(&mut self, node: usize) {
+        self.brokers[node].take().unwrap().kill();
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Broker> {
+        self.brokers.iter().flatten()
+    }
+
+    fn wait_ready(&self) {
+        until("all brokers are ready", READY, || {
+            let ready = |broker: &Broker| {
+                let mut probe = broker.probe();
+                probe.get("/actuator/health/readiness").status == 200
+            };
+            self.running().all(ready).then_some(())
+        });
+    }
+
+    /// Role, position and broker of every replica of `partition` that is up.
+    fn replicas(&self, partition: u64) -> Vec<(String, u64, usize)> {
+        let Some(broker) = self.running().next() else {
+            return Vec::new();
+        };
+        let cluster = broker.probe().get("/actuator/cluster").json();
+        let mut found = Vec::new();
+        for broker in cluster["brokers"].as_array().unwrap() {
+            for replica in broker["partitions"].as_array().unwrap() {
+                if replica["id"] == partition {
+                    found.push((
+                        replica["role"].as_str().unwrap().to_owned(),
+                        replica["position"].as_u64().unwrap(),
+                        broker["id"].as_u64().unwrap() as usize,
+                    ));
+                }
+            }
+        }
+        found
+    }
+
+    fn leader(&self, partition: u64) -> usize {
+        until("the partition has a leader", READY, || {
+            let replicas = self.replicas(partition);
+            let leads = replicas.iter().find(|(role, _, _)| role == "leader");
+            leads
+                .map(|(_, _, node)| *node)
+                .filter(|node| self.brokers[*node].is_some())
+        })
+    }
+
+    /// Waits until all replicas stand where their leaders stand; without load.
+    fn wait_caught_up(&self) {
+        until("all replicas have caught up", CAUGHT_UP, || {
+            (1..=self.partitions)
+                .all(|partition| {
+                    let replicas = self.replicas(partition);
+                    let first = replicas.first().map(|(_, position, _)| *position);
+                    replicas.len() == 3
+                        && replicas
+                            .iter()
+                            .all(|(_, position, _)| Some(*position) == first)
+                })
+                .then_some(())
+        });
+    }
+
+    fn rest(&self) -> Vec<SocketAddr> {
+        self.brokers
+            .iter()
+            .map(|broker| {
+                broker
+                    .as_ref()
+                    .map_or(SocketAddr::from(([127, 0, 0, 1], 1)), |it| it.rest)
+            })
+            .collect()
+    }
+
+    fn compare_digests(mut self) {
+        for node in 0..3 {
+            if let Some(broker) = self.brokers[node].take() {
+                assert!(broker.stop().success());
+            }
+        }
+        let digests: Vec<Vec<String>> = self
+            .places
+            .iter()
+            .map(|place| {
+                place.assert_no_panic();
+                let digests = place.digests();
+                digests.into_iter().map(|(_, state, _)| state).collect()
+            })
+            .collect();
+        assert_eq!(digests[0].len() as u64, self.partitions);
+        assert_eq!(digests[0], digests[1], "broker 0 and 1");
+        assert_eq!(digests[0], digests[2], "broker 0 and 2");
+    }
+}
+
+/// What clients asked and what they were told.
+#[derive(Default)]
+struct Book {
+    /// Ids whose creation was acknowledged, with the key.
+    created: BTreeMap<String, String>,
+    /// Ids whose creation has an unknown outcome.
+    unknown: BTreeSet<String>,
+    completed: BTreeMap<String, String>,
+    open: usize,
+    wrong: Vec<String>,
+}
+
+struct Load {
+    rest: Mutex<Vec<SocketAddr>>,
+    book: Mutex<Book>,
+    stop: AtomicBool,
+}
+
+impl Load {
+    fn goes_on(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+
+    fn address(&self, turn: usize) -> SocketAddr {
+        self.rest.lock().unwrap()[turn % 3]
+    }
+
+    fn create(&self, name: usize) {
+        let mut number = 0;
+        while self.goes_on() {
+            number += 1;
+            if self.book.lock().unwrap().open > OPEN_MAX {
+                std::thread::sleep(Duration::from_millis(5));
+                continue;
+            }
+            let id = format!("{name}-{number}");
+            let body = json!({ "processDefinitionId": KIND, "variables": { "id": id } });
+            let mut client = Client::new(self.address(name + number));
+            let answer = client.try_post("/v2/process-instances", &body);
+            let mut book = self.book.lock().unwrap();
+            match answer {
+                Ok(answer) if answer.status < 300 => {
+                    let key = answer.json()["processInstanceKey"]
+                        .as_str()
+                        .unwrap()
+                        .to_owned();
+                    book.created.insert(id, key);
+                    book.open += 1;
+                }
+                Ok(answer) if (502..=504).contains(&answer.status) => {
+                    book.unknown.insert(id);
+                }
+                Ok(answer) => book.wrong.push(format!("create: {answer:?}")),
+                Err(_) => {
+                    book.unknown.insert(id);
+                    drop(book);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+    }
+
+    fn work(&self, name: usize) {
+        let mut turn = name;
+        while self.goes_on() {
+            turn += 1;
+            if self.work_once(turn) == 0 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+
+    fn work_once(&self, turn: usize) -> usize {
+        let mut client = Client::new(self.address(turn));
+        let body = json!({
+            "type": KIND, "worker": "w", "timeout": JOB_TIMEOUT, "maxJobsToActivate": 16,
+            "requestTimeout": 300,
+        });
+        let Ok(answer) = client.try_post("/v2/jobs/activation", &body) else {
+            return 0;
+        };
+        let answer = answer.json();
+        let jobs = answer["jobs"].as_array().cloned().unwrap_or_default();
+        for job in &jobs {
+            let key = job["jobKey"].as_str().unwrap().to_owned();
+            let id = job["variables"]["id"].as_str().unwrap().to_owned();
+            if let Some(before) = self.book.lock().unwrap().completed.get(&id).cloned() {
+                let wrong = format!("{id}: job {key} came although {before} was completed");
+                self.book.lock().unwrap().wrong.push(wrong);
+            }
+            let path = format!("/v2/jobs/{key}/completion");
+            if let Ok(answer) = client.try_post(&path, &json!({}))
+                && answer.status < 300
+            {
+                let mut book = self.book.lock().unwrap();
+                book.completed.insert(id, key);
+                book.open = book.open.saturating_sub(1);
+            }
+        }
+        jobs.len()
+    }
+}
+
+fn kills() -> usize {
+    std::env::var("SYSTEM_TEST_KILLS").map_or(KILLS, |text| text.parse().unwrap())
+}
+
+#[test]
+fn leaders_that_die_under_load_lose_and_double_nothing() {
+    let mut cluster = Cluster::started(3);
+    let mut first = cluster.brokers[0].as_ref().unwrap().client();
+    let deployed = first.deploy("cluster.bpmn", &models::task(KIND)).unwrap();
+    assert!(deployed.status < 300, "{deployed:?}");
+    let load = Load {
+        rest: Mutex::new(cluster.rest()),
+        book: Mutex::default(),
+        stop: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        for name in 0..2 {
+            let load = &load;
+            scope.spawn(move || load.create(name));
+            scope.spawn(move || load.work(name));
+        }
+        for kill in 0..kills() {
+            std::thread::sleep(LIFE);
+            let partition = kill as u64 % 3 + 1;
+            let victim = cluster.leader(partition);
+            cluster.kill(victim);
+            std::thread::sleep(LIFE);
+            if kill == 2 {
+                // This one comes back without its disk.
+                std::fs::remove_dir_all(cluster.places[victim].data()).unwrap();
+            }
+            cluster.start(victim);
+            *load.rest.lock().unwrap() = cluster.rest();
+            cluster.wait_ready();
+        }
+        load.stop.store(true, Ordering::Relaxed);
+    });
+    (0..3).for_each(|node| cluster.kill(node));
+    (0..3).for_each(|node| cluster.start(node));
+    cluster.wait_ready();
+    *load.rest.lock().unwrap() = cluster.rest();
+    let mut client = cluster.brokers[1].as_ref().unwrap().client();
+    let mut turn = 0;
+    until("everything is worked off", WORKED_OFF, || {
+        turn += 1;
+        load.work_once(turn);
+        // A completion of unknown outcome leaves no job behind: only the history tells.
+        let left = json!({ "state": "ACTIVE" });
+        let left = client.search("/v2/process-instances/search", &left, "processInstanceKey");
+        left.is_empty().then_some(())
+    });
+    let book = load.book.into_inner().unwrap();
+    assert!(book.wrong.is_empty(), "{:#?}", book.wrong);
+    eprintln!(
+        "{} created, {} of unknown outcome, {} kills",
+        book.created.len(),
+        book.unknown.len(),
+        kills()
+    );
+    assert!(book.created.len() > 50);
+    until("the history is whole", VISIBLE, || {
+        let all = client.search(
+            "/v2/process-instances/search",
+            &json!({}),
+            "processInstanceKey",
+        );
+        let keys: BTreeSet<&str> = all
+            .iter()
+            .map(|item| item["processInstanceKey"].as_str().unwrap())
+            .collect();
+        assert_eq!(keys.len(), all.len(), "an instance is there twice");
+        let whole = book.created.values().all(|key| keys.contains(key.as_str()));
+        let completed = |item: &Value| item["state"] == "COMPLETED";
+        (whole && all.iter().all(completed)).then_some(())
+    });
+    cluster.wait_caught_up();
+    cluster.compare_digests();
+}
+
+#[test]
+fn the_time_from_a_kill_to_the_next_commit() {
+    let mut cluster = Cluster::started(1);
+    let mut first = cluster.brokers[0].as_ref().unwrap().client();
+    let deployed = first.deploy("cluster.bpmn", &models::task(KIND)).unwrap();
+    assert!(deployed.status < 300, "{deployed:?}");
+    let mut times = Vec::new();
+    for _ in 0..kills() {
+        let victim = cluster.leader(1);
+        let other = cluster.brokers[(victim + 1) % 3].as_ref().unwrap().rest;
+        let mut client = Client::new(other);
+        let body = json!({ "processDefinitionId": KIND });
+        client.post("/v2/process-instances", &body);
+        let begun = Instant::now();
+        cluster.kill(victim);
+        until("the next commit", READY, || {
+            let answer = client.try_post("/v2/process-instances", &body).ok()?;
+            (answer.status < 300).then_some(())
+        });
+        times.push(begun.elapsed());
+        cluster.start(victim);
+        cluster.wait_ready();
+        cluster.wait_caught_up();
+    }
+    times.sort();
+    eprintln!("from kill to commit, sorted: {times:?}");
+    let median = times[times.len() / 2];
+    assert!(median < Duration::from_secs(3), "median {median:?}");
+    cluster.compare_digests();
+}
+
+#[test]
+fn a_planned_end_of_each_broker_fails_no_request() {
+    let mut cluster = Cluster::started(1);
+    let mut first = cluster.brokers[0].as_ref().unwrap().client();
+    let deployed = first.deploy("cluster.bpmn", &models::task(KIND)).unwrap();
+    assert!(deployed.status < 300, "{deployed:?}");
+    let leader = cluster.leader(1);
+    let other = cluster.brokers[(leader + 1) % 3].as_ref().unwrap().rest;
+    let stop = AtomicBool::new(false);
+    let failed = std::thread::scope(|scope| {
+        let requests = scope.spawn(|| {
+            let mut client = Client::new(other);
+            let body = json!({ "processDefinitionId": KIND });
+            let mut failed = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                match client.try_post("/v2/process-instances", &body) {
+                    Ok(answer) if answer.status < 300 => {}
+                    other => failed.push(format!("{other:?}")),
+                }
+            }
+            failed
+        });
+        std::thread::sleep(LIFE);
+        assert!(cluster.brokers[leader].take().unwrap().stop().success());
+        std::thread::sleep(LIFE);
+        stop.store(true, Ordering::Relaxed);
+        requests.join().unwrap()
+    });
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_ne!(cluster.leader(1), leader);
+}
