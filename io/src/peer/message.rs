@@ -223,6 +223,7 @@ pub(crate) fn open_stream(id: StreamId, spec: &StreamSpec) -> Vec<u8> {
             put_bytes(&mut out, text.as_str().as_bytes());
         }
     }
+    put_bytes(&mut out, spec.authorization.as_bytes());
     frame::finish(out)
 }
 
@@ -238,6 +239,7 @@ pub(crate) fn take_open_stream(body: Bytes) -> Result<(StreamId, StreamSpec), St
         (0..count).map(one).collect()
     };
     let (fetch_variables, tenant_ids) = (texts()?, texts()?);
+    let authorization = Document::from(fields.bytes()?.to_vec());
     fields.end()?;
     let spec = StreamSpec {
         job_type,
@@ -245,6 +247,7 @@ pub(crate) fn take_open_stream(body: Bytes) -> Result<(StreamId, StreamSpec), St
         timeout,
         fetch_variables,
         tenant_ids,
+        authorization,
     };
     Ok((id, spec))
 }
@@ -409,6 +412,7 @@ mod tests {
             timeout: 1000,
             fetch_variables: vec![Text::from("a"), Text::from("b")],
             tenant_ids: Vec::new(),
+            authorization: Document::from(&[0x80][..]),
         };
         let back = take_open_stream(body(&open_stream(StreamId(4), &spec))).unwrap();
         assert_eq!(back, (StreamId(4), spec));
