@@ -53,28 +53,24 @@ pub fn encode(record: &Record, scratch: &mut ValueWriter, out: &mut Vec<u8>) {
     } else {
         record.authorization.as_bytes()
     };
-    out.extend_from_slice(&[0; 4]);
-    out.extend_from_slice(&(HEADER_LEN as u16).to_le_bytes());
-    out.extend_from_slice(&record.record_version.to_le_bytes());
-    out.push(record.record_type as u8);
-    out.push(record.intent.value_type() as u8);
-    out.push(record.intent.code());
-    out.push(rejection);
-    out.extend_from_slice(&record.partition.0.to_le_bytes());
-    out.extend_from_slice(&[0; 2]);
-    out.extend_from_slice(&record.position.0.to_le_bytes());
-    out.extend_from_slice(&record.source_position.map_or(0, |p| p.0).to_le_bytes());
-    out.extend_from_slice(&record.key.0.to_le_bytes());
-    out.extend_from_slice(&record.timestamp.0.to_le_bytes());
-    out.extend_from_slice(&record.operation_reference.to_le_bytes());
-    out.extend_from_slice(&record.batch_operation_reference.0.to_le_bytes());
-    out.extend_from_slice(&(reason.len() as u32).to_le_bytes());
-    out.extend_from_slice(&(claims.len() as u32).to_le_bytes());
-    debug_assert_eq!(
-        out.len() - start,
-        HEADER_LEN,
-        "the table above and the code disagree"
-    );
+    let mut header = [0; HEADER_LEN];
+    let mut put = |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+    put(4, &(HEADER_LEN as u16).to_le_bytes());
+    put(6, &record.record_version.to_le_bytes());
+    put(8, &[record.record_type as u8]);
+    put(9, &[record.intent.value_type() as u8]);
+    put(10, &[record.intent.code()]);
+    put(11, &[rejection]);
+    put(12, &record.partition.0.to_le_bytes());
+    put(16, &record.position.0.to_le_bytes());
+    put(24, &record.source_position.map_or(0, |p| p.0).to_le_bytes());
+    put(32, &record.key.0.to_le_bytes());
+    put(40, &record.timestamp.0.to_le_bytes());
+    put(48, &record.operation_reference.to_le_bytes());
+    put(56, &record.batch_operation_reference.0.to_le_bytes());
+    put(64, &(reason.len() as u32).to_le_bytes());
+    put(68, &(claims.len() as u32).to_le_bytes());
+    out.extend_from_slice(&header);
     out.extend_from_slice(reason.as_bytes());
     out.extend_from_slice(claims);
     record.value.put(scratch, out);

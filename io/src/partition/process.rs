@@ -41,6 +41,7 @@ use ringflow_core::state::store::WriteSet;
 use ringflow_storage::state::{Applied, StateStore};
 
 use crate::feed::{FeedBatch, Published};
+use crate::partition::propose::Sizes;
 use crate::partition::push::{OpenStreams, Pushed};
 use crate::partition::respond::Callers;
 use crate::raft::payload;
@@ -90,6 +91,7 @@ pub(crate) struct Core {
     pub(super) wanted_leader: Option<u32>,
     /// True while nothing new is processed, because another broker is about to lead.
     pub(super) pausing: bool,
+    pub(super) sizes: Sizes,
 }
 
 fn open_engine(
@@ -146,6 +148,7 @@ impl Core {
             scratch: ValueWriter::default(),
             wanted_leader: None,
             pausing: false,
+            sizes: Sizes::default(),
         })
     }
 

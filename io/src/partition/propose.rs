@@ -34,17 +34,27 @@ struct Iteration {
     admitted: Option<Instant>,
 }
 
+/// What the last iteration held: the next one starts with room for as much, so that under a steady
+/// load nothing grows by copying.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    bytes: usize,
+    records: usize,
+    effects: usize,
+}
+
 impl Iteration {
     /// Where the batch begins in the entry's bytes: after the payload tag.
     const TAG_LEN: usize = 1;
 
-    fn begin(base: Position) -> Self {
-        let mut bytes = vec![payload::BATCH];
+    fn begin(base: Position, like: Sizes) -> Self {
+        let mut bytes = Vec::with_capacity(like.bytes);
+        bytes.push(payload::BATCH);
         batch::begin(base, &mut bytes);
         Self {
             base,
-            records: Vec::new(),
-            effects: Vec::new(),
+            records: Vec::with_capacity(like.records),
+            effects: Vec::with_capacity(like.effects),
             bytes,
             slots: 0,
             admitted: None,
@@ -58,7 +68,7 @@ impl Core {
         let limits = self.shared.options.limits;
         let started = Instant::now();
         let now = self.now();
-        let mut iteration = Iteration::begin(self.engine.position());
+        let mut iteration = Iteration::begin(self.engine.position(), self.sizes);
         if self.engine.next_due().is_some_and(|due| due <= now) {
             self.process_due(now, &mut iteration);
         }
@@ -229,6 +239,18 @@ impl Core {
             iteration.records.len() as u32,
             &mut iteration.bytes,
         );
+        self.sizes = Sizes {
+            bytes: iteration.bytes.len(),
+            records: iteration.records.len(),
+            effects: iteration.effects.len(),
+        };
+        // Log and feed keep these a while: not with the room of a much larger iteration before.
+        if iteration.bytes.len() < iteration.bytes.capacity() / 2 {
+            iteration.bytes.shrink_to_fit();
+        }
+        if iteration.records.len() < iteration.records.capacity() / 2 {
+            iteration.records.shrink_to_fit();
+        }
         let write_set = self.engine.take_write_set();
         let proposed = Instant::now();
         let metrics = &self.mailbox.metrics;
