@@ -21,6 +21,23 @@ const LONG_FILES: &[(&str, &str)] = &[
     ),
     ("core/tests/it/schedule.rs", "tables of dates"),
     (
+        "core/src/engine/apply.rs",
+        "the registry of appliers, one match without a wildcard",
+    ),
+    (
+        "core/src/engine/dispatch.rs",
+        "the registry of processors, one match without a wildcard",
+    ),
+    ("core/src/state.rs", "the registry of state families"),
+    (
+        "core/tests/it/dmn.rs",
+        "cases of decision logic and the small language they are written in",
+    ),
+    (
+        "export/tests/it/search.rs",
+        "one exported world and what is found in it",
+    ),
+    (
         "core/tests/it/permission.rs",
         "one table of commands and what they need, and what shares its helpers",
     ),

@@ -246,7 +246,7 @@ partition_metrics! {
 }
 
 /// Value types and intents per value type that have a cell; both are above every number in use.
-const VALUE_TYPES: usize = 64;
+const VALUE_TYPES: usize = 80;
 const INTENTS: usize = 32;
 const RECORD_TYPES: usize = 3;
 

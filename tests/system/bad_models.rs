@@ -155,12 +155,6 @@ fn models_that_do_not_fit_are_refused() {
             bad("Expected BPMN 'definitions' as the root element but found 'html'"),
         ),
         deployment("another suffix", task("p"), (200, "")),
-        named_deployment(
-            "a suffix nobody knows",
-            "a.txt",
-            "text",
-            bad("'a.txt': unknown resource type"),
-        ),
         deployment(
             "no process",
             file(""),

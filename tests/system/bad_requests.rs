@@ -415,9 +415,9 @@ fn requests_that_do_not_fit_are_refused() {
         case("outside", ("GET", "/../../etc/passwd"), "", absent("")),
         case(
             "not there yet",
-            ("POST", "/v2/decision-definitions/search"),
+            ("POST", "/v2/agent-instances/search"),
             "{}",
-            (501, "searchDecisionDefinitions"),
+            (501, "searchAgentInstances"),
         ),
         case(
             "delete nothing",

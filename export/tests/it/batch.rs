@@ -36,7 +36,7 @@ fn management(
 }
 
 /// An operation on the given items, all found.
-fn operation(s: &mut Scenario, items: &[Key]) -> Key {
+pub(crate) fn operation(s: &mut Scenario, items: &[Key]) -> Key {
     let key = s.key();
     created(s, key);
     let chunk = BatchOperationChunkRecord {

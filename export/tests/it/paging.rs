@@ -3,6 +3,8 @@
 //! Every sort field of every entity is walked in both directions; what is found page by page must be
 //! what one large page shows.
 
+use std::collections::BTreeSet;
+
 use ringflow_core::record::intent::of;
 use ringflow_export::{
     Cell, Entity, Filter, Literal, Op, PageStart, Queries, QueriesOptions, Query, QueryError, Row,
@@ -39,6 +41,7 @@ async fn walk(queries: &Queries, query: &Query) -> Vec<Row> {
 #[test]
 fn pages_add_up_in_both_directions_for_every_sort_field() {
     both(async |queries, _| {
+        let mut absent = BTreeSet::new();
         for entity in Entity::ALL {
             for field in entity.sort_fields() {
                 for descending in [false, true] {
@@ -48,7 +51,10 @@ fn pages_add_up_in_both_directions_for_every_sort_field() {
                         descending,
                     }];
                     let whole = queries.search(&query).await.unwrap();
-                    assert!(!whole.items.is_empty(), "{entity:?}");
+                    if whole.items.is_empty() {
+                        absent.insert(format!("{entity:?}"));
+                        continue;
+                    }
                     query.page.limit = 16;
                     assert_eq!(
                         walk(queries, &query).await,
@@ -69,6 +75,21 @@ fn pages_add_up_in_both_directions_for_every_sort_field() {
                 }
             }
         }
+        // Identities come and go in a world of their own, see `identity`.
+        let identities = [
+            "Authorization",
+            "Credential",
+            "Group",
+            "GroupMember",
+            "MappingRule",
+            "Role",
+            "RoleMember",
+            "Tenant",
+            "TenantMember",
+            "User",
+        ];
+        let found: Vec<&str> = absent.iter().map(String::as_str).collect();
+        assert_eq!(found, identities);
     });
 }
 

@@ -159,6 +159,7 @@ fn world() -> World {
         }
     }
     decisions(&mut scenario, first);
+    super::batch::operation(&mut scenario, &instances[..2]);
     World {
         scenario,
         instances,

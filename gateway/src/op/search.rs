@@ -5,6 +5,7 @@
 //! There is therefore no mapping per entity here; an entity is a row in the table of
 //! [`crate::rest`].
 
+mod around;
 mod filter;
 pub(crate) mod statistics;
 
@@ -18,6 +19,10 @@ use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
 use crate::submit::Front;
+
+pub(crate) use around::{
+    call_hierarchy, search_effective_variables, search_task_variables, start_form, task_form,
+};
 
 /// Levels of scopes, or of calls, that are followed; the engine allows fewer.
 const SCOPES_MAX: usize = 1000;
@@ -92,36 +97,6 @@ pub(crate) async fn search_within(
     search_where(call, entity, vec![condition]).await
 }
 
-/// `searchUserTaskVariables`: of the task and of all that encloses it.
-pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
-    let scopes = task_scopes(&call).await?;
-    let condition = Filter::Field {
-        field: "scopeKey".into(),
-        op: Op::In,
-        values: scopes.into_iter().map(Literal::Int).collect(),
-    };
-    search_where(call, Entity::Variable, vec![condition]).await
-}
-
-/// `getUserTaskForm`: 204 if the task has none.
-pub(crate) async fn task_form(call: Call) -> Result<Answer, Problem> {
-    let task = entity(&call, Entity::UserTask, "userTaskKey", "User Task").await?;
-    match key_in(&task, "formKey") {
-        Some(key) => first(&call, equals("formKey", Literal::Int(key)), Entity::Form).await,
-        None => Ok(Answer::NoContent),
-    }
-}
-
-/// `getStartProcessForm`: the newest form that the start event names; 204 if there is none.
-pub(crate) async fn start_form(call: Call) -> Result<Answer, Problem> {
-    let name = "processDefinitionKey";
-    entity(&call, Entity::ProcessDefinition, name, "Process Definition").await?;
-    let named = equals(name, Literal::Int(call.path_key(name).0));
-    let living = equals("isDeleted", Literal::Bool(false));
-    let filter = Filter::All(vec![named, living]);
-    first(&call, filter, Entity::Form).await
-}
-
 /// The entity whose key is in the path under `parameter`.
 async fn entity(call: &Call, entity: Entity, parameter: &str, human: &str) -> Result<Row, Problem> {
     let key = call.path_key(parameter).0;
@@ -164,77 +139,6 @@ async fn first(call: &Call, filter: Filter, entity: Entity) -> Result<Answer, Pr
         row,
         &mut text,
     )?;
-    Ok(Answer::Json(text))
-}
-
-/// `searchUserTaskEffectiveVariables`: as the task sees them, inner scopes hiding outer ones.
-pub(crate) async fn search_effective_variables(call: Call) -> Result<Answer, Problem> {
-    let scopes = task_scopes(&call).await?;
-    search_where(call, Entity::Variable, vec![Filter::Effective { scopes }]).await
-}
-
-/// The element instance of the user task in the path and what encloses it, innermost first.
-async fn task_scopes(call: &Call) -> Result<Vec<i64>, Problem> {
-    let task = entity(call, Entity::UserTask, "userTaskKey", "User Task").await?;
-    let reads = call.front.reads()?;
-    let instance = key_in(&task, "processInstanceKey");
-    let mut scopes = Vec::new();
-    let mut next = key_in(&task, "elementInstanceKey");
-    while let Some(scope) = next
-        && Some(scope) != instance
-        && scopes.len() < SCOPES_MAX
-    {
-        scopes.push(scope);
-        let element = reads
-            .get(Entity::ElementInstance, KeyLiteral(scope))
-            .await
-            .map_err(refused)?;
-        next = element.and_then(|element| key_in(&element, "elementInstanceScopeKey"));
-    }
-    scopes.extend(instance);
-    Ok(scopes)
-}
-
-/// `getProcessInstanceCallHierarchy`: the instance and those that called it, root first.
-pub(crate) async fn call_hierarchy(call: Call) -> Result<Answer, Problem> {
-    let key = call.path_key("processInstanceKey");
-    let reads = call.front.reads()?;
-    let mut levels: Vec<Row> = Vec::new();
-    let mut next = Some(key.0);
-    while let Some(key) = next
-        && levels.len() < SCOPES_MAX
-    {
-        let found = reads
-            .get(Entity::ProcessInstance, KeyLiteral(key))
-            .await
-            .map_err(refused)?;
-        let row = match (found, levels.is_empty()) {
-            (Some(row), _) => row,
-            (None, true) => return Err(missing("Process Instance", key)),
-            // The caller is of another partition, whose export may lag behind.
-            (None, false) => break,
-        };
-        next = key_in(&row, "parentProcessInstanceKey");
-        levels.push(row);
-    }
-    levels.reverse();
-    let mut text = String::new();
-    super::shape::put_list(&mut text, &levels, |row| {
-        let mut out = ObjectWriter::new();
-        for name in ["processInstanceKey", "processDefinitionKey"] {
-            out.with(name, |out| {
-                put_cell(row.get(name).unwrap_or(&Cell::Null), out)
-            });
-        }
-        let name = match row.get("processDefinitionName") {
-            Some(name @ Cell::Text(_)) => Some(name),
-            Some(_) | None => row.get("processDefinitionId"),
-        };
-        out.with("processDefinitionName", |out| {
-            put_cell(name.unwrap_or(&Cell::Null), out);
-        });
-        out.finish()
-    });
     Ok(Answer::Json(text))
 }
 
@@ -660,61 +564,4 @@ fn put_cell(cell: &Cell, out: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::Contract;
-
-    #[test]
-    fn rows_offer_every_field_that_the_contract_requires() {
-        let contract = Contract::load().unwrap();
-        let cases = [
-            (Entity::ProcessDefinition, "ProcessDefinitionResult"),
-            (Entity::ProcessInstance, "ProcessInstanceResult"),
-            (Entity::ElementInstance, "ElementInstanceResult"),
-            (Entity::Variable, "VariableSearchResult"),
-            (Entity::Job, "JobSearchResult"),
-            (Entity::Incident, "IncidentResult"),
-            (Entity::UserTask, "UserTaskResult"),
-            (Entity::MessageSubscription, "MessageSubscriptionResult"),
-            (
-                Entity::CorrelatedMessageSubscription,
-                "CorrelatedMessageSubscriptionResult",
-            ),
-            (Entity::SequenceFlow, "ProcessInstanceSequenceFlowResult"),
-            (Entity::Form, "FormResult"),
-            (Entity::Resource, "ResourceResult"),
-            (Entity::BatchOperation, "BatchOperationResponse"),
-            (Entity::BatchOperationItem, "BatchOperationItemResponse"),
-            (Entity::DecisionDefinition, "DecisionDefinitionResult"),
-            (Entity::DecisionRequirements, "DecisionRequirementsResult"),
-            (Entity::DecisionInstance, "DecisionInstanceGetQueryResult"),
-            (Entity::User, "UserResult"),
-            (Entity::Group, "GroupResult"),
-            (Entity::Role, "RoleResult"),
-            (Entity::Tenant, "TenantResult"),
-            (Entity::MappingRule, "MappingRuleResult"),
-            (Entity::Authorization, "AuthorizationResult"),
-            (Entity::GroupMember, "GroupUserResult"),
-            (Entity::RoleMember, "RoleGroupResult"),
-            (Entity::TenantMember, "TenantClientResult"),
-        ];
-        for (entity, name) in cases {
-            let schema = contract.library.named(name).expect(name);
-            let Shape::Object(object) = &contract.library.shape(schema) else {
-                panic!("{name} is no object");
-            };
-            let offered = entity.result_fields();
-            for property in object
-                .properties
-                .iter()
-                .filter(|property| property.required)
-            {
-                assert!(
-                    offered.contains(&property.name.as_str()),
-                    "{name}.{} is not offered",
-                    property.name
-                );
-            }
-        }
-    }
-}
+mod tests;

@@ -166,6 +166,7 @@ impl Document {
             Some("boolean") => Cell::Bool(true),
             Some("array") => Cell::List(Vec::new()),
             Some("object") => Cell::Json("{}".into()),
+            _ if pattern == "^[0-9]+-[0-9]+$" => Cell::Text("1-1".into()),
             _ if pattern == "^-?[0-9]+$" => Cell::Key(2_251_799_813_685_249),
             _ if format == "date-time" => Cell::Time(1_762_855_810_120),
             _ => match members.as_array() {
