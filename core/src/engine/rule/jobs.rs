@@ -214,12 +214,3 @@ pub(crate) fn cancel(p: &mut Processing<'_>, at: &At) -> Outcome {
     }
     incidents::resolve_of_job(p, key)
 }
-
-/// The record of a job that nobody holds.
-pub(crate) fn released(record: &JobRecord) -> JobRecord {
-    JobRecord {
-        deadline: Timestamp::NONE,
-        worker: Text::EMPTY,
-        ..record.clone()
-    }
-}

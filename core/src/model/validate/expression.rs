@@ -7,7 +7,7 @@
 use jiff::tz::TimeZone;
 
 use super::Check;
-use crate::feel::{Environment, Expression, NoVariables, ResultType};
+use crate::feel::{Environment, Expression, NoVariables, ResultType, warnings_text};
 use crate::ids::Timestamp;
 use crate::model::expression::{Code, Expr};
 use crate::model::parse::{Xml, child_content, content};
@@ -198,20 +198,10 @@ impl Constant {
         let evaluation = expression
             .evaluate(&environment)
             .map_err(|error| error.to_string())?;
-        let warnings: Vec<String> = evaluation
-            .warnings
-            .iter()
-            .map(ToString::to_string)
-            .collect();
         Ok(Self {
             result_type: evaluation.value.result_type(),
             text: evaluation.value.as_str().map(str::to_owned),
-            warnings: if warnings.is_empty() {
-                String::new()
-            } else {
-                let list = warnings.join("\n");
-                format!(" The evaluation reported the following warnings:\n{list}")
-            },
+            warnings: warnings_text(&evaluation.warnings),
         })
     }
 }
@@ -280,7 +270,7 @@ impl TimerKind {
             Ok(()) => None,
             Err(ScheduleError::Overflow) => Some(ScheduleError::Overflow.to_string()),
             Err(ScheduleError::Invalid(_)) => Some(format!(
-                "Invalid {format} format '{text}' for expression '{source}'"
+                "Invalid {format} format '{text}' for expression '{source}'."
             )),
         }
     }
