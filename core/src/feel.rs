@@ -152,12 +152,15 @@ impl fmt::Display for WarningKind {
     }
 }
 
+/// What stands in front of the warnings.
+pub(crate) const WARNINGS_LEAD: &str = " The evaluation reported the following warnings:";
+
 /// What an incident says about warnings behind its own text; empty if there are none.
 pub(crate) fn warnings_text(warnings: &[Warning]) -> String {
     let mut text = String::new();
     for warning in warnings {
         if text.is_empty() {
-            text.push_str(" The evaluation reported the following warnings:");
+            text.push_str(WARNINGS_LEAD);
         }
         text.push_str(&format!("\n{warning}"));
     }

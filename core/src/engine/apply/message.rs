@@ -10,7 +10,6 @@ use std::sync::Arc;
 use crate::engine::apply::{Applied, missing};
 use crate::engine::output::Applying;
 use crate::ids::Key;
-use crate::record::Document;
 use crate::record::value::{
     MessageCorrelationRecord, MessageRecord, MessageStartEventSubscriptionRecord,
     MessageSubscriptionRecord, ProcessMessageSubscriptionRecord,

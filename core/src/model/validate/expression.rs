@@ -7,7 +7,7 @@
 use jiff::tz::TimeZone;
 
 use super::Check;
-use crate::feel::{Environment, Expression, NoVariables, ResultType, warnings_text};
+use crate::feel::{Environment, Expression, NoVariables, ResultType, WARNINGS_LEAD, warnings_text};
 use crate::ids::Timestamp;
 use crate::model::expression::{Code, Expr};
 use crate::model::parse::{Xml, child_content, content};
@@ -132,6 +132,7 @@ impl<'a> Check<'_, 'a> {
             Code::Feel(feel) => match Constant::of(feel) {
                 Ok(constant) => constant.result_type,
                 Err(problem) => {
+                    let problem = problem.split(WARNINGS_LEAD).next().unwrap_or_default();
                     return self.error(format!(
                         "Expected constant expression but found '{name}', which could not be \
                          evaluated without context: {problem}"
