@@ -95,7 +95,8 @@ impl<W: Write> Lines<W> {
                 "entry {index} position {position} source {source} {kind} {intent:?} {key:?} {}: {} \
                  {json}",
                 rejection.kind.name(),
-                rejection.reason
+                // Reasons of refused deployments have several lines; a record has one.
+                rejection.reason.replace('\n', "\\n")
             )),
         }
     }

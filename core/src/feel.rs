@@ -152,7 +152,22 @@ impl fmt::Display for WarningKind {
     }
 }
 
-/// Why an evaluation has no value. The text is that of an incident.
+/// What stands in front of the warnings.
+pub(crate) const WARNINGS_LEAD: &str = " The evaluation reported the following warnings:";
+
+/// What an incident says about warnings behind its own text; empty if there are none.
+pub(crate) fn warnings_text(warnings: &[Warning]) -> String {
+    let mut text = String::new();
+    for warning in warnings {
+        if text.is_empty() {
+            text.push_str(WARNINGS_LEAD);
+        }
+        text.push_str(&format!("\n{warning}"));
+    }
+    text
+}
+
+/// Why an evaluation has no value. The text is that of an incident, with the warnings so far.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvalError {
     #[error("{0}")]

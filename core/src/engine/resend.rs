@@ -76,13 +76,19 @@ impl Subscriptions {
             let Some(row) = state.process_message_subscriptions.get(&id.0, &id.1)? else {
                 continue;
             };
-            let intent = match row.state {
-                ProcessMessageSubscriptionState::Opening => of::MessageSubscription::Create,
-                ProcessMessageSubscriptionState::Closing => of::MessageSubscription::Delete,
+            let (intent, value) = match row.state {
+                ProcessMessageSubscriptionState::Opening => (
+                    of::MessageSubscription::Create,
+                    messages::open_command(&row.record),
+                ),
+                ProcessMessageSubscriptionState::Closing => (
+                    of::MessageSubscription::Delete,
+                    messages::close_command(&row.record),
+                ),
                 ProcessMessageSubscriptionState::Opened => continue,
             };
             let to = row.record.subscription_partition_id;
-            let command = Command::internal(Key::NONE, intent, messages::open_command(&row.record));
+            let command = Command::internal(Key::NONE, intent, value);
             send(here, to, command, out);
         }
         self.correlating = state.correlating_subscriptions.iter().cloned().collect();

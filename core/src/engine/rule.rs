@@ -14,6 +14,7 @@ pub(crate) mod incidents;
 pub(crate) mod inclusive_join;
 pub(crate) mod jobs;
 pub(crate) mod listeners;
+pub(crate) mod mapping_context;
 pub(crate) mod messages;
 pub(crate) mod permissions;
 pub(crate) mod runtime_instructions;

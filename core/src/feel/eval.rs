@@ -29,7 +29,7 @@ use std::rc::Rc;
 use super::ast::{Expr, Name, RangeExpr};
 use super::builtin::Patterns;
 use super::value::{Bound, Context, Range, Text, Value};
-use super::{Environment, EvalError, Evaluation, Warning, WarningKind};
+use super::{Environment, EvalError, Evaluation, Warning, WarningKind, warnings_text};
 use crate::msgpack;
 
 pub use call::Function;
@@ -126,7 +126,20 @@ pub(super) fn run<'e>(
             value,
             warnings: interpreter.warnings,
         }),
-        Err(trouble) => Err(ended(trouble, source)),
+        Err(trouble) => Err(reported(ended(trouble, source), &interpreter.warnings)),
+    }
+}
+
+/// The error with what was wrong before it.
+#[cold]
+fn reported(error: EvalError, warnings: &[Warning]) -> EvalError {
+    let list = warnings_text(warnings);
+    match error {
+        EvalError::AssertFailed(text) => EvalError::AssertFailed(text + &list),
+        EvalError::Failed(text) => EvalError::Failed(text + &list),
+        limit @ (EvalError::StepBudgetExceeded
+        | EvalError::DepthExceeded
+        | EvalError::ValueTooLarge) => limit,
     }
 }
 

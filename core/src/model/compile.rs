@@ -216,12 +216,13 @@ impl<'a> Compiler<'_, 'a> {
         Ok(())
     }
 
-    /// Connects the sequence flows, in document order.
+    /// Connects the sequence flows. Camunda walks a file from its end, so the flows of an element
+    /// stand in the reverse order of the document: of several conditions that hold the last wins.
     fn connect(&mut self, process: Xml<'a>) -> Result<(), Refused> {
-        for node in process.descendants() {
-            if Tag::of(node) != Some(Tag::SequenceFlow) {
-                continue;
-            }
+        let flows = process
+            .descendants()
+            .filter(|node| Tag::of(*node) == Some(Tag::SequenceFlow));
+        for node in flows.collect::<Vec<_>>().into_iter().rev() {
             let name = id(node).ok_or_else(|| impossible("an id", node))?;
             let source = self.refer(node, "sourceRef")?.outer;
             let target = self.refer(node, "targetRef")?.outer;
@@ -240,9 +241,10 @@ impl<'a> Compiler<'_, 'a> {
         Ok(())
     }
 
-    /// Attaches boundary events to their activities and notes link catch events.
+    /// Attaches boundary events to their activities, the last one first, and notes link catch
+    /// events.
     fn attach(&mut self) -> Result<(), Refused> {
-        for index in 0..self.drafts.len() {
+        for index in (0..self.drafts.len()).rev() {
             let place = ElementId(index as u32);
             let Draft {
                 xml, tag, scope, ..
@@ -336,7 +338,6 @@ impl<'a> Compiler<'_, 'a> {
                 let starts = draft
                     .event_sub_processes
                     .iter()
-                    .rev()
                     .filter_map(|sub_process| self.draft(*sub_process).start_events.first());
                 // A receive task waits for its own message besides its boundary events.
                 let own =
@@ -371,6 +372,8 @@ fn event_type(draft: &Draft<'_>) -> BpmnEventType {
     if !matches!(draft.tag.sort(), Sort::CatchEvent | Sort::ThrowEvent) {
         return if draft.tag.is_activity() && flag(draft.xml, "isForCompensation", false) {
             BpmnEventType::Compensation
+        } else if draft.tag == Tag::ReceiveTask && draft.half != Half::Body {
+            BpmnEventType::Message
         } else {
             BpmnEventType::Unspecified
         };

@@ -21,20 +21,20 @@ pub struct Element {
     /// Kind, as records name it.
     pub element_type: BpmnElementType,
     /// Kind of event, as records name it; `Unspecified` for what is not an event, `None` for none
-    /// events. A compensation handler has `Compensation`.
+    /// events. A compensation handler has `Compensation`, a receive task `Message`.
     pub event_type: BpmnEventType,
     /// The flow scope; none for the process.
     pub scope: Option<ElementId>,
-    /// Flows that end here, in document order.
+    /// Flows that end here, last in the document first.
     pub incoming: Box<[FlowId]>,
-    /// Flows that start here, in document order.
+    /// Flows that start here, last in the document first: Camunda walks a file from its end.
     pub outgoing: Box<[FlowId]>,
-    /// Boundary events attached to this activity, in document order.
+    /// Boundary events attached to this activity, last in the document first.
     pub boundary_events: Box<[ElementId]>,
     /// Event sub-processes directly inside this scope, in document order.
     pub event_sub_processes: Box<[ElementId]>,
     /// The catch events an instance of this element waits for, in order of precedence: start events
-    /// of its event sub-processes (last first, as Camunda has them), then boundary events; for an
+    /// of its event sub-processes in document order, then boundary events; for an
     /// event-based gateway the events behind it; for a catch event and a receive task itself.
     pub waits_for: Box<[ElementId]>,
     /// Input mappings in document order.
@@ -208,7 +208,7 @@ pub enum Behavior {
 pub struct Container {
     /// Elements whose flow scope this is, in document order.
     pub children: Box<[ElementId]>,
-    /// Start events among them.
+    /// Start events among them, last in the document first.
     pub start_events: Box<[ElementId]>,
     /// The start event without a definition.
     pub none_start: Option<ElementId>,

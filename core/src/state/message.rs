@@ -48,7 +48,7 @@ record_value! {
     pub struct MessageSubscriptionRow {
         /// Its key.
         key "": Key,
-        /// Its record; while correlating with the message's key and variables.
+        /// Its record, with the key and the variables of the last message.
         record "": Arc<MessageSubscriptionRecord>,
         /// A message is on its way to the instance; no other one is taken.
         correlating "": bool,
@@ -72,7 +72,7 @@ record_value! {
     pub struct ProcessMessageSubscriptionRow {
         /// Its key.
         key "": Key,
-        /// Its record; its message key is the last one correlated.
+        /// Its record, with the key and the variables of the last message correlated.
         record "": Arc<ProcessMessageSubscriptionRecord>,
         /// Its state.
         state "": ProcessMessageSubscriptionState,

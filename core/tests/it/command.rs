@@ -179,7 +179,7 @@ fn a_deployment_reaches_every_partition_once() {
     }
     let finished = |record: &ringflow_core::record::Record| {
         record.record_type == RecordType::Event
-            && record.intent == Intent::Deployment(of::Deployment::FullyDistributed)
+            && record.intent == Intent::CommandDistribution(of::CommandDistribution::Finished)
     };
     assert_eq!(
         cluster

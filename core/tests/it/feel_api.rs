@@ -291,7 +291,9 @@ fn errors_say_what_an_incident_shows() {
     assert_eq!(
         expression.evaluate(&environment).unwrap_err(),
         EvalError::AssertFailed(
-            "Assertion failure on evaluate the expression 'assert(1, false, \"why\")': why".into()
+            "Assertion failure on evaluate the expression 'assert(1, false, \"why\")': why The \
+             evaluation reported the following warnings:\n[ASSERT_FAILURE] why"
+                .into()
         )
     );
     let error = feel::compile("a +\n  * b").unwrap_err();

@@ -516,7 +516,7 @@ fn refusals_have_the_words_of_camunda() {
     );
     assert_eq!(
         refusal(answer),
-        "INVALID_ARGUMENT Expected to subscribe to catch event(s) of 'sub' but Failed to extract the correlation key for 'key': The value must be either a string or a number, but was NULL."
+        "INVALID_ARGUMENT Expected to subscribe to catch event(s) of 'sub' but Failed to extract the correlation key for 'key': The value must be either a string or a number, but was 'NULL'. The evaluation reported the following warnings:\n[NO_VARIABLE_FOUND] No variable found with name 'key'"
     );
     assert!(instances(&h, "sub").is_empty());
     let by_id = ProcessInstanceModificationRecord {

@@ -192,7 +192,7 @@ fn what_a_user_task_needs_and_is_not_there_is_an_incident() {
         (
             r#"<zeebe:userTask/><zeebe:assignmentDefinition candidateGroups="=[1]"/>"#,
             ErrorType::ExtractValueError,
-            "containing at least one non-'STRING' item of type 'NUMBER'",
+            "containing at least one non-'STRING' item.",
         ),
     ] {
         let mut h = EngineHarness::new();

@@ -3,14 +3,13 @@
 //!
 //! A message is given to a process at most once; that it was is noted with the message and goes with
 //! it. Both sides of a subscription keep the message key of the last correlation, which tells a
-//! repeated command from a new one.
+//! repeated command from a new one, and its variables.
 
 use std::sync::Arc;
 
 use crate::engine::apply::{Applied, missing};
 use crate::engine::output::Applying;
 use crate::ids::Key;
-use crate::record::Document;
 use crate::record::value::{
     MessageCorrelationRecord, MessageRecord, MessageStartEventSubscriptionRecord,
     MessageSubscriptionRecord, ProcessMessageSubscriptionRecord,
@@ -96,13 +95,9 @@ pub(super) fn subscription_correlated(
     if value.interrupting {
         return remove_subscription(a, value);
     }
-    let record = MessageSubscriptionRecord {
-        variables: Document::EMPTY,
-        ..MessageSubscriptionRecord::clone(value)
-    };
     Ok(a.state.put_message_subscription(MessageSubscriptionRow {
         key,
-        record: Arc::new(record),
+        record: value.clone(),
         correlating: false,
     })?)
 }
@@ -164,11 +159,7 @@ pub(super) fn process_subscription_correlated(
     if value.interrupting {
         return process_subscription_deleted(a, key, value);
     }
-    let record = Arc::new(ProcessMessageSubscriptionRecord {
-        variables: Document::EMPTY,
-        ..ProcessMessageSubscriptionRecord::clone(value)
-    });
-    put_process_subscription(a, key, &record, ProcessMessageSubscriptionState::Opened)
+    put_process_subscription(a, key, value, ProcessMessageSubscriptionState::Opened)
 }
 
 pub(super) fn process_subscription_deleted(

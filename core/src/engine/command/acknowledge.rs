@@ -9,9 +9,9 @@ use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
+use crate::record::Blob;
 use crate::record::intent::of;
-use crate::record::value::{CommandDistributionRecord, DeploymentRecord};
-use crate::record::{Blob, Intent};
+use crate::record::value::CommandDistributionRecord;
 
 /// Notes the acknowledgement; the last one finishes the distribution.
 pub(crate) fn acknowledge(
@@ -37,15 +37,5 @@ pub(crate) fn acknowledge(
         command_value: Blob::EMPTY,
         ..CommandDistributionRecord::clone(&row.record)
     };
-    let deployed = Intent::Deployment(of::Deployment::Create);
-    let is_deployment = finished.value_type == deployed.value_type() as u8;
-    p.event(key, of::CommandDistribution::Finished, finished)?;
-    if is_deployment {
-        let record = DeploymentRecord {
-            deployment_key: key,
-            ..DeploymentRecord::default()
-        };
-        p.event(key, of::Deployment::FullyDistributed, record)?;
-    }
-    Ok(())
+    p.event(key, of::CommandDistribution::Finished, finished)
 }

@@ -16,12 +16,11 @@ use crate::engine::output::Processing;
 use crate::engine::rule::starts;
 use crate::ids::Key;
 use crate::model::{self, Bound};
+use crate::record::Blob;
 use crate::record::intent::of;
 use crate::record::value::{
-    DeploymentRecord, DeploymentResource, FormMetadata, ProcessMetadata, ProcessRecord,
-    ResourceMetadata,
+    DeploymentRecord, FormMetadata, ProcessMetadata, ProcessRecord, ResourceMetadata,
 };
-use crate::record::{Blob, Text};
 use crate::state::file::FileKind;
 
 pub(crate) mod decision;
@@ -59,13 +58,36 @@ pub(crate) fn deploy(
     if distribute::is_distributed(p, command.key) {
         return receive(p, command, value);
     }
+    let deployment_key = p.next_key();
+    let written = p.written();
+    match create_all(p, value, deployment_key) {
+        // A refused deployment shows the key it would have had.
+        Err(Stop::Reject(rejection)) if p.written() == written => {
+            let numbered = DeploymentRecord {
+                deployment_key,
+                ..DeploymentRecord::clone(value)
+            };
+            let command = Command {
+                value: numbered.into(),
+                ..command.clone()
+            };
+            p.reject(&command, rejection)
+        }
+        other => other,
+    }
+}
+
+fn create_all(
+    p: &mut Processing<'_>,
+    value: &Arc<DeploymentRecord>,
+    deployment_key: Key,
+) -> Outcome {
     if value.resources.is_empty() {
         return Err(Stop::invalid_argument(
             "Expected to deploy at least one resource, but none given",
         ));
     }
     let mut deployed = parse(value)?;
-    let deployment_key = p.next_key();
     number(p, &mut deployed, deployment_key)?;
     let processes = &deployed.processes;
     for one in processes.iter().filter(|one| !one.metadata.is_duplicate) {
@@ -101,7 +123,7 @@ pub(crate) fn deploy(
     }
     let stated = Arc::new(without_content(&record));
     p.event(deployment_key, of::Deployment::Created, stated.clone())?;
-    p.respond(deployment_key, of::Deployment::Created, stated.clone());
+    p.respond(deployment_key, of::Deployment::Created, stated);
     if p.config.partition_count > 1 {
         let command = record.into();
         distribute::distribute(
@@ -111,8 +133,6 @@ pub(crate) fn deploy(
             of::Deployment::Create,
             &command,
         )?;
-    } else {
-        p.event(deployment_key, of::Deployment::FullyDistributed, stated)?;
     }
     subscribe(p, processes, &previous)
 }
@@ -400,13 +420,10 @@ fn changed<'d>(
         .map(|(one, previous)| (one, previous.as_ref()))
 }
 
+/// What the event states: the files are in the events of what they became.
 fn without_content(record: &DeploymentRecord) -> DeploymentRecord {
-    let name_only = |resource: &DeploymentResource| DeploymentResource {
-        resource: Blob::EMPTY,
-        resource_name: Text::clone(&resource.resource_name),
-    };
     DeploymentRecord {
-        resources: record.resources.iter().map(name_only).collect(),
+        resources: Vec::new(),
         ..record.clone()
     }
 }

@@ -123,7 +123,7 @@ pub(crate) fn fail(p: &mut Processing<'_>, command: &Command, value: &Value) -> 
         },
         error_message: incidents::cut(p, &value.error_message),
         variables: value.variables.clone(),
-        ..jobs::released(&row.record)
+        ..JobRecord::clone(&row.record)
     });
     let at = At::find(p, failed.element_instance_key)?;
     if let Some(at) = &at {
@@ -178,7 +178,7 @@ pub(crate) fn throw_error(p: &mut Processing<'_>, command: &Command, value: &Val
         error_code: value.error_code.clone(),
         error_message: incidents::cut(p, &value.error_message),
         variables: value.variables.clone(),
-        ..jobs::released(&row.record)
+        ..JobRecord::clone(&row.record)
     };
     let element = p.state().elements.get(&thrown.element_instance_key)?;
     if !element.is_some_and(|element| element.is_active()) {

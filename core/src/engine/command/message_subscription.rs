@@ -188,6 +188,6 @@ pub(crate) fn delete(p: &mut Processing<'_>, command: &Command, value: &Value) -
             p.reject(command, Rejection::new(RejectionType::NotFound, reason))?;
         }
     }
-    let closed = messages::opened_command(p.partition(), value);
+    let closed = messages::closed_command(p.partition(), value);
     tell(p, value, of::ProcessMessageSubscription::Delete, closed)
 }

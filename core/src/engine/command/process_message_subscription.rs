@@ -110,7 +110,9 @@ pub(crate) fn correlate(p: &mut Processing<'_>, command: &Command, value: &Value
 }
 
 fn acknowledge(p: &mut Processing<'_>, value: &Value) -> Outcome {
-    answer(p, value, of::MessageSubscription::Correlate)
+    let command = messages::taken_command(value);
+    let to = value.subscription_partition_id;
+    p.send(to, Key::NONE, of::MessageSubscription::Correlate, command)
 }
 
 fn send_back(
@@ -121,10 +123,7 @@ fn send_back(
     reason: String,
 ) -> Outcome {
     p.reject(command, Rejection::new(kind, reason))?;
-    answer(p, value, of::MessageSubscription::Reject)
-}
-
-fn answer(p: &mut Processing<'_>, value: &Value, intent: of::MessageSubscription) -> Outcome {
-    let command = messages::answer_command(value);
-    p.send(value.subscription_partition_id, Key::NONE, intent, command)
+    let command = messages::refused_command(value);
+    let to = value.subscription_partition_id;
+    p.send(to, Key::NONE, of::MessageSubscription::Reject, command)
 }

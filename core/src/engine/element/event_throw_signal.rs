@@ -8,7 +8,6 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
 use crate::engine::rule::expressions;
-use crate::ids::Key;
 use crate::model::{Behavior, ThrowEvent};
 use crate::record::intent::of;
 use crate::record::value::SignalRecord;
@@ -28,7 +27,8 @@ impl Element for SignalThrowEvent {
             variables: p.state().local_variables(at.key)?,
             tenant_id: at.record.tenant_id.clone(),
         };
-        p.command(Key::NONE, of::Signal::Broadcast, record)?;
+        let key = p.next_key();
+        p.command(key, of::Signal::Broadcast, record)?;
         lifecycle::activated(p, at)?;
         lifecycle::ask_complete(p, at)
     }

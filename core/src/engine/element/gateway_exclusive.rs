@@ -1,7 +1,8 @@
 //! Exclusive gateway: one flow of several.
 //!
-//! A single outgoing flow without condition is taken. Otherwise conditions are tried in document
-//! order, the default flow's not; the first true one wins, else the default flow is taken.
+//! A single outgoing flow without condition is taken. Otherwise conditions are tried from the
+//! last flow of the document to the first, the default flow's not; the first true one wins, else the
+//! default flow is taken.
 
 use crate::engine::element::Element;
 use crate::engine::element::Termination;

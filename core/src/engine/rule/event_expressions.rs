@@ -6,6 +6,7 @@
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::output::Processing;
 use crate::engine::rule::expressions;
+use crate::feel::{Warning, warnings_text};
 use crate::ids::Key;
 use crate::model::Expr;
 use crate::msgpack::{Reader, Token};
@@ -15,7 +16,8 @@ use crate::record::{RawValue, Text};
 /// A correlation key: a string, or a number cut to a whole one. A failure is to be mended in
 /// `scope`.
 pub(crate) fn correlation_key(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Text> {
-    let value = expressions::any(p, expr, scope).map_err(|stop| in_scope(stop, scope))?;
+    let (value, warnings) =
+        expressions::any_and_warnings(p, expr, scope).map_err(|stop| in_scope(stop, scope))?;
     let token = token(&value)?;
     let text = match token {
         Token::Str(text) => Some(Text::from(text)),
@@ -34,8 +36,9 @@ pub(crate) fn correlation_key(p: &Processing<'_>, expr: &Expr, scope: Key) -> Ou
     }
     let kind = type_name(&token);
     let message = format!(
-        "Failed to extract the correlation key for '{}': The value must be either a string or a number, but was {kind}.",
-        source(expr)
+        "Failed to extract the correlation key for '{}': The value must be either a string or a number, but was '{kind}'.{}",
+        source(expr),
+        warnings_text(&warnings)
     );
     let failure = Failure::new(ErrorType::ExtractValueError, message);
     Err(in_scope(failure.into(), scope))
@@ -58,9 +61,19 @@ pub(crate) fn time_text(
     scope: Key,
     expected: &str,
 ) -> Outcome<Text> {
-    match optional_time_text(p, expr, scope, expected)? {
-        Some(text) => Ok(text),
-        None => Err(mismatch(expr, expected, "NULL")),
+    let (value, warnings) = expressions::any_and_warnings(p, expr, scope)?;
+    let token = token(&value)?;
+    match token {
+        Token::Str(text) => Ok(Text::from(text)),
+        Token::Nil
+        | Token::Bool(_)
+        | Token::Int(_)
+        | Token::Uint(_)
+        | Token::Float(_)
+        | Token::Bin(_)
+        | Token::Array(_)
+        | Token::Map(_)
+        | Token::Ext(..) => Err(mismatch(expr, expected, type_name(&token), &warnings)),
     }
 }
 
@@ -71,7 +84,7 @@ pub(crate) fn optional_time_text(
     scope: Key,
     expected: &str,
 ) -> Outcome<Option<Text>> {
-    let value = expressions::any(p, expr, scope)?;
+    let (value, warnings) = expressions::any_and_warnings(p, expr, scope)?;
     let token = token(&value)?;
     if let Token::Str(text) = token {
         return Ok(Some(Text::from(text)));
@@ -79,7 +92,7 @@ pub(crate) fn optional_time_text(
     if token == Token::Nil {
         return Ok(None);
     }
-    Err(mismatch(expr, expected, type_name(&token)))
+    Err(mismatch(expr, expected, type_name(&token), &warnings))
 }
 
 /// A string, or none for null.
@@ -89,21 +102,21 @@ pub(crate) fn optional_text(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outc
 
 /// A list of strings.
 pub(crate) fn texts(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Vec<Text>> {
-    let value = expressions::any(p, expr, scope)?;
+    let (value, warnings) = expressions::any_and_warnings(p, expr, scope)?;
     let malformed = |error| Stop::fault(format!("result of an expression: {error}"));
     let mut reader = Reader::new(value.as_bytes());
     let token = reader.next().map_err(malformed)?;
     let Token::Array(count) = token else {
-        return Err(mismatch(expr, "'ARRAY'", type_name(&token)));
+        return Err(mismatch(expr, "'ARRAY'", type_name(&token), &warnings));
     };
     let mut texts = Vec::new();
     for _ in 0..count {
         let token = reader.next().map_err(malformed)?;
         let Token::Str(text) = token else {
             let message = format!(
-                "Expected result of the expression '{}' to be 'ARRAY' containing 'STRING' items, but was 'ARRAY' containing at least one non-'STRING' item of type '{}'.",
+                "Expected result of the expression '{}' to be 'ARRAY' containing 'STRING' items, but was 'ARRAY' containing at least one non-'STRING' item.{}",
                 source(expr),
-                type_name(&token)
+                warnings_text(&warnings)
             );
             return Err(Failure::new(ErrorType::ExtractValueError, message).into());
         };
@@ -117,10 +130,11 @@ fn source(expr: &Expr) -> &str {
     expr.source.strip_prefix('=').unwrap_or(&expr.source)
 }
 
-fn mismatch(expr: &Expr, expected: &str, actual: &str) -> Stop {
+fn mismatch(expr: &Expr, expected: &str, actual: &str, warnings: &[Warning]) -> Stop {
     let message = format!(
-        "Expected result of the expression '{}' to be {expected}, but was '{actual}'.",
-        source(expr)
+        "Expected result of the expression '{}' to be {expected}, but was '{actual}'.{}",
+        source(expr),
+        warnings_text(warnings)
     );
     Failure::new(ErrorType::ExtractValueError, message).into()
 }

@@ -8,7 +8,10 @@ use std::cell::Cell;
 
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::output::Processing;
-use crate::feel::{Environment, Expression, NoVariables, ResultType, Value, Variables, Warning};
+use crate::feel::{
+    Environment, EvalError, Expression, NoVariables, ResultType, Value, Variables, Warning,
+    warnings_text,
+};
 use crate::ids::Key;
 use crate::model::{Code, Expr};
 use crate::msgpack;
@@ -102,6 +105,22 @@ pub(crate) fn any_with(
     Ok(RawValue::from(bytes))
 }
 
+/// A value of any type, with what was wrong on the way to it.
+pub(crate) fn any_and_warnings(
+    p: &Processing<'_>,
+    expr: &Expr,
+    scope: Key,
+) -> Outcome<(RawValue, Vec<Warning>)> {
+    let Code::Feel(feel) = &expr.code else {
+        return Ok((any(p, expr, scope)?, Vec::new()));
+    };
+    evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+        let mut bytes = Vec::new();
+        value.to_msgpack(&mut bytes);
+        Ok((RawValue::from(bytes), warnings.to_vec()))
+    })
+}
+
 /// A value of any type for a client that asked for it, with everything that was wrong on the way; a
 /// failure is a refusal.
 pub(crate) fn with_warnings(
@@ -161,10 +180,7 @@ fn evaluate<T>(
     };
     let result = match feel.evaluate(&environment) {
         Ok(evaluation) => f(&evaluation.value, &evaluation.warnings),
-        Err(error) => {
-            let message = format!("Failed to evaluate expression '{}'. {error}", text_of(expr));
-            Err(Failure::new(ErrorType::ExtractValueError, message).into())
-        }
+        Err(error) => Err(failed(expr, &error)),
     };
     match variables.unreadable.take() {
         Some(error) => Err(error.into()),
@@ -240,18 +256,25 @@ fn text_of(expr: &Expr) -> &str {
     expr.source.strip_prefix('=').unwrap_or(&expr.source)
 }
 
+/// The failure of an expression without a result. Limits are this engine's own: their texts do not
+/// name the expression.
+fn failed(expr: &Expr, error: &EvalError) -> Stop {
+    let message = match error {
+        EvalError::AssertFailed(text) | EvalError::Failed(text) => text.clone(),
+        EvalError::StepBudgetExceeded | EvalError::DepthExceeded | EvalError::ValueTooLarge => {
+            format!("Failed to evaluate expression '{}'. {error}", text_of(expr))
+        }
+    };
+    Failure::new(ErrorType::ExtractValueError, message).into()
+}
+
 /// The failure of a result of the wrong type.
 fn mismatch(expr: &Expr, expected: &str, actual: ResultType, warnings: &[Warning]) -> Stop {
-    let mut message = format!(
-        "Expected result of the expression '{}' to be '{expected}', but was '{}'.",
+    let message = format!(
+        "Expected result of the expression '{}' to be '{expected}', but was '{}'.{}",
         text_of(expr),
-        actual
+        actual,
+        warnings_text(warnings)
     );
-    if !warnings.is_empty() {
-        message.push_str(" The evaluation reported the following warnings:");
-        for warning in warnings {
-            message.push_str(&format!("\n{warning}"));
-        }
-    }
     Failure::new(ErrorType::ExtractValueError, message).into()
 }

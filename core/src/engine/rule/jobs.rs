@@ -10,7 +10,7 @@ use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::{expressions, incidents, permissions, task_listeners};
-use crate::ids::{Key, Timestamp};
+use crate::ids::Key;
 use crate::json::write_string;
 use crate::model::{Binding, Expr, Job, LinkedResource};
 use crate::record::field::Headers;
@@ -213,13 +213,4 @@ pub(crate) fn cancel(p: &mut Processing<'_>, at: &At) -> Outcome {
         }
     }
     incidents::resolve_of_job(p, key)
-}
-
-/// The record of a job that nobody holds.
-pub(crate) fn released(record: &JobRecord) -> JobRecord {
-    JobRecord {
-        deadline: Timestamp::NONE,
-        worker: Text::EMPTY,
-        ..record.clone()
-    }
 }

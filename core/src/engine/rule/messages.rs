@@ -222,6 +222,10 @@ pub(crate) fn correlate_command(
     ProcessMessageSubscriptionRecord {
         message_key: record.message_key,
         variables: record.variables.clone(),
+        bpmn_process_id: record.bpmn_process_id.clone(),
+        process_definition_key: record.process_definition_key,
+        correlation_key: record.correlation_key.clone(),
+        element_id: record.element_id.clone(),
         ..opened_command(from, record)
     }
 }
@@ -232,15 +236,21 @@ pub(crate) fn opened_command(
     record: &MessageSubscriptionRecord,
 ) -> ProcessMessageSubscriptionRecord {
     ProcessMessageSubscriptionRecord {
+        interrupting: record.interrupting,
+        ..closed_command(from, record)
+    }
+}
+
+/// To the instance: the subscription is closed.
+pub(crate) fn closed_command(
+    from: crate::ids::PartitionId,
+    record: &MessageSubscriptionRecord,
+) -> ProcessMessageSubscriptionRecord {
+    ProcessMessageSubscriptionRecord {
         subscription_partition_id: from,
         process_instance_key: record.process_instance_key,
         element_instance_key: record.element_instance_key,
-        bpmn_process_id: record.bpmn_process_id.clone(),
-        process_definition_key: record.process_definition_key,
         message_name: record.message_name.clone(),
-        correlation_key: record.correlation_key.clone(),
-        interrupting: record.interrupting,
-        element_id: record.element_id.clone(),
         tenant_id: record.tenant_id.clone(),
         ..ProcessMessageSubscriptionRecord::default()
     }
@@ -266,15 +276,32 @@ pub(crate) fn open_command(record: &ProcessMessageSubscriptionRecord) -> Message
 pub(crate) fn close_command(
     record: &ProcessMessageSubscriptionRecord,
 ) -> MessageSubscriptionRecord {
-    open_command(record)
+    MessageSubscriptionRecord {
+        process_instance_key: record.process_instance_key,
+        element_instance_key: record.element_instance_key,
+        message_name: record.message_name.clone(),
+        tenant_id: record.tenant_id.clone(),
+        ..MessageSubscriptionRecord::default()
+    }
 }
 
-/// To the message side: the message was taken, or refused.
-pub(crate) fn answer_command(
+/// To the message side: the message was taken.
+pub(crate) fn taken_command(
     record: &ProcessMessageSubscriptionRecord,
 ) -> MessageSubscriptionRecord {
     MessageSubscriptionRecord {
         message_key: record.message_key,
-        ..open_command(record)
+        bpmn_process_id: record.bpmn_process_id.clone(),
+        ..close_command(record)
+    }
+}
+
+/// To the message side: the message was refused, and another instance may have it.
+pub(crate) fn refused_command(
+    record: &ProcessMessageSubscriptionRecord,
+) -> MessageSubscriptionRecord {
+    MessageSubscriptionRecord {
+        correlation_key: record.correlation_key.clone(),
+        ..taken_command(record)
     }
 }

@@ -146,6 +146,6 @@ fn failure(error: ScheduleError) -> Failure {
 
 fn malformed(what: &str, text: &Text, expr: &Expr) -> Failure {
     let source = expr.source.strip_prefix('=').unwrap_or(&expr.source);
-    let message = format!("Invalid {what} format '{text}' for expression '{source}'");
+    let message = format!("Invalid {what} format '{text}' for expression '{source}'.");
     Failure::new(ErrorType::ExtractValueError, message)
 }

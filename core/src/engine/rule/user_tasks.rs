@@ -123,7 +123,7 @@ fn date(p: &Processing<'_>, at: &At, expr: Option<&Expr>) -> Outcome<Text> {
         return Ok(text);
     }
     let source = expr.source.strip_prefix('=').unwrap_or(&expr.source);
-    let message = format!("Invalid date-time format '{text}' for expression '{source}'");
+    let message = format!("Invalid date-time format '{text}' for expression '{source}'.");
     Err(Failure::new(ErrorType::ExtractValueError, message).into())
 }
 

@@ -10,7 +10,7 @@ use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::variables::{self, Owner};
-use crate::engine::rule::{expressions, triggers};
+use crate::engine::rule::{expressions, mapping_context, triggers};
 use crate::feel::Variables;
 use crate::ids::Key;
 use crate::model::{CatchEvent, CatchEventRef, Element, Expr, Process};
@@ -26,7 +26,10 @@ pub(crate) fn inputs(p: &mut Processing<'_>, at: &At) -> Outcome {
     }
     let mut results = Results::default();
     for mapping in mappings {
-        let value = evaluate(p, &mapping.source, at.key, &results)?;
+        let value = evaluate(p, &mapping.source, at.key, &results).map_err(|stop| {
+            let all = mappings.iter().map(|one| (&*one.target, &one.source));
+            mapping_context::explain(p, stop, mapping_context::inputs(all), at.key)
+        })?;
         results.put(&mapping.target, value, None)?;
     }
     variables::merge_local(p, at.key, &Owner::of(&at.record), &results.document())
@@ -47,7 +50,13 @@ pub(crate) fn outputs(p: &mut Processing<'_>, at: &At) -> Outcome {
         }
         let mut results = Results::default();
         for mapping in &element.outputs {
-            let value = evaluate(p, &mapping.source, at.key, &results)?;
+            let value = evaluate(p, &mapping.source, at.key, &results).map_err(|stop| {
+                let all = element
+                    .outputs
+                    .iter()
+                    .map(|one| (&*one.target, &one.source));
+                mapping_context::explain(p, stop, mapping_context::outputs(all), at.key)
+            })?;
             let known = p.state().visible_variable(at.key, &mapping.target[0])?;
             results.put(&mapping.target, value, known.as_ref().map(|row| &row.value))?;
         }

@@ -97,7 +97,7 @@ impl<'a> Compiler<'_, 'a> {
             .find(|start| event_definitions(self.draft(**start).xml).next().is_none());
         Container {
             children: draft.children.clone().into(),
-            start_events: draft.start_events.clone().into(),
+            start_events: draft.start_events.iter().rev().copied().collect(),
             none_start: none_start.copied(),
         }
     }

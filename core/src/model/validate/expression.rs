@@ -7,7 +7,7 @@
 use jiff::tz::TimeZone;
 
 use super::Check;
-use crate::feel::{Environment, Expression, NoVariables, ResultType};
+use crate::feel::{Environment, Expression, NoVariables, ResultType, WARNINGS_LEAD, warnings_text};
 use crate::ids::Timestamp;
 use crate::model::expression::{Code, Expr};
 use crate::model::parse::{Xml, child_content, content};
@@ -132,6 +132,7 @@ impl<'a> Check<'_, 'a> {
             Code::Feel(feel) => match Constant::of(feel) {
                 Ok(constant) => constant.result_type,
                 Err(problem) => {
+                    let problem = problem.split(WARNINGS_LEAD).next().unwrap_or_default();
                     return self.error(format!(
                         "Expected constant expression but found '{name}', which could not be \
                          evaluated without context: {problem}"
@@ -198,20 +199,10 @@ impl Constant {
         let evaluation = expression
             .evaluate(&environment)
             .map_err(|error| error.to_string())?;
-        let warnings: Vec<String> = evaluation
-            .warnings
-            .iter()
-            .map(ToString::to_string)
-            .collect();
         Ok(Self {
             result_type: evaluation.value.result_type(),
             text: evaluation.value.as_str().map(str::to_owned),
-            warnings: if warnings.is_empty() {
-                String::new()
-            } else {
-                let list = warnings.join("\n");
-                format!(" The evaluation reported the following warnings:\n{list}")
-            },
+            warnings: warnings_text(&evaluation.warnings),
         })
     }
 }
@@ -280,7 +271,7 @@ impl TimerKind {
             Ok(()) => None,
             Err(ScheduleError::Overflow) => Some(ScheduleError::Overflow.to_string()),
             Err(ScheduleError::Invalid(_)) => Some(format!(
-                "Invalid {format} format '{text}' for expression '{source}'"
+                "Invalid {format} format '{text}' for expression '{source}'."
             )),
         }
     }

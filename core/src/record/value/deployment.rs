@@ -33,7 +33,7 @@ record_value! {
         /// MD5 of the file.
         checksum "checksum": Blob,
         /// The latest version already was this file.
-        is_duplicate "isDuplicate": bool,
+        is_duplicate "duplicate": bool,
         /// Tenant.
         tenant_id "tenantId": Text = default_tenant(),
         /// Deployment that created it.

@@ -25,7 +25,7 @@ macro_rules! files {
                 /// MD5 of the file.
                 checksum "checksum": Blob,
                 /// The latest version already was this file.
-                is_duplicate "isDuplicate": bool,
+                is_duplicate "duplicate": bool,
                 /// Tenant.
                 tenant_id "tenantId": Text = default_tenant(),
                 /// Deployment that created it.
