@@ -19,12 +19,21 @@ pub(crate) fn guarded() -> EngineHarness {
     })
 }
 
-pub(crate) fn internal(at: &mut EngineHarness, intent: impl Into<Intent>, value: impl Into<Value>) -> Key {
+pub(crate) fn internal(
+    at: &mut EngineHarness,
+    intent: impl Into<Intent>,
+    value: impl Into<Value>,
+) -> Key {
     let command = Command::internal(Key::NONE, intent, value);
     at.answered(command).unwrap().key
 }
 
-pub(crate) fn as_user(name: &str, key: Key, intent: impl Into<Intent>, value: impl Into<Value>) -> Command {
+pub(crate) fn as_user(
+    name: &str,
+    key: Key,
+    intent: impl Into<Intent>,
+    value: impl Into<Value>,
+) -> Command {
     Command {
         authorization: Claims::of_user(name).document(),
         ..Command::internal(key, intent, value)
