@@ -55,6 +55,8 @@ mod model;
 mod modify;
 #[path = "it/permission.rs"]
 mod permission;
+#[path = "it/permission_row.rs"]
+mod permission_row;
 #[path = "it/random.rs"]
 mod random;
 #[path = "it/random_change.rs"]

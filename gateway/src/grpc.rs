@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use futures::Stream;
 use ringflow_core::ids::Key;
+use ringflow_core::record::Text;
 use ringflow_io::{Health, Role};
 use tonic::{Request, Response, Status};
 
@@ -82,6 +83,21 @@ impl Service {
         self.counted(rpc, outcome.map(Response::new))
     }
 
+    /// Opens a push stream. The tenants of the caller are those of this moment: who joins another
+    /// one opens another stream; who leaves one is refused by the engine.
+    async fn stream(
+        &self,
+        caller: &Caller,
+        request: proto::StreamActivatedJobsRequest,
+    ) -> Result<Streamed<proto::ActivatedJob>, Problem> {
+        let mut tenants = Vec::new();
+        if self.front.tenancy && request.tenant_filter() == proto::TenantFilter::Assigned {
+            let rights = self.identity.rights(&caller.0.who).await?;
+            tenants.extend(rights.tenants.iter().map(|id| Text::from(id.as_str())));
+        }
+        job::stream(&self.front, caller, tenants, request)
+    }
+
     fn counted<R>(&self, rpc: &'static str, outcome: Result<R, Problem>) -> Result<R, Status> {
         let outcome = outcome.map_err(|problem| {
             if let Problem::Internal(text) = &problem {
@@ -127,7 +143,7 @@ impl Gateway for Service {
         request: Request<proto::StreamActivatedJobsRequest>,
     ) -> Answered<Self::StreamActivatedJobsStream> {
         let outcome = match self.caller(&request).await {
-            Ok(caller) => job::stream(&self.front, &caller, request.into_inner()),
+            Ok(caller) => self.stream(&caller, request.into_inner()).await,
             Err(problem) => Err(problem),
         };
         self.counted("StreamActivatedJobs", outcome.map(Response::new))

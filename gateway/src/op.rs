@@ -58,6 +58,7 @@ use ringflow_core::record::{Intent, Text, Value, ValueType};
 use crate::identity::Principal;
 use crate::limits::Limits;
 use crate::problem::{OperationName, Problem, TenantFault};
+use crate::submit::Front;
 
 /// Longest tenant id.
 const TENANT_CHARACTERS: usize = 31;
@@ -83,31 +84,48 @@ impl Caller {
     }
 }
 
-/// The tenant that `given` names while multi-tenancy is off: the default one, or none.
+/// The tenant that `given` names. While multi-tenancy is off that is the default one, or none; while
+/// it is on, any, and whether the caller is of it is for the engine to say.
 ///
 /// # Errors
-/// It names another one, or is no tenant id at all.
-pub(crate) fn tenant(operation: OperationName, given: Option<&str>) -> Result<Text, Problem> {
+/// It names another one or none, or is no tenant id at all.
+pub(crate) fn tenant(
+    front: &Front,
+    operation: OperationName,
+    given: Option<&str>,
+) -> Result<Text, Problem> {
+    tenant_if(front.tenancy, operation, given)
+}
+
+fn tenant_if(
+    tenancy: bool,
+    operation: OperationName,
+    given: Option<&str>,
+) -> Result<Text, Problem> {
     let default = default_tenant();
-    match given {
-        None | Some("") => Ok(default),
-        Some(id) if default == *id => Ok(default),
-        Some(id) => {
-            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-            let fault = if id.chars().count() > TENANT_CHARACTERS {
-                TenantFault::TooLong
-            } else if !id.chars().all(legal) {
-                TenantFault::IllegalCharacters
-            } else {
-                TenantFault::Disabled
-            };
-            Err(Problem::Tenant {
-                operation,
-                id: id.to_owned(),
-                fault,
-            })
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let id = given.unwrap_or_default();
+    let fault = if id.trim().is_empty() {
+        if !tenancy {
+            return Ok(default);
         }
-    }
+        TenantFault::Missing
+    } else if default == *id {
+        return Ok(default);
+    } else if id.chars().count() > TENANT_CHARACTERS {
+        TenantFault::TooLong
+    } else if !id.chars().all(legal) {
+        TenantFault::IllegalCharacters
+    } else if tenancy {
+        return Ok(Text::from(id));
+    } else {
+        TenantFault::Disabled
+    };
+    Err(Problem::Tenant {
+        operation,
+        id: id.to_owned(),
+        fault,
+    })
 }
 
 /// The time a caller wants to wait: `None` for the default, which zero asks for as well.
@@ -179,7 +197,7 @@ mod tests {
     #[test]
     fn only_the_default_tenant_exists() {
         for given in [None, Some(""), Some("<default>")] {
-            assert_eq!(tenant(NAME, given), Ok(default_tenant()));
+            assert_eq!(tenant_if(false, NAME, given), Ok(default_tenant()));
         }
         let long = "x".repeat(32);
         let cases = [
@@ -191,7 +209,7 @@ mod tests {
             ("a b", "tenant identifier contains illegal characters"),
         ];
         for (id, reason) in cases {
-            let problem = tenant(NAME, Some(id)).unwrap_err();
+            let problem = tenant_if(false, NAME, Some(id)).unwrap_err();
             assert_eq!(
                 problem.grpc_text(),
                 format!(
@@ -206,6 +224,34 @@ mod tests {
                      '{id}', but {reason}"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn a_tenant_has_to_be_named_where_there_are_several() {
+        for id in ["<default>", "red", "a_b-c.9"] {
+            assert_eq!(tenant_if(true, NAME, Some(id)), Ok(Text::from(id)));
+        }
+        for given in [None, Some(""), Some("  ")] {
+            let problem = tenant_if(true, NAME, given).unwrap_err();
+            assert_eq!(
+                problem.detail(),
+                "Expected to handle request Create Process Instance with multi-tenancy enabled, \
+                 but no tenant identifier was provided."
+            );
+            assert!(
+                problem
+                    .grpc_text()
+                    .ends_with(", but no tenant identifier was provided")
+            );
+        }
+        let long = "x".repeat(32);
+        for (id, reason) in [
+            (long.as_str(), "longer than 31"),
+            ("a b", "illegal characters"),
+        ] {
+            let problem = tenant_if(true, NAME, Some(id)).unwrap_err();
+            assert!(problem.detail().contains(reason), "{id}");
         }
     }
 

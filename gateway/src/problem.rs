@@ -323,11 +323,20 @@ impl Problem {
                 operation,
                 id,
                 fault,
-            } => format!(
-                "Expected to handle request {} with tenant identifier '{id}', but {}",
-                operation.human,
-                fault.reason()
-            ),
+            } => match fault {
+                TenantFault::Missing => format!(
+                    "Expected to handle request {} with multi-tenancy enabled, but {}.",
+                    operation.human,
+                    fault.reason()
+                ),
+                TenantFault::Disabled | TenantFault::TooLong | TenantFault::IllegalCharacters => {
+                    format!(
+                        "Expected to handle request {} with tenant identifier '{id}', but {}",
+                        operation.human,
+                        fault.reason()
+                    )
+                }
+            },
             Self::Document { .. } => {
                 "Expected to handle request, but JSON property was invalid".into()
             }

@@ -27,7 +27,7 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
-use ringflow_core::record::value::ResourceType;
+use ringflow_core::record::value::{PermissionType, ResourceType};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -249,6 +249,26 @@ impl Rest {
         } else {
             Err(seen.refusal())
         }
+    }
+
+    /// What of `permission` a caller may read, apart from what its operation asks for.
+    ///
+    /// # Errors
+    /// The secondary storage does not answer.
+    pub(crate) async fn reading(
+        &self,
+        caller: &Caller,
+        permission: (ResourceType, PermissionType),
+    ) -> Result<Access, Problem> {
+        let guards = self.identity.guards;
+        let who = &caller.0.who;
+        if who.anonymous || !(guards.authorizations || guards.tenancy) {
+            return Ok(Access::open());
+        }
+        let rights = self.identity.rights(who).await?;
+        let (permissions, tenancy) = ([permission], guards.tenancy);
+        let on = guards.authorizations;
+        Ok(Access::new(&rights, who, &permissions, on, tenancy))
     }
 
     /// What an operation may read for a caller. Commands are checked by the engine.

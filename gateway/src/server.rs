@@ -160,6 +160,7 @@ impl Gateway {
             limits.clone(),
             options.version,
             &options.documents,
+            guards.tenancy,
         ));
         let rest = Rest::new(Arc::clone(&front), Arc::clone(&identity))?.router()?;
 

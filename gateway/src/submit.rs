@@ -33,6 +33,8 @@ pub(crate) struct Front {
     pub(crate) metrics: GatewayMetrics,
     pub(crate) parking: Arc<Parking>,
     pub(crate) documents: Documents,
+    /// Who asks has to be of the tenant, and to name one.
+    pub(crate) tenancy: bool,
     turn: RoundRobin,
     stopping: watch::Sender<bool>,
 }
@@ -49,8 +51,10 @@ impl Front {
         limits: Limits,
         version: String,
         documents: &DocumentOptions,
+        tenancy: bool,
     ) -> Self {
         Self {
+            tenancy,
             documents: Documents::new(documents),
             parking: Arc::new(Parking::new(&limits)),
             backend,

@@ -12,26 +12,35 @@ use ringflow_core::record::{Intent, RejectionType, Text, Value};
 use super::element::{bpmn, flow, service_task};
 use super::harness::{Answer, EngineHarness, document};
 
-fn guarded() -> EngineHarness {
+pub(crate) fn guarded() -> EngineHarness {
     EngineHarness::with_config(EngineConfig {
         authorizations: true,
         ..EngineConfig::default()
     })
 }
 
-fn internal(at: &mut EngineHarness, intent: impl Into<Intent>, value: impl Into<Value>) -> Key {
+pub(crate) fn internal(
+    at: &mut EngineHarness,
+    intent: impl Into<Intent>,
+    value: impl Into<Value>,
+) -> Key {
     let command = Command::internal(Key::NONE, intent, value);
     at.answered(command).unwrap().key
 }
 
-fn as_user(name: &str, key: Key, intent: impl Into<Intent>, value: impl Into<Value>) -> Command {
+pub(crate) fn as_user(
+    name: &str,
+    key: Key,
+    intent: impl Into<Intent>,
+    value: impl Into<Value>,
+) -> Command {
     Command {
         authorization: Claims::of_user(name).document(),
         ..Command::internal(key, intent, value)
     }
 }
 
-fn allow(
+pub(crate) fn allow(
     at: &mut EngineHarness,
     user: &str,
     resource: ResourceType,
@@ -312,13 +321,6 @@ fn no_command_is_reached_without_its_permission() {
             DeploymentRecord::default().into(),
             R::Resource,
             P::Create,
-            "*",
-        ),
-        (
-            of::ResourceDeletion::Delete.into(),
-            ResourceDeletionRecord::default().into(),
-            R::Resource,
-            P::DeleteResource,
             "*",
         ),
     ];

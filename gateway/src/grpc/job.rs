@@ -11,7 +11,9 @@ use futures::stream;
 use prost::Message;
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
-use ringflow_core::record::value::{ActivateElement, JobKind, JobRecord, ListenerEventType};
+use ringflow_core::record::value::{
+    ActivateElement, JobKind, JobRecord, ListenerEventType, TenantFilter,
+};
 
 use super::{Streamed, proto, status};
 use crate::backend::PushedJobs;
@@ -145,6 +147,7 @@ pub(super) fn activate(
         max_jobs: request.max_jobs_to_activate,
         fetch_variables: request.fetch_variable,
         request_timeout: request.request_timeout,
+        tenant_filter: tenant_filter(request.tenant_filter)?,
         tenant_ids: request.tenant_ids,
         with_lease: request.with_lease,
     };
@@ -200,10 +203,21 @@ fn messages_of(front: &Arc<Front>, batch: Taken) -> Messages {
     messages
 }
 
-/// `StreamActivatedJobs`.
+fn tenant_filter(given: i32) -> Result<TenantFilter, Problem> {
+    match proto::TenantFilter::try_from(given) {
+        Ok(proto::TenantFilter::Provided) => Ok(TenantFilter::Provided),
+        Ok(proto::TenantFilter::Assigned) => Ok(TenantFilter::Assigned),
+        Err(_) => Err(Problem::invalid(format!(
+            "Unexpected tenant filter '{given}'"
+        ))),
+    }
+}
+
+/// `StreamActivatedJobs`; `assigned` are the tenants of the caller.
 pub(super) fn stream(
     front: &Arc<Front>,
     caller: &Caller,
+    assigned: Vec<Text>,
     request: proto::StreamActivatedJobsRequest,
 ) -> Result<Streamed<proto::ActivatedJob>, Problem> {
     let spec = Activate {
@@ -211,11 +225,12 @@ pub(super) fn stream(
         worker: request.worker,
         timeout: request.timeout,
         fetch_variables: request.fetch_variable,
+        tenant_filter: tenant_filter(request.tenant_filter)?,
         tenant_ids: request.tenant_ids,
         with_lease: request.with_lease,
         ..Activate::default()
     }
-    .stream(caller)?;
+    .stream(front, caller, assigned)?;
     front.metrics.streams.inc();
     let open = Open {
         jobs: front.backend.commands.open_stream(spec),

@@ -275,6 +275,11 @@ impl Access {
         (self.scopes.is_none() && self.tenants.is_none()) || self.asked.load(Ordering::Relaxed)
     }
 
+    /// Notes that the engine was asked, which has checked the caller itself.
+    pub(crate) fn left_to_engine(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
     /// The refusal of what is not allowed at all.
     pub(crate) fn refusal(&self) -> Problem {
         let scope = self.scopes.as_ref().and_then(|scopes| scopes.first());
@@ -312,6 +317,16 @@ impl Access {
             conditions.push(one_of("tenantId", tenants.iter().cloned()));
         }
         conditions
+    }
+
+    /// What of `filter` may be seen.
+    pub(crate) fn narrow(&self, entity: Entity, filter: Filter) -> Filter {
+        let mut conditions = self.conditions(entity);
+        if conditions.is_empty() {
+            return filter;
+        }
+        conditions.push(filter);
+        Filter::All(conditions)
     }
 
     fn named_in_task(&self, scope: &Scope) -> Vec<Filter> {
@@ -406,6 +421,7 @@ fn id_field(resource: ResourceType, entity: Entity) -> Option<&'static str> {
         ResourceType::ProcessDefinition => "processDefinitionId",
         ResourceType::DecisionDefinition => "decisionDefinitionId",
         ResourceType::DecisionRequirementsDefinition => "decisionRequirementsId",
+        ResourceType::Resource if entity == Entity::Form => "formId",
         ResourceType::Resource => "resourceId",
         ResourceType::UserTask => "userTaskKey",
         ResourceType::User => "username",
@@ -416,13 +432,13 @@ fn id_field(resource: ResourceType, entity: Entity) -> Option<&'static str> {
         ResourceType::MappingRule => "mappingRuleId",
         ResourceType::Authorization => "authorizationKey",
         ResourceType::Batch => "batchOperationKey",
+        ResourceType::ClusterVariable => "name",
         ResourceType::Unspecified
         | ResourceType::Message
         | ResourceType::Component
         | ResourceType::System
         | ResourceType::Document
         | ResourceType::AuditLog
-        | ResourceType::ClusterVariable
         | ResourceType::Expression
         | ResourceType::GlobalListener
         | ResourceType::Secret

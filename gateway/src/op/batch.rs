@@ -2,7 +2,8 @@
 //!
 //! A filter is checked here, in the words of the contract, and kept as text by the engine; whoever
 //! finds the items searches with it. Without secondary storage there is nothing to find them in, so
-//! there are no batch operations either.
+//! there are no batch operations either. What is done to the items is not asked for again, so the
+//! filter is narrowed to the instances that the caller may see.
 //!
 //! Any partition takes a new operation; the one of its key leads it and takes what manages it.
 
@@ -15,6 +16,7 @@ use ringflow_core::record::value::{
     BatchOperationCreationRecord, BatchOperationLifecycleManagementRecord,
     BatchOperationMigrationPlan, BatchOperationModificationPlan, BatchOperationType,
     HistoryDeletionRecord, HistoryDeletionType, MappingInstruction, MoveInstruction,
+    PermissionType, ResourceType,
 };
 
 use super::search;
@@ -129,6 +131,12 @@ async fn start(
     filter: Filter,
     operation_reference: Option<i64>,
 ) -> Result<Answer, Problem> {
+    let read = (
+        ResourceType::ProcessDefinition,
+        PermissionType::ReadProcessInstance,
+    );
+    let access = call.rest.reading(&call.caller, read).await?;
+    let filter = access.narrow(Entity::ProcessInstance, filter);
     let request = Create {
         kind,
         filter,

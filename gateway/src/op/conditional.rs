@@ -44,7 +44,7 @@ impl Evaluate {
         let record = ConditionalEvaluationRecord {
             process_definition_key: self.definition,
             variables: self.variables,
-            tenant_id: tenant(EVALUATE, self.tenant_id.as_deref())?,
+            tenant_id: tenant(front, EVALUATE, self.tenant_id.as_deref())?,
             ..ConditionalEvaluationRecord::default()
         };
         let intent = of::ConditionalEvaluation::Evaluate;

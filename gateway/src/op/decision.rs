@@ -46,7 +46,7 @@ impl Evaluate {
     /// # Errors
     /// The engine refused, or no answer came.
     pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Evaluated, Problem> {
-        let tenant_id = tenant(EVALUATE, self.tenant_id.as_deref())?;
+        let tenant_id = tenant(front, EVALUATE, self.tenant_id.as_deref())?;
         let command = caller.command(
             Key::NONE,
             of::DecisionEvaluation::Evaluate,

@@ -49,7 +49,11 @@ impl Evaluate {
         };
         let record = ExpressionRecord {
             expression: Text::from(self.expression),
-            tenant_id: tenant(EVALUATE, self.tenant_id.as_deref())?,
+            tenant_id: match self.tenant_id.as_deref() {
+                // The scope, if there is one, says of which tenant it is.
+                None | Some("") if front.tenancy => Text::default(),
+                given => tenant(front, EVALUATE, given)?,
+            },
             scope_key: self.scope,
             variables: self.variables,
             ..ExpressionRecord::default()

@@ -47,7 +47,7 @@ impl Publish {
     /// # Errors
     /// The engine refused, or no answer came.
     pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Published, Problem> {
-        let tenant_id = tenant(PUBLISH, self.tenant_id.as_deref())?;
+        let tenant_id = tenant(front, PUBLISH, self.tenant_id.as_deref())?;
         let command = caller.command(
             Key::NONE,
             of::Message::Publish,
@@ -94,7 +94,7 @@ pub(crate) async fn publish(call: Call) -> Result<Answer, Problem> {
 pub(crate) async fn correlate(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
     refuse_business_id(body)?;
-    let tenant_id = tenant(CORRELATE, body.str("tenantId"))?;
+    let tenant_id = tenant(&call.front, CORRELATE, body.str("tenantId"))?;
     let correlation_key = body.str("correlationKey").unwrap_or_default();
     let command = call.caller.command(
         Key::NONE,

@@ -84,7 +84,7 @@ impl Create {
         } else {
             CREATE
         };
-        let tenant_id = tenant(name, self.tenant_id.as_deref())?;
+        let tenant_id = tenant(front, name, self.tenant_id.as_deref())?;
         self.check()?;
         let value = ProcessInstanceCreationRecord {
             bpmn_process_id: Text::from(self.definition_id),

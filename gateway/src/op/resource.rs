@@ -55,7 +55,7 @@ impl Deploy {
     /// # Errors
     /// The engine refused, or no answer came.
     pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Deployed, Problem> {
-        let tenant_id = tenant(DEPLOY, self.tenant_id.as_deref())?;
+        let tenant_id = tenant(front, DEPLOY, self.tenant_id.as_deref())?;
         if self.files.is_empty() {
             return Err(Problem::Rejected {
                 intent: of::Deployment::Create.into(),
@@ -238,6 +238,7 @@ async fn fetch(call: &Call) -> Result<Arc<ResourceRecord>, Problem> {
     };
     let command = (call.caller).command(Key::NONE, of::Resource::Fetch, record, None);
     let response = call.front.call(&Target::Deployment, command, None).await?;
+    call.access.left_to_engine();
     answered!(response, Resource)
 }
 

@@ -200,7 +200,7 @@ pub(crate) async fn sequence_flows(call: Call) -> Result<Answer, Problem> {
 }
 
 /// The caller may see the instance.
-async fn require_instance(call: &Call, key: i64) -> Result<(), Problem> {
+pub(super) async fn require_instance(call: &Call, key: i64) -> Result<(), Problem> {
     let missing = || missing("Process Instance", key);
     let instance = call
         .front
@@ -269,7 +269,9 @@ pub(crate) async fn get_where(
         ..Query::of(entity)
     };
     let page = call.front.reads()?.search(query).await.map_err(refused)?;
-    let row = page.items.first().ok_or(Problem::Missing(absent))?;
+    let missing = || Problem::Missing(absent.clone());
+    let row = page.items.first().ok_or_else(missing)?;
+    call.access.check(entity, row, missing)?;
     let schema = call.result_schema()?;
     let mut text = String::new();
     put_row(&call.rest.contract.library, schema, row, &mut text)?;
@@ -315,6 +317,9 @@ pub(crate) async fn decision_xml(call: Call, entity: Entity) -> Result<Answer, P
         ("decisionRequirementsKey", "Decision Requirements")
     };
     let key = call.path_key(parameter);
+    if !call.access.settled() {
+        self::entity(&call, entity, parameter, human).await?;
+    }
     let xml = call
         .front
         .reads()?
@@ -342,11 +347,9 @@ pub(crate) async fn decision_instance(call: Call) -> Result<Answer, Problem> {
         ..Query::of(Entity::DecisionInstance)
     };
     let page = call.front.reads()?.search(query).await.map_err(refused)?;
-    let Some(row) = page.items.first() else {
-        return Err(Problem::Missing(format!(
-            "Decision Instance with id '{id}' not found"
-        )));
-    };
+    let missing = || Problem::Missing(format!("Decision Instance with id '{id}' not found"));
+    let row = page.items.first().ok_or_else(missing)?;
+    call.access.check(Entity::DecisionInstance, row, missing)?;
     let schema = call.result_schema()?;
     let mut text = String::new();
     put_row(&call.rest.contract.library, schema, row, &mut text)?;

@@ -39,7 +39,7 @@ impl Broadcast {
     /// # Errors
     /// The engine refused, or no answer came.
     pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Broadcasted, Problem> {
-        let tenant_id = tenant(BROADCAST, self.tenant_id.as_deref())?;
+        let tenant_id = tenant(front, BROADCAST, self.tenant_id.as_deref())?;
         let command = caller.command(
             Key::NONE,
             of::Signal::Broadcast,

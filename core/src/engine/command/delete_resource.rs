@@ -45,15 +45,19 @@ pub(crate) fn delete(
             value.resource_key
         )));
     };
-    let (kind, id) = match &found {
-        Found::Process(record) => ("PROCESS_DEFINITION", &record.bpmn_process_id),
-        Found::File(FileKind::Form, record) => ("FORM", &record.id),
-        Found::File(FileKind::Resource, record) => ("RESOURCE", &record.id),
-        Found::Decisions(record) => ("DECISION_REQUIREMENTS", &record.decision_requirements_id),
+    let (kind, id, tenant) = match &found {
+        Found::Process(it) => ("PROCESS_DEFINITION", &it.bpmn_process_id, &it.tenant_id),
+        Found::File(FileKind::Form, it) => ("FORM", &it.id, &it.tenant_id),
+        Found::File(FileKind::Resource, it) => ("RESOURCE", &it.id, &it.tenant_id),
+        Found::Decisions(it) => {
+            let id = &it.decision_requirements_id;
+            ("DECISION_REQUIREMENTS", id, &it.tenant_id)
+        }
     };
     let deletion = Arc::new(ResourceDeletionRecord {
         resource_type: Text::from(kind),
         resource_id: id.clone(),
+        tenant_id: tenant.clone(),
         ..ResourceDeletionRecord::clone(value)
     });
     if let Found::Process(record) = &found
@@ -99,18 +103,17 @@ pub(crate) fn delete(
     )
 }
 
+/// Keys are unique among all tenants, and whoever may not know of the tenant was refused before.
 fn find(p: &Processing<'_>, value: &ResourceDeletionRecord) -> Outcome<Option<Found>> {
     let key = value.resource_key;
-    if let Some(row) = p.state().definition(key, &value.tenant_id)? {
+    if let Some(row) = p.state().definitions.get(&key)?.filter(|row| !row.deleting) {
         return Ok(Some(Found::Process(row.record.clone())));
     }
-    let graph = p.state().decision_requirements.get(&key)?;
-    if let Some(row) = graph.filter(|row| row.record.tenant_id == value.tenant_id) {
+    if let Some(row) = p.state().decision_requirements.get(&key)? {
         return Ok(Some(Found::Decisions(row.record.clone())));
     }
     for kind in FileKind::ALL {
-        let row = p.state().file(kind, key)?;
-        if let Some(row) = row.filter(|row| row.record.tenant_id == value.tenant_id) {
+        if let Some(row) = p.state().file(kind, key)? {
             return Ok(Some(Found::File(kind, row.record.clone())));
         }
     }

@@ -1,6 +1,7 @@
 //! RESOURCE FETCH: a client reads a deployed resource.
 //!
-//! Every partition has all resources; the content is in the answer, not in the event.
+//! Every partition has all resources; the content is in the answer, not in the event. The
+//! key says which resource is meant, and permissions have been asked in its tenant.
 
 use std::sync::Arc;
 
@@ -19,8 +20,7 @@ pub(crate) fn fetch(
     value: &Arc<ResourceRecord>,
 ) -> Outcome {
     let key = value.key;
-    let row = p.state().file(FileKind::Resource, key)?;
-    let Some(row) = row.filter(|row| row.record.tenant_id == value.tenant_id) else {
+    let Some(row) = p.state().file(FileKind::Resource, key)? else {
         return Err(Stop::not_found(format!(
             "Expected to fetch resource but no resource found with key `{key}`"
         )));

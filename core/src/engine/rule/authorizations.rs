@@ -335,6 +335,21 @@ impl<'a> Guard<'a> {
         }
     }
 
+    /// As [`Guard::check_any`], but the refusal tells of the last only: the others are wider ones.
+    ///
+    /// # Errors
+    /// The caller may do none of it.
+    pub(crate) fn check_last(&self, asks: &[Ask<'_>]) -> Outcome {
+        let mut last = Ok(());
+        for ask in asks {
+            match self.refusal(ask)? {
+                None => return Ok(()),
+                Some(rejection) => last = Err(Stop::Reject(rejection)),
+            }
+        }
+        last
+    }
+
     fn refusal(&self, ask: &Ask<'_>) -> Result<Option<Rejection>, StateError> {
         if self.claims.anonymous {
             return Ok(None);

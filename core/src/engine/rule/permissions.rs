@@ -21,8 +21,12 @@ use crate::engine::output::Processing;
 use crate::engine::rule::authorizations::{Ask, Guard};
 use crate::ids::Key;
 use crate::record::intent::of;
-use crate::record::value::{JobRecord, PermissionType as P, ResourceType as R};
+use crate::record::value::{
+    BatchOperationType, ClusterVariableScope, ExpressionRecord, HistoryDeletionType, JobRecord,
+    PermissionType as P, ResourceDeletionRecord, ResourceType as R,
+};
 use crate::record::{Document, Intent, RejectionType, Text, Value};
+use crate::state::file::FileKind;
 
 /// Of what has no id of its own to be allowed by.
 static NO_ID: Text = Text::EMPTY;
@@ -44,7 +48,57 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
         | Value::Incident(_)
         | Value::Job(_)
         | Value::AdHocSubProcessInstruction(_)
+        | Value::ProcessInstanceModification(_)
+        | Value::ProcessInstanceMigration(_)
         | Value::UserTask(_) => instance(p, &guard, command),
+        Value::BatchOperationCreation(_)
+        | Value::BatchOperationLifecycleManagement(_)
+        | Value::HistoryDeletion(_) => batch(&guard, command),
+        Value::DecisionEvaluation(value) => {
+            let named = if value.decision_id.is_empty() {
+                p.state().decision(value.decision_key, &value.tenant_id)?
+            } else {
+                p.state()
+                    .latest_decision(&value.tenant_id, &value.decision_id)?
+            };
+            let ask = Ask::new(R::DecisionDefinition, P::CreateDecisionInstance);
+            let id = named.map_or_else(
+                || value.decision_id.clone(),
+                |row| row.record.decision_id.clone(),
+            );
+            guard.check(&ask.to(&id).of_tenant(&value.tenant_id))
+        }
+        Value::Expression(value) => expression(p, &guard, value),
+        Value::Clock(_) => guard.check(&Ask::new(R::System, P::Update)),
+        Value::ClusterVariable(value) => {
+            let ask = |permission| {
+                let ask = Ask::new(R::ClusterVariable, permission).to(&value.name);
+                match value.scope {
+                    ClusterVariableScope::Tenant => ask.of_tenant(&value.tenant_id),
+                    ClusterVariableScope::Global | ClusterVariableScope::Unspecified => ask,
+                }
+            };
+            match command.intent {
+                Intent::ClusterVariable(of::ClusterVariable::Create) => {
+                    guard.check(&ask(P::Create).newly())
+                }
+                Intent::ClusterVariable(of::ClusterVariable::Update) => {
+                    guard.check(&ask(P::Update))
+                }
+                Intent::ClusterVariable(of::ClusterVariable::Delete) => {
+                    guard.check(&ask(P::Delete))
+                }
+                _ => not_for_clients(command),
+            }
+        }
+        Value::Resource(value) => match p.state().file(FileKind::Resource, value.key)? {
+            Some(row) => guard.check(
+                &Ask::new(R::Resource, P::Read)
+                    .to(&row.record.id)
+                    .of_tenant(&row.record.tenant_id),
+            ),
+            None => Ok(()),
+        },
         // Of all definitions, unless one is named.
         Value::ConditionalEvaluation(value) => {
             let row = p.state().definitions.get(&value.process_definition_key)?;
@@ -125,14 +179,7 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
                 .of_tenant(&value.tenant_id)
                 .newly(),
         ),
-        Value::ResourceDeletion(value) => match p.state().definitions.get(&value.resource_key)? {
-            Some(row) => guard.check(
-                &Ask::new(R::Resource, P::DeleteProcess)
-                    .to(&row.record.bpmn_process_id)
-                    .of_tenant(&row.record.tenant_id),
-            ),
-            None => guard.check(&Ask::new(R::Resource, P::DeleteResource)),
-        },
+        Value::ResourceDeletion(value) => deletion(p, &guard, value),
         // Decided job by job.
         Value::JobBatch(_) => Ok(()),
         _ => not_for_clients(command),
@@ -168,7 +215,29 @@ fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome
             let id = record.bpmn_process_id.clone();
             (id, record.tenant_id.clone(), P::UpdateProcessInstance)
         }
+        Value::ProcessInstanceModification(value) => {
+            let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::ModifyProcessInstance)
+        }
+        Value::ProcessInstanceMigration(value) => {
+            let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
         Value::AdHocSubProcessInstruction(value) => {
+            if !matches!(
+                command.intent,
+                Intent::AdHocSubProcessInstruction(of::AdHocSubProcessInstruction::Activate)
+            ) {
+                return not_for_clients(command);
+            }
             let key = value.ad_hoc_sub_process_instance_key;
             let Some(row) = p.state().elements.get(&key)? else {
                 return Ok(());
@@ -186,6 +255,19 @@ fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome
             (id, record.tenant_id.clone(), P::UpdateProcessInstance)
         }
         Value::Job(_) => {
+            if !matches!(
+                command.intent,
+                Intent::Job(
+                    of::Job::Complete
+                        | of::Job::Fail
+                        | of::Job::ThrowError
+                        | of::Job::UpdateRetries
+                        | of::Job::UpdateTimeout
+                        | of::Job::Update
+                )
+            ) {
+                return not_for_clients(command);
+            }
             let Some(row) = p.state().jobs.get(&command.key)? else {
                 return Ok(());
             };
@@ -201,10 +283,6 @@ fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome
 }
 
 fn user_task(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome {
-    let Some(row) = p.state().user_tasks.get(&command.key)? else {
-        return Ok(());
-    };
-    let task = &*row.record;
     let (on_process, on_task): (&[P], &[P]) = match command.intent {
         Intent::UserTask(of::UserTask::Complete) => (
             &[P::UpdateUserTask, P::CompleteUserTask],
@@ -219,6 +297,10 @@ fn user_task(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcom
         }
         _ => return not_for_clients(command),
     };
+    let Some(row) = p.state().user_tasks.get(&command.key)? else {
+        return Ok(());
+    };
+    let task = &*row.record;
     let key = Text::from(task_key(command.key, task.user_task_key).to_string());
     let process = on_process.iter().map(|permission| {
         Ask::new(R::ProcessDefinition, *permission)
@@ -236,6 +318,99 @@ fn user_task(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcom
 
 fn task_key(command: Key, record: Key) -> Key {
     if record.is_some() { record } else { command }
+}
+
+/// Batch operations, and the history of one instance. Creating takes the permission for all kinds
+/// or the one for this kind; what is done to each item was allowed with it.
+fn batch(guard: &Guard<'_>, command: &Command) -> Outcome {
+    match &command.value {
+        Value::BatchOperationCreation(value) => {
+            guard.check_last(&[P::Create, creation(value.batch_operation_type)].map(of_batch))
+        }
+        Value::BatchOperationLifecycleManagement(_) => guard.check(&of_batch(P::Update)),
+        Value::HistoryDeletion(value) => {
+            let ask = match value.resource_type {
+                HistoryDeletionType::ProcessInstance => {
+                    Ask::new(R::ProcessDefinition, P::DeleteProcessInstance).to(&value.process_id)
+                }
+                HistoryDeletionType::DecisionInstance => {
+                    let id = &value.decision_definition_id;
+                    Ask::new(R::DecisionDefinition, P::DeleteDecisionInstance).to(id)
+                }
+                // Part of the deletion of a resource, never asked for by itself.
+                HistoryDeletionType::ProcessDefinition
+                | HistoryDeletionType::DecisionRequirements => {
+                    return not_for_clients(command);
+                }
+            };
+            guard.check(&ask.of_tenant(&value.tenant_id))
+        }
+        _ => not_for_clients(command),
+    }
+}
+
+fn of_batch(permission: P) -> Ask<'static> {
+    Ask::new(R::Batch, permission)
+}
+
+/// The permission to create batch operations of one kind.
+fn creation(kind: BatchOperationType) -> P {
+    match kind {
+        BatchOperationType::CancelProcessInstance => P::CreateBatchOperationCancelProcessInstance,
+        BatchOperationType::ResolveIncident => P::CreateBatchOperationResolveIncident,
+        BatchOperationType::MigrateProcessInstance => P::CreateBatchOperationMigrateProcessInstance,
+        BatchOperationType::ModifyProcessInstance => P::CreateBatchOperationModifyProcessInstance,
+        BatchOperationType::DeleteProcessInstance => P::CreateBatchOperationDeleteProcessInstance,
+        BatchOperationType::DeleteDecisionInstance => P::CreateBatchOperationDeleteDecisionInstance,
+    }
+}
+
+/// Evaluating shows variables, if a scope is named.
+fn expression(p: &Processing<'_>, guard: &Guard<'_>, value: &ExpressionRecord) -> Outcome {
+    let scope = p.state().elements.get(&value.scope_key)?;
+    let tenant = match &scope {
+        Some(row) => row.record.tenant_id.clone(),
+        None => value.tenant_id.clone(),
+    };
+    guard.check(&Ask::new(R::Expression, P::Evaluate).of_tenant(&tenant))?;
+    match scope {
+        Some(row) => guard.check(
+            &Ask::new(R::ProcessDefinition, P::ReadProcessInstance)
+                .to(&row.record.bpmn_process_id)
+                .of_tenant(&tenant),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Deleting a resource: each kind has its permission, which is enough for its history as well.
+fn deletion(p: &Processing<'_>, guard: &Guard<'_>, value: &ResourceDeletionRecord) -> Outcome {
+    let key = value.resource_key;
+    let ask = |permission, id: &Text, tenant: &Text| {
+        guard.check(&Ask::new(R::Resource, permission).to(id).of_tenant(tenant))
+    };
+    if let Some(row) = p.state().definitions.get(&key)? {
+        let record = &row.record;
+        return ask(P::DeleteProcess, &record.bpmn_process_id, &record.tenant_id);
+    }
+    if let Some(row) = p.state().decision_requirements.get(&key)? {
+        let record = &row.record;
+        return ask(
+            P::DeleteDrd,
+            &record.decision_requirements_id,
+            &record.tenant_id,
+        );
+    }
+    for kind in FileKind::ALL {
+        if let Some(row) = p.state().file(kind, key)? {
+            let permission = match kind {
+                FileKind::Form => P::DeleteForm,
+                FileKind::Resource => P::DeleteResource,
+            };
+            return ask(permission, &row.record.id, &row.record.tenant_id);
+        }
+    }
+    Ok(())
 }
 
 /// Commands about users, groups, roles, tenants, mapping rules and authorizations.

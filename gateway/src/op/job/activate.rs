@@ -14,7 +14,7 @@ use std::time::Duration;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::json;
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::{JobBatchRecord, JobKind, JobRecord, default_tenant};
+use ringflow_core::record::value::{JobBatchRecord, JobKind, JobRecord, TenantFilter};
 use ringflow_core::record::{Rejection, RejectionType, Text};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -51,6 +51,8 @@ pub(crate) struct Activate {
     /// Milliseconds; 0 = the default, negative = do not wait.
     pub(crate) request_timeout: i64,
     pub(crate) tenant_ids: Vec<String>,
+    /// Whether those are meant, or all of the caller.
+    pub(crate) tenant_filter: TenantFilter,
     /// Hand out lease tokens; not served.
     pub(crate) with_lease: bool,
 }
@@ -117,13 +119,13 @@ impl Activate {
         front: &Arc<Front>,
         caller: &Caller,
     ) -> Result<mpsc::Receiver<Result<Taken, Problem>>, Problem> {
-        self.check(ACTIVATE)?;
+        let tenants = self.check(front, ACTIVATE)?;
         self.check_numbers()?;
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let front = Arc::clone(front);
         let caller = caller.clone();
         tokio::spawn(async move {
-            if let Err(problem) = self.run(&front, &caller, &sender).await {
+            if let Err(problem) = self.run(&front, &caller, &tenants, &sender).await {
                 // The client is gone if this fails, and then nobody wants to know.
                 let _ = sender.send(Err(problem)).await;
             }
@@ -131,16 +133,23 @@ impl Activate {
         Ok(receiver)
     }
 
-    fn check(&self, operation: OperationName) -> Result<(), Problem> {
-        for id in &self.tenant_ids {
-            tenant(operation, Some(id))?;
-        }
+    /// The tenants whose jobs are wanted; those of the caller go without saying.
+    fn check(&self, front: &Front, operation: OperationName) -> Result<Vec<Text>, Problem> {
         if self.with_lease {
             return Err(Problem::Unimplemented(
                 "Job leases are not implemented yet; take jobs without withLease.".into(),
             ));
         }
-        Ok(())
+        match self.tenant_filter {
+            TenantFilter::Assigned if front.tenancy => Ok(Vec::new()),
+            TenantFilter::Assigned | TenantFilter::Provided if self.tenant_ids.is_empty() => {
+                Ok(vec![tenant(front, operation, None)?])
+            }
+            TenantFilter::Assigned | TenantFilter::Provided => {
+                let ids = self.tenant_ids.iter();
+                ids.map(|id| tenant(front, operation, Some(id))).collect()
+            }
+        }
     }
 
     /// The engine's rules, answered here with its words: what can never be taken is not sent round.
@@ -170,6 +179,7 @@ impl Activate {
         self,
         front: &Arc<Front>,
         caller: &Caller,
+        tenants: &[Text],
         out: &mpsc::Sender<Result<Taken, Problem>>,
     ) -> Result<(), Problem> {
         let job_type = Text::from(self.job_type.as_str());
@@ -182,7 +192,7 @@ impl Activate {
         loop {
             let seen = front.parking.look(&job_type);
             if wait.is_zero() || woken || !seen.hopeless {
-                let found = self.round(front, caller, seen.turn, out).await?;
+                let found = self.round(front, caller, tenants, seen.turn, out).await?;
                 if found || out.is_closed() {
                     front.parking.found(&job_type);
                     return Ok(());
@@ -208,6 +218,7 @@ impl Activate {
         &self,
         front: &Arc<Front>,
         caller: &Caller,
+        tenants: &[Text],
         turn: usize,
         out: &mpsc::Sender<Result<Taken, Problem>>,
     ) -> Result<bool, Problem> {
@@ -218,7 +229,7 @@ impl Activate {
             let at = (turn % usize::from(count) + usize::from(step)) % usize::from(count);
             let partition = PartitionId(at as u16 + 1);
             loop {
-                let batch = match self.ask(front, caller, partition, wanted).await {
+                let batch = match self.ask(front, caller, tenants, partition, wanted).await {
                     Ok(batch) => batch,
                     Err(refused @ Problem::Rejected { .. }) => return Err(refused),
                     Err(Problem::Overloaded) => {
@@ -271,6 +282,7 @@ impl Activate {
         &self,
         front: &Front,
         caller: &Caller,
+        tenants: &[Text],
         partition: PartitionId,
         wanted: i32,
     ) -> Result<Arc<JobBatchRecord>, Problem> {
@@ -283,7 +295,8 @@ impl Activate {
                 timeout: self.timeout,
                 max_jobs: wanted,
                 variables: super::super::texts(self.fetch_variables.clone()),
-                tenant_ids: vec![default_tenant()],
+                tenant_ids: tenants.to_vec(),
+                tenant_filter: self.tenant_filter(front),
                 ..JobBatchRecord::default()
             },
             None,
@@ -294,12 +307,29 @@ impl Activate {
         answered!(response, JobBatch)
     }
 
-    /// What a push stream of these properties asks for.
+    /// Without several tenants there is nothing to choose.
+    fn tenant_filter(&self, front: &Front) -> TenantFilter {
+        if front.tenancy {
+            self.tenant_filter
+        } else {
+            TenantFilter::Provided
+        }
+    }
+
+    /// What a push stream of these properties asks for; `assigned` are the tenants of the caller.
     ///
     /// # Errors
     /// A property is unusable.
-    pub(crate) fn stream(self, caller: &Caller) -> Result<StreamSpec, Problem> {
-        self.check(STREAM)?;
+    pub(crate) fn stream(
+        self,
+        front: &Front,
+        caller: &Caller,
+        assigned: Vec<Text>,
+    ) -> Result<StreamSpec, Problem> {
+        let mut tenant_ids = self.check(front, STREAM)?;
+        if self.tenant_filter(front) == TenantFilter::Assigned {
+            tenant_ids = assigned;
+        }
         if self.job_type.trim().is_empty() {
             return Err(Problem::invalid(
                 "Expected to stream activated jobs with type to be present, but it was blank",
@@ -317,7 +347,7 @@ impl Activate {
             worker: Text::from(self.worker),
             timeout: self.timeout,
             fetch_variables: super::super::texts(self.fetch_variables),
-            tenant_ids: vec![default_tenant()],
+            tenant_ids,
             authorization: caller.0.claims.clone(),
         })
     }
@@ -334,6 +364,10 @@ pub(crate) async fn activate(call: Call) -> Result<Answer, Problem> {
         fetch_variables: body.strings("fetchVariable"),
         request_timeout: body.int("requestTimeout").unwrap_or(0),
         tenant_ids: body.strings("tenantIds"),
+        tenant_filter: match body.str("tenantFilter") {
+            Some("ASSIGNED") => TenantFilter::Assigned,
+            Some(_) | None => TenantFilter::Provided,
+        },
         with_lease: body.flag("withLease").unwrap_or(false),
     };
     let mut violations = Vec::new();

@@ -81,7 +81,14 @@ pub(crate) async fn call_hierarchy(call: Call) -> Result<Answer, Problem> {
             .await
             .map_err(refused)?;
         let row = match (found, levels.is_empty()) {
-            (Some(row), _) => row,
+            (Some(row), first) => {
+                // Whoever may see the instance may know what called it.
+                if first {
+                    let missing = || missing("Process Instance", key);
+                    (call.access).check(Entity::ProcessInstance, &row, missing)?;
+                }
+                row
+            }
             (None, true) => return Err(missing("Process Instance", key)),
             // The caller is of another partition, whose export may lag behind.
             (None, false) => break,

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{filter, filter_of, page_answer, page_of, property, put_cell, refused, sort_of};
 use crate::backend::{
-    Aggregate, Aggregation, Cell, ElementStatistics, Filter, KeyLiteral, Literal, Op, Page, Row,
-    Span,
+    Aggregate, Aggregation, Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page,
+    Row, Span,
 };
 use crate::op::shape::{Members, ObjectWriter, put_list};
 use crate::problem::Problem;
@@ -58,6 +58,7 @@ pub(crate) async fn instances_by_version(call: Call) -> Result<Answer, Problem> 
 /// `getProcessDefinitionMessageSubscriptionStatistics`.
 pub(crate) async fn subscriptions(call: Call) -> Result<Answer, Problem> {
     let filter = filter_of(&call)?.unwrap_or_else(|| Filter::All(Vec::new()));
+    let filter = call.access.narrow(Entity::MessageSubscription, filter);
     let page = ask(&call, Aggregate::SubscriptionsByDefinition(filter)).await?;
     page_answer(&call, &page)
 }
@@ -83,6 +84,9 @@ pub(crate) async fn incidents_by_definition(call: Call) -> Result<Answer, Proble
 /// `getProcessInstanceStatistics`.
 pub(crate) async fn elements_of_instance(call: Call) -> Result<Answer, Problem> {
     let key = KeyLiteral(call.path_key("processInstanceKey").0);
+    if !call.access.settled() {
+        super::require_instance(&call, key.0).await?;
+    }
     elements(&call, key, None).await
 }
 
@@ -90,6 +94,7 @@ pub(crate) async fn elements_of_instance(call: Call) -> Result<Answer, Problem> 
 pub(crate) async fn elements_of_definition(call: Call) -> Result<Answer, Problem> {
     let key = KeyLiteral(call.path_key("processDefinitionKey").0);
     let filter = filter_of(&call)?.unwrap_or_else(|| Filter::All(Vec::new()));
+    let filter = call.access.narrow(Entity::ProcessInstance, filter);
     elements(&call, key, Some(filter)).await
 }
 
