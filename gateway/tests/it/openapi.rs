@@ -317,7 +317,9 @@ async fn answers_of_reads_are_what_the_document_says() {
         let segments: Vec<&str> = path
             .split('/')
             .map(|segment| {
-                if segment.starts_with('{') {
+                if segment == "{decisionEvaluationInstanceKey}" {
+                    "7-1"
+                } else if segment.starts_with('{') {
                     "7"
                 } else {
                     segment
