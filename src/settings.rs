@@ -58,6 +58,10 @@ macro_rules! settings {
     ($($id:ident = $name:literal, default $default:literal, aliases [$($alias:literal),*], $about:literal;)+) => {
         /// Identifies a setting.
         #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
+        #[expect(
+            clippy::enum_variant_names,
+            reason = "variants follow the names of the settings"
+        )]
         pub(crate) enum Id { $(#[doc = $about] $id,)+ }
 
         impl Id {

@@ -143,12 +143,14 @@ struct Remembered {
     until: Instant,
 }
 
+/// Rights by gateway and claims, and until when they are believed.
+type KnownRights = FxHashMap<(u64, Box<[u8]>), (Arc<Rights>, Instant)>;
+
 thread_local! {
     /// Credentials that were right a moment ago, by gateway and text of the header.
     static REMEMBERED: RefCell<FxHashMap<(u64, Box<str>), Remembered>> = RefCell::default();
     /// Rights that were looked up a moment ago, by gateway and claims.
-    static RIGHTS: RefCell<FxHashMap<(u64, Box<[u8]>), (Arc<Rights>, Instant)>> =
-        RefCell::default();
+    static RIGHTS: RefCell<KnownRights> = RefCell::default();
 }
 
 /// Numbers of gateways of this process.

@@ -13,7 +13,9 @@ use std::rc::Rc;
 use crate::feel::value::{Context, Text, Value};
 use crate::feel::{Environment, Eval, Fatal, Function, Session, Trouble};
 
-use super::graph::{Cell, Definition, Graph, Invocation, Kind, Logic, Parameters, Table};
+use super::graph::{
+    Cell, Definition, Graph, Invocation, Kind, Logic, Parameters, RelationRow, Table,
+};
 use super::table::{self, Matched, Report};
 
 /// Why a decision has no result.
@@ -294,11 +296,7 @@ fn list<'e>(run: &Rc<Run<'e>>, session: &mut Session<'e>, items: &'e [Logic]) ->
 }
 
 #[inline(never)]
-fn relation<'e>(
-    run: &Rc<Run<'e>>,
-    session: &mut Session<'e>,
-    rows: &'e [Box<[(Box<str>, Logic)]>],
-) -> Eval<'e> {
+fn relation<'e>(run: &Rc<Run<'e>>, session: &mut Session<'e>, rows: &'e [RelationRow]) -> Eval<'e> {
     let mut values = Vec::with_capacity(rows.len());
     for row in rows {
         let mut columns = Vec::with_capacity(row.len());

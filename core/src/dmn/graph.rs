@@ -127,6 +127,9 @@ pub(super) enum Cell {
     Refused(u32),
 }
 
+/// A row of a relation: its cells by the names of their columns.
+pub(super) type RelationRow = Box<[(Name, Logic)]>;
+
 /// What a decision or a part of one does.
 #[derive(Debug)]
 pub(super) enum Logic {
@@ -137,7 +140,7 @@ pub(super) enum Logic {
     /// Entries in order, and the one that is the result.
     Context(Box<[(Name, Logic)]>, Option<Box<Logic>>),
     List(Box<[Logic]>),
-    Relation(Box<[Box<[(Name, Logic)]>]>),
+    Relation(Box<[RelationRow]>),
     Invocation(Box<Invocation>),
     Function(Box<Definition>),
     Refused(u32),

@@ -57,12 +57,15 @@ impl Order {
     }
 }
 
+/// Appends a statement whose result takes the place of an entity's tables.
+pub(super) type Derived<'s> = &'s (dyn Fn(&mut Statement) -> Result<(), QueryError> + Sync);
+
 /// Where the rows of a search come from.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'s> {
     pub(super) entity: &'static EntityFields,
-    /// Appends a statement whose result takes the place of the entity's tables.
-    pub(super) derived: Option<&'s (dyn Fn(&mut Statement) -> Result<(), QueryError> + Sync)>,
+    /// What is read instead of the entity's tables.
+    pub(super) derived: Option<Derived<'s>>,
 }
 
 impl Source<'_> {

@@ -104,11 +104,13 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, DocumentError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error)) => Err(match error.kind() {
-            ErrorKind::AlreadyExists => DocumentError::Exists(id.to_owned()),
-            ErrorKind::NotFound => DocumentError::Missing(id.to_owned()),
-            _ => DocumentError::Io(error.to_string()),
-        }),
+        Ok(Err(error)) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(DocumentError::Exists(id.to_owned()))
+        }
+        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
+            Err(DocumentError::Missing(id.to_owned()))
+        }
+        Ok(Err(error)) => Err(DocumentError::Io(error.to_string())),
         Err(error) => Err(DocumentError::Io(error.to_string())),
     }
 }

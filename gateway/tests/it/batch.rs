@@ -276,9 +276,10 @@ async fn operations_are_shown_with_their_errors() {
             .await;
         assert_eq!(found.status, 200, "{found:?}");
     }
-    let queries = running.reads.queries.lock().unwrap();
-    let asked: Vec<Entity> = queries.iter().map(|query| query.entity).collect();
+    let asked: Vec<Entity> = {
+        let queries = running.reads.queries.lock().unwrap();
+        queries.iter().map(|query| query.entity).collect()
+    };
     assert_eq!(asked, [Entity::BatchOperation, Entity::BatchOperationItem]);
-    drop(queries);
     running.gateway.stop().await;
 }

@@ -12,8 +12,11 @@ use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{BpmnElementType, BpmnEventType, ProcessInstanceRecord};
 
-/// Gateways inside the scope `at` in front of which tokens wait: how many on which flows.
-fn waiting<'a>(p: &Processing<'_>, at: &'a At) -> Outcome<Vec<(&'a Element, Vec<(Text, i32)>)>> {
+/// A gateway and the tokens in front of it: how many on which flows.
+type Waiting<'a> = (&'a Element, Vec<(Text, i32)>);
+
+/// Gateways inside the scope `at` in front of which tokens wait.
+fn waiting<'a>(p: &Processing<'_>, at: &'a At) -> Outcome<Vec<Waiting<'a>>> {
     let mut found = Vec::new();
     let Some(container) = at.element().container() else {
         return Ok(found);
