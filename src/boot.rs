@@ -413,6 +413,9 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         grpc: config.grpc_address,
         rest: config.rest_address,
         management: config.management_address,
+        grpc_tls: config.grpc_tls.clone(),
+        rest_tls: config.rest_tls.clone(),
+        management_tls: config.management_tls.clone(),
         auth,
         guards: Guards {
             authorizations: config.authorizations,

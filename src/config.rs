@@ -14,8 +14,12 @@ use ringflow_core::record::value::{EntityType, RoleRecord};
 use ringflow_io::ClusterOptions;
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
 
+use ringflow_gateway::TlsIdentity;
+
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
+
+mod security;
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
 pub(crate) const PARTITIONS_MAX: u16 = 1024;
@@ -87,6 +91,12 @@ pub(crate) struct Config {
     pub rest_address: SocketAddr,
     /// Management listener.
     pub management_address: SocketAddr,
+    /// Encryption of the gRPC API; `None` = plain text.
+    pub grpc_tls: Option<TlsIdentity>,
+    /// The same of the REST API.
+    pub rest_tls: Option<TlsIdentity>,
+    /// The same of the management port.
+    pub management_tls: Option<TlsIdentity>,
     /// How long a command may take.
     pub request_timeout: Duration,
     /// Where documents are kept; `None` = in memory.
@@ -147,6 +157,13 @@ impl Config {
             grpc_address: read.address(Id::GrpcAddress)?,
             rest_address: read.address(Id::RestAddress)?,
             management_address: read.address(Id::ManagementAddress)?,
+            grpc_tls: read.tls(Id::GrpcTls, Id::GrpcTlsCertificates, Id::GrpcTlsKey)?,
+            rest_tls: read.tls(Id::RestTls, Id::RestTlsCertificates, Id::RestTlsKey)?,
+            management_tls: read.tls(
+                Id::ManagementTls,
+                Id::ManagementTlsCertificates,
+                Id::ManagementTlsKey,
+            )?,
             documents_directory: Some(settings.get(Id::DocumentsDirectory).0)
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
@@ -413,28 +430,6 @@ impl Reader<'_> {
             });
         }
         Ok(initialization)
-    }
-
-    fn access(&self, initialization: &Initialization) -> Result<Access, SettingError> {
-        let nobody = initialization.users.is_empty();
-        let unprotected = self.one_of(
-            Id::Unprotected,
-            &[("auto", nobody), ("true", true), ("false", false)],
-        )?;
-        if unprotected {
-            return Ok(Access::Unprotected);
-        }
-        if nobody
-            && self
-                .text(Id::SecondaryStorageType)
-                .eq_ignore_ascii_case("none")
-        {
-            return Err(self.settings.invalid(
-                Id::Unprotected,
-                "true, unless somebody is configured who could log in",
-            ));
-        }
-        Ok(Access::Basic)
     }
 }
 

@@ -42,6 +42,15 @@ const INITIALIZATION_VARIABLES: [&str; 2] = [
     "RINGFLOW_SECURITY_INITIALIZATION_",
 ];
 
+/// How the names of variables begin that are looked at.
+const PREFIXES: [&str; 5] = [
+    "RINGFLOW_",
+    "CAMUNDA_",
+    "ZEEBE_",
+    "SERVER_SSL_",
+    "MANAGEMENT_SERVER_SSL_",
+];
+
 /// One row of the registry.
 pub(crate) struct Setting {
     /// Name in the file; `RINGFLOW_` + upper case in the environment.
@@ -151,6 +160,39 @@ settings! {
     ManagementAddress = "api.management.address", default "0.0.0.0:9600",
         aliases [],
         "Host and port of health and metrics; port 0 picks a free one.";
+    GrpcTls = "api.grpc.tls.enabled", default "auto",
+        aliases ["zeebe.gateway.security.enabled",
+                 "zeebe.broker.gateway.security.enabled",
+                 "camunda.api.grpc.ssl.enabled"],
+        "Encryption of the gRPC API: true, false, or auto: where a certificate is named.";
+    GrpcTlsCertificates = "api.grpc.tls.certificate-chain", default "",
+        aliases ["zeebe.gateway.security.certificateChainPath",
+                 "zeebe.broker.gateway.security.certificateChainPath",
+                 "camunda.api.grpc.ssl.certificate"],
+        "PEM file of the certificates of the gRPC API, its own first.";
+    GrpcTlsKey = "api.grpc.tls.private-key", default "",
+        aliases ["zeebe.gateway.security.privateKeyPath",
+                 "zeebe.broker.gateway.security.privateKeyPath",
+                 "camunda.api.grpc.ssl.certificate-private-key"],
+        "PEM file of the key of the gRPC API's certificate, without passphrase.";
+    RestTls = "api.rest.tls.enabled", default "auto",
+        aliases ["server.ssl.enabled"],
+        "Encryption of the REST API: true, false, or auto: where a certificate is named.";
+    RestTlsCertificates = "api.rest.tls.certificate-chain", default "",
+        aliases ["server.ssl.certificate"],
+        "PEM file of the certificates of the REST API, its own first.";
+    RestTlsKey = "api.rest.tls.private-key", default "",
+        aliases ["server.ssl.certificate-private-key"],
+        "PEM file of the key of the REST API's certificate, without passphrase.";
+    ManagementTls = "api.management.tls.enabled", default "auto",
+        aliases ["management.server.ssl.enabled"],
+        "Encryption of the management port: true, false, or auto: where a certificate is named.";
+    ManagementTlsCertificates = "api.management.tls.certificate-chain", default "",
+        aliases ["management.server.ssl.certificate"],
+        "PEM file of the certificates of the management port, its own first.";
+    ManagementTlsKey = "api.management.tls.private-key", default "",
+        aliases ["management.server.ssl.certificate-private-key"],
+        "PEM file of the key of the management port's certificate, without passphrase.";
     DocumentsDirectory = "documents.directory", default "",
         aliases ["document.store.local.path"],
         "Directory of documents; empty = they are kept in memory, 64 MB in all, until the end.";
@@ -365,10 +407,7 @@ impl Settings {
             if let Some(below) = below {
                 let path: Vec<&str> = below.split('_').collect();
                 self.initialization.put(&path, &value);
-            } else if ["RINGFLOW_", "CAMUNDA_", "ZEEBE_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-            {
+            } else if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
                 pairs.push((name, value));
             }
         }

@@ -19,6 +19,7 @@ pub mod identity;
 pub mod limits;
 pub mod problem;
 pub mod server;
+pub mod tls;
 
 mod contract;
 mod document;
@@ -39,3 +40,4 @@ pub use identity::password::stored_form;
 pub use identity::{Auth, AuthError, Guards, User};
 pub use limits::Limits;
 pub use server::{GATEWAY_VERSION, Gateway, GatewayOptions, RunningGateway, StartError};
+pub use tls::{TlsFault, TlsFile, TlsIdentity};

@@ -25,6 +25,10 @@ pub struct Limits {
     pub streams_per_connection: u32,
     /// Time a client has to send its request headers, and its whole body.
     pub slow_client: Duration,
+    /// Time a client has for its TLS handshake.
+    pub handshake: Duration,
+    /// TLS handshakes at the same time per listener: they cost more than the calls that follow.
+    pub handshakes: usize,
     /// Time a command may take end to end when the request names none (Camunda: 15 s).
     pub request_timeout: Duration,
     /// Time an activation without jobs waits when the request names none (Camunda: 10 s).
@@ -72,6 +76,8 @@ impl Default for Limits {
             connections: 4096,
             streams_per_connection: 1024,
             slow_client: Duration::from_secs(30),
+            handshake: Duration::from_secs(10),
+            handshakes: 256,
             request_timeout: Duration::from_secs(15),
             long_poll: Duration::from_secs(10),
             long_poll_probe: Duration::from_secs(10),

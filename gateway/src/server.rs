@@ -11,6 +11,7 @@
 //! |---|---|
 //! | an address cannot be bound | [`StartError::Bind`], nothing runs |
 //! | as many connections as allowed | further ones wait in the kernel's queue |
+//! | a listener has a [`TlsIdentity`] | it takes TLS only, see [`tls`](crate::tls) |
 //! | headers too slow or too long | the connection is closed (HTTP/1: 408, 431) |
 
 use std::io;
@@ -25,8 +26,9 @@ use axum::http::{HeaderValue, Response};
 use axum::middleware::map_response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -44,6 +46,7 @@ use crate::limits::Limits;
 use crate::management::{self, Management};
 use crate::rest::Rest;
 use crate::submit::Front;
+use crate::tls::{Acceptor, TlsIdentity};
 
 /// The Camunda version whose wire this gateway speaks; clients check features by it.
 pub const GATEWAY_VERSION: &str = "8.9.0";
@@ -63,6 +66,12 @@ pub struct GatewayOptions {
     pub rest: SocketAddr,
     /// Address of probes and metrics; has no authentication.
     pub management: SocketAddr,
+    /// Encryption of the gRPC service; `None` = plain text.
+    pub grpc_tls: Option<TlsIdentity>,
+    /// The same of REST.
+    pub rest_tls: Option<TlsIdentity>,
+    /// The same of probes and metrics.
+    pub management_tls: Option<TlsIdentity>,
     /// How callers prove who they are.
     pub auth: Auth,
     /// Which checks are on; those of commands are the engine's.
@@ -82,6 +91,9 @@ impl Default for GatewayOptions {
             grpc: any(26500),
             rest: any(8080),
             management: any(9600),
+            grpc_tls: None,
+            rest_tls: None,
+            management_tls: None,
             auth: Auth::Unprotected,
             guards: Guards::default(),
             limits: Limits::default(),
@@ -192,13 +204,20 @@ impl Gateway {
             front: Arc::clone(&front),
             started: AtomicBool::new(false),
         }));
+        let acceptor = |identity: Option<TlsIdentity>, protocols: &[&str]| {
+            identity.map(|identity| identity.acceptor(protocols, &limits))
+        };
+        let grpc_tls = acceptor(options.grpc_tls, &["h2"]);
+        let rest_tls = acceptor(options.rest_tls, &["h2", "http/1.1"]);
+        let management_tls = acceptor(options.management_tls, &["h2", "http/1.1"]);
         let servers = [
-            (grpc_listener, rpcs),
-            (rest_listener, rest),
-            (management_listener, management),
+            (grpc_listener, grpc_tls, rpcs),
+            (rest_listener, rest_tls, rest),
+            (management_listener, management_tls, management),
         ]
-        .map(|(listener, router)| {
-            tokio::spawn(serve(listener, router, limits.clone(), stopped.clone()))
+        .map(|(listener, tls, router)| {
+            let serving = serve(listener, tls, router, limits.clone(), stopped.clone());
+            tokio::spawn(serving)
         });
         let available = front.backend.commands.jobs_available();
         let listener = tokio::spawn(Arc::clone(&front.parking).listen(available));
@@ -275,6 +294,7 @@ async fn end(mut stopped: watch::Receiver<bool>) {
 /// Serves HTTP/1 and HTTP/2 on `listener` until `stopped`.
 async fn serve(
     listener: TcpListener,
+    tls: Option<Acceptor>,
     router: Router,
     limits: Limits,
     stopped: watch::Receiver<bool>,
@@ -296,7 +316,7 @@ async fn serve(
     let graceful = GracefulShutdown::new();
     // Owned here, so that cutting this task cuts them all.
     let mut connections = JoinSet::new();
-    let ended = end(stopped);
+    let ended = end(stopped.clone());
     tokio::pin!(ended);
     loop {
         let accepted = async {
@@ -321,12 +341,27 @@ async fn serve(
             tracing::debug!(%error, "a connection refused TCP_NODELAY");
         }
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder
-            .serve_connection(TokioIo::new(socket), service)
-            .into_owned();
-        let connection = graceful.watch(connection);
+        let (builder, watcher) = (builder.clone(), graceful.watcher());
+        let (tls, stopped) = (tls.clone(), stopped.clone());
         connections.spawn(async move {
-            if let Err(error) = connection.await {
+            let ended = match tls {
+                None => converse(&builder, watcher, socket, service).await,
+                Some(tls) => {
+                    // Who has said nothing yet has no request in work: an end does not wait.
+                    let socket = tokio::select! {
+                        socket = tls.accept(socket) => socket,
+                        () = end(stopped) => return,
+                    };
+                    match socket {
+                        Ok(socket) => converse(&builder, watcher, socket, service).await,
+                        Err(error) => {
+                            tracing::debug!(error, "a TLS handshake failed");
+                            return;
+                        }
+                    }
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error, "a connection ended with an error");
             }
             drop(place);
@@ -334,4 +369,17 @@ async fn serve(
     }
     drop(listener);
     graceful.shutdown().await;
+}
+
+/// Serves one connection to its end.
+async fn converse(
+    builder: &auto::Builder<TokioExecutor>,
+    watcher: Watcher,
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    service: TowerToHyperService<Router>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let connection = builder
+        .serve_connection(TokioIo::new(socket), service)
+        .into_owned();
+    watcher.watch(connection).await
 }

@@ -31,6 +31,8 @@ mod parity;
 mod rest;
 #[path = "it/search.rs"]
 mod search;
+#[path = "it/tls.rs"]
+mod tls;
 
 /// The generated client.
 #[expect(

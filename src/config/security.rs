@@ -1,0 +1,99 @@
+//! Who may call, and how they and the listeners prove who they are.
+//!
+//! Files named here are read at once, so that a wrong one is refused at the start, by the name of
+//! its setting and its path; what is behind this has them in a form that works.
+
+use std::path::Path;
+
+use ringflow_gateway::{TlsFile, TlsIdentity};
+
+use super::{Access, Reader};
+use crate::initialization::Initialization;
+use crate::settings::{Id, SettingError};
+
+impl Reader<'_> {
+    pub(super) fn access(&self, initialization: &Initialization) -> Result<Access, SettingError> {
+        let nobody = initialization.users.is_empty();
+        let unprotected = self.one_of(
+            Id::Unprotected,
+            &[("auto", nobody), ("true", true), ("false", false)],
+        )?;
+        if unprotected {
+            return Ok(Access::Unprotected);
+        }
+        if nobody
+            && self
+                .text(Id::SecondaryStorageType)
+                .eq_ignore_ascii_case("none")
+        {
+            return Err(self.settings.invalid(
+                Id::Unprotected,
+                "true, unless somebody is configured who could log in",
+            ));
+        }
+        Ok(Access::Basic)
+    }
+
+    /// What a listener proves itself with.
+    pub(super) fn tls(
+        &self,
+        enabled: Id,
+        certificates: Id,
+        key: Id,
+    ) -> Result<Option<TlsIdentity>, SettingError> {
+        let named = !self.text(certificates).is_empty();
+        let on = self.one_of(
+            enabled,
+            &[("auto", named), ("true", true), ("false", false)],
+        )?;
+        if !on {
+            return Ok(None);
+        }
+        for file in [certificates, key] {
+            if self.text(file).is_empty() {
+                return Err(self.settings.invalid(file, "a PEM file, for TLS"));
+            }
+        }
+        TlsIdentity::load(
+            Path::new(self.text(certificates)),
+            Path::new(self.text(key)),
+        )
+        .map(Some)
+        .map_err(|fault| match fault.file {
+            TlsFile::Certificates => self.settings.invalid(
+                certificates,
+                format!("a PEM file of a certificate chain: {}", fault.reason),
+            ),
+            TlsFile::Key => self.settings.invalid(
+                key,
+                format!("a PEM file of a private key: {}", fault.reason),
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::settings::{Id, Settings};
+
+    #[test]
+    fn wrong_tls_files_are_refused_by_setting_and_path() {
+        let mut settings = Settings::default();
+        settings.set(Id::RestTlsCertificates, "/nowhere/chain.pem");
+        let refusal =
+            |settings: &Settings| Config::from_settings(settings).unwrap_err().to_string();
+        assert_eq!(
+            refusal(&settings),
+            "setting 'api.rest.tls.private-key' is '' (default) but must be a PEM file, for TLS"
+        );
+        settings.set(Id::RestTlsKey, "/nowhere/key.pem");
+        let text = refusal(&settings);
+        assert!(
+            text.starts_with("setting 'api.rest.tls.certificate-chain' is '/nowhere/chain.pem'"),
+            "{text}"
+        );
+        settings.set(Id::RestTls, "false");
+        assert!(Config::from_settings(&settings).is_ok());
+    }
+}
