@@ -15,6 +15,7 @@ mod it {
     mod hostile;
     mod identity;
     mod paging;
+    mod postgres;
     mod records;
     mod search;
     mod statistics;

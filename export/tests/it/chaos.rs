@@ -14,8 +14,9 @@ use ringflow_export::{
     Database, Exporter, ExporterState, Queries, QueriesOptions, Query, QueryError,
 };
 
-use super::database::{Db, Server, block_on};
+use super::database::{Db, block_on};
 use super::export::{check, feed, options, wait};
+use super::postgres::Server;
 use super::records::Scenario;
 
 #[test]
@@ -141,7 +142,7 @@ fn a_half_open_connection_is_given_up_and_replaced() {
     let Db::Postgres(server) = &db else {
         unreachable!("started as a server")
     };
-    let (port, swallow) = black_hole(server.port());
+    let (port, swallow) = black_hole(server.port);
     let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
     let mut scenario = Scenario::new(1);
     for number in 0..400 {
