@@ -204,7 +204,7 @@ settings! {
         "Threads that serve clients, 1 to 64, or auto.";
     SecondaryStorage = "secondary-storage.url", default "auto",
         aliases ["camunda.data.secondary-storage.rdbms.url"],
-        "sqlite:PATH, postgres://..., none, or auto: a SQLite file in the data directory.";
+        "sqlite:PATH, postgres://..., mysql://..., mariadb://..., none, or auto: a SQLite file in the data directory.";
     SecondaryStorageType = "secondary-storage.type", default "auto",
         aliases ["camunda.data.secondary-storage.type"],
         "auto, rdbms or none; none switches searching off.";
