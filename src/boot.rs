@@ -16,8 +16,8 @@ use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::UserRecord;
 use ringflow_export::{
-    Database, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions, RecordFeed,
-    RetainOptions,
+    Database, Dialect, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions,
+    RecordFeed, RetainOptions,
 };
 use ringflow_gateway::{
     Auth, Backend, Gateway, GatewayOptions, Guards, Reads, RunningGateway, stored_form,
@@ -25,7 +25,7 @@ use ringflow_gateway::{
 use ringflow_io::{Broker, BrokerAddress, BrokerOptions, ClusterOptions, DriverChoice, Submitter};
 
 use crate::arguments::{Failure, StartOptions};
-use crate::config::{Access, Config, IoDriver, SecondaryStorage};
+use crate::config::{Access, Config, IoDriver};
 use crate::feed::{BrokerFeed, follow_leaders};
 use crate::initialization::Initialization;
 use crate::items;
@@ -184,10 +184,7 @@ struct Served {
 }
 
 async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure> {
-    let database = match &config.secondary_storage {
-        SecondaryStorage::None => None,
-        SecondaryStorage::Database(url) => Database::parse(url, None, None)?,
-    };
+    let database = config.secondary_storage.clone();
     let mut exporter = None;
     let mut items = None;
     let mut reads: Option<Arc<dyn Reads>> = None;
@@ -209,6 +206,7 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
             })
             .collect();
         let options = ExporterOptions {
+            auto_ddl: config.auto_ddl,
             window_age: config.flush_interval,
             retain: Some(RetainOptions {
                 ttl: config.history_ttl,
@@ -336,17 +334,25 @@ async fn stop_broker(broker: Arc<Broker>) {
     }
 }
 
+/// What brokers of one cluster must agree on: the kind of database they share.
+fn storage_name(database: &Database) -> &'static str {
+    match database.dialect() {
+        Dialect::Sqlite => "sqlite",
+        Dialect::Postgres => "postgresql",
+        Dialect::Mysql => "mysql",
+    }
+}
+
 fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
     BrokerOptions {
         partitions: placement.partitions,
         node_id: config.node_id,
         cluster: ClusterOptions {
-            storage: match &config.secondary_storage {
-                SecondaryStorage::None => "none".to_owned(),
-                SecondaryStorage::Database(url) => {
-                    url.split(':').next().unwrap_or_default().to_owned()
-                }
-            },
+            storage: config
+                .secondary_storage
+                .as_ref()
+                .map_or("none", storage_name)
+                .to_owned(),
             ..config.cluster.clone()
         },
         address: if config.cluster.is_many() {
@@ -364,7 +370,7 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
             IoDriver::Uring => DriverChoice::Uring,
             IoDriver::Plain => DriverChoice::Plain,
         },
-        exporting: config.secondary_storage != SecondaryStorage::None,
+        exporting: config.secondary_storage.is_some(),
         snapshot_interval: config.snapshot_period,
         authorizations: config.authorizations,
         tenancy: config.tenancy,

@@ -14,6 +14,7 @@ use ringflow_core::record::value::{EntityType, RoleRecord};
 use ringflow_io::ClusterOptions;
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
 
+use ringflow_export::Database;
 use ringflow_gateway::TlsIdentity;
 
 use crate::initialization::{self, InitialUser, Initialization};
@@ -40,15 +41,6 @@ pub(crate) enum IoDriver {
     Uring,
     /// No io_uring.
     Plain,
-}
-
-/// Where history goes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum SecondaryStorage {
-    /// Nowhere; searching answers that it is switched off.
-    None,
-    /// To the database of this URL.
-    Database(String),
 }
 
 /// Who may call the APIs.
@@ -104,7 +96,9 @@ pub(crate) struct Config {
     /// Gateway threads; `None` = decide.
     pub gateway_threads: Option<usize>,
     /// History.
-    pub secondary_storage: SecondaryStorage,
+    pub secondary_storage: Option<Database>,
+    /// The tables are made here, not by the database's owner.
+    pub auto_ddl: bool,
     /// Longest wait of a committed record for its batch.
     pub flush_interval: Duration,
     /// How long finished instances stay.
@@ -170,6 +164,7 @@ impl Config {
             request_timeout: read.duration(Id::RequestTimeout, 100, 10 * MINUTE)?,
             gateway_threads: read.auto_or(Id::GatewayThreads, 1, 64)?.map(|n| n as usize),
             secondary_storage: read.secondary_storage(&data_dir)?,
+            auto_ddl: read.one_of(Id::AutoDdl, &FLAGS)?,
             flush_interval: read.duration(Id::FlushInterval, 10, 10 * SECOND)?,
             history_ttl: read.duration(Id::HistoryTtl, MINUTE, 3650 * DAY)?,
             access: read.access(&initialization)?,
@@ -361,14 +356,15 @@ impl Reader<'_> {
         Ok(Some(cores))
     }
 
+    /// The database of the history; `None` = there is none, and searching says so.
     fn secondary_storage(
         &self,
         data_dir: &std::path::Path,
-    ) -> Result<SecondaryStorage, SettingError> {
+    ) -> Result<Option<Database>, SettingError> {
         let kind = self.text(Id::SecondaryStorageType).to_ascii_lowercase();
-        let url = self.text(Id::SecondaryStorage);
+        let mut url = self.text(Id::SecondaryStorage).to_owned();
         match kind.as_str() {
-            "none" => return Ok(SecondaryStorage::None),
+            "none" => return Ok(None),
             "auto" | "rdbms" => {}
             _ => {
                 return Err(self.settings.invalid(
@@ -377,9 +373,6 @@ impl Reader<'_> {
                 ));
             }
         }
-        if url == "none" {
-            return Ok(SecondaryStorage::None);
-        }
         if url == "auto" && self.number(Id::ClusterSize, 1, u64::from(CLUSTER_SIZE_MAX))? > 1 {
             return Err(self.settings.invalid(
                 Id::SecondaryStorage,
@@ -387,22 +380,18 @@ impl Reader<'_> {
             ));
         }
         if url == "auto" {
-            let file = data_dir.join("secondary.db");
-            return Ok(SecondaryStorage::Database(format!(
-                "sqlite:{}",
-                file.display()
-            )));
+            url = format!("sqlite:{}", data_dir.join("secondary.db").display());
         }
         let user = self.text(Id::SecondaryStorageUser);
         let password = self.text(Id::SecondaryStoragePassword);
-        with_credentials(url, user, password)
-            .map(SecondaryStorage::Database)
-            .ok_or_else(|| {
-                self.settings.invalid(
-                    Id::SecondaryStorage,
-                    "sqlite:PATH, postgres://HOST/DATABASE or none",
-                )
-            })
+        Database::parse(&url, Some(user), Some(password)).map_err(|error| {
+            self.settings.invalid(
+                Id::SecondaryStorage,
+                format!(
+                    "sqlite:PATH, postgres://HOST/DATABASE, mysql://HOST/DATABASE or none: {error}"
+                ),
+            )
+        })
     }
 
     fn initialization(&self) -> Result<Initialization, SettingError> {
@@ -431,40 +420,6 @@ impl Reader<'_> {
         }
         Ok(initialization)
     }
-}
-
-/// `url` with user and password put in, unless it names a user itself; `None` for a URL of no
-/// supported database.
-fn with_credentials(url: &str, user: &str, password: &str) -> Option<String> {
-    let plain = url.strip_prefix("jdbc:").unwrap_or(url);
-    if plain.starts_with("sqlite:") {
-        return Some(plain.to_owned());
-    }
-    let (scheme, rest) = plain.split_once("://")?;
-    if !matches!(scheme, "postgres" | "postgresql") {
-        return None;
-    }
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    if user.is_empty() || authority.contains('@') {
-        return Some(format!("postgres://{rest}"));
-    }
-    Some(format!(
-        "postgres://{}:{}@{rest}",
-        percent(user),
-        percent(password)
-    ))
-}
-
-fn percent(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
 }
 
 /// Milliseconds of `250ms`, `5s`, `2m`, `3h`, `30d`, or of ISO-8601 days to seconds (`P1DT2H3M4S`).

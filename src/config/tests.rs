@@ -17,8 +17,8 @@ fn the_defaults_are_valid() {
     let config = config(&[]).expect("defaults");
     assert_eq!(config.access, Access::Unprotected);
     assert_eq!(
-        config.secondary_storage,
-        SecondaryStorage::Database("sqlite:data/secondary.db".to_owned())
+        config.secondary_storage.unwrap().place(),
+        "sqlite:data/secondary.db"
     );
 }
 
@@ -78,14 +78,25 @@ fn durations_and_sizes_have_the_forms_users_know() {
 }
 
 #[test]
-fn jdbc_urls_and_separate_credentials_are_understood() {
+fn databases_are_understood_or_refused_by_setting() {
+    let place = |url: &str| {
+        let settings = [(Id::SecondaryStorage, url), (Id::SecondaryStorageUser, "u")];
+        config(&settings).map(|config| config.secondary_storage.map(|database| database.place()))
+    };
     assert_eq!(
-        with_credentials(
-            "jdbc:postgresql://db:5432/camunda?sslmode=require",
-            "u",
-            "p@ss"
-        ),
-        Some("postgres://u:p%40ss@db:5432/camunda?sslmode=require".to_owned())
+        place("jdbc:postgresql://db:5433/camunda?sslmode=require"),
+        Ok(Some("postgresql://db:5433/camunda".to_owned()))
     );
-    assert_eq!(with_credentials("jdbc:oracle:thin:@//h/s", "", ""), None);
+    assert_eq!(
+        place("jdbc:mariadb://db/camunda?useBulkStmts=true"),
+        Ok(Some("mysql://db:3306/camunda".to_owned()))
+    );
+    assert_eq!(place("none"), Ok(None));
+    assert_eq!(
+        place("jdbc:oracle:thin:@//h/s").unwrap_err(),
+        "setting 'secondary-storage.url' is 'jdbc:oracle:thin:@//h/s' (command line) but must \
+         be sqlite:PATH, postgres://HOST/DATABASE, mysql://HOST/DATABASE or none: oracle is not \
+         supported yet as secondary storage; use postgresql://..., mysql://..., mariadb://..., \
+         sqlite:PATH or none"
+    );
 }

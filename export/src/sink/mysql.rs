@@ -130,7 +130,7 @@ pub(super) async fn lists(
     let sql: Arc<str> = format!(
         "INSERT INTO {name} ({owner}, {value}) SELECT u.o, u.v FROM JSON_TABLE(?, '$[*]' COLUMNS \
          (o BIGINT PATH '$[0]' ERROR ON ERROR, \
-         v VARCHAR({LIST_VALUE_CHARS}) PATH '$[1]' ERROR ON ERROR)) u \
+         v VARCHAR({LIST_VALUE_CHARS}) CHARACTER SET utf8mb4 PATH '$[1]' ERROR ON ERROR)) u \
          ON DUPLICATE KEY UPDATE {owner} = {name}.{owner}"
     )
     .into();
@@ -299,7 +299,8 @@ fn insert(product: Product, table: Table, columns: &[&ColumnDef], rows: usize) -
     )
 }
 
-/// The type that a value has in JSON; times are texts until they are set.
+/// The type that a value has in JSON; times are texts until they are set. Texts say what they are
+/// made of, or they would be what the database's default is, whatever the tables are.
 fn json_type(column: &ColumnDef) -> String {
     match column.kind {
         ColumnKind::Key
@@ -308,11 +309,11 @@ fn json_type(column: &ColumnDef) -> String {
         | ColumnKind::Flag
         | ColumnKind::Count => "BIGINT".to_owned(),
         ColumnKind::Time | ColumnKind::Earliest | ColumnKind::Latest => {
-            format!("VARCHAR({TIME_BYTES})")
+            format!("VARCHAR({TIME_BYTES}) CHARACTER SET utf8mb4")
         }
         ColumnKind::Float => "DOUBLE".to_owned(),
-        ColumnKind::Text if column.chars == 0 => "LONGTEXT".to_owned(),
-        ColumnKind::Text => format!("VARCHAR({})", column.chars),
+        ColumnKind::Text if column.chars == 0 => "LONGTEXT CHARACTER SET utf8mb4".to_owned(),
+        ColumnKind::Text => format!("VARCHAR({}) CHARACTER SET utf8mb4", column.chars),
     }
 }
 

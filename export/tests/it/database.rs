@@ -133,8 +133,10 @@ impl Db {
                 Database::Mysql(options) => {
                     let mut connection =
                         sqlx::MySqlConnection::connect_with(&options).await.unwrap();
-                    // There, LENGTH counts bytes.
-                    let sql = sql.replace("LENGTH(", "CHAR_LENGTH(");
+                    // There, LENGTH counts bytes, and BIGINT is no type to cast to.
+                    let sql = sql
+                        .replace("LENGTH(", "CHAR_LENGTH(")
+                        .replace("AS BIGINT", "AS SIGNED");
                     let row = sqlx::query(AssertSqlSafe(format!("SELECT CAST(({sql}) AS SIGNED)")))
                         .fetch_one(&mut connection)
                         .await

@@ -39,19 +39,16 @@ impl Server {
         let output = as_mysql(&install, dir.path())
             .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
             .args(["--auth-root-authentication-method=normal"])
-            .args([
-                "--innodb-flush-log-at-trx-commit=0",
-                "--innodb-fast-shutdown=2",
-            ])
-            .args(["--innodb-log-file-size=32M"])
+            .args(["--innodb-log-file-size=32M", "--innodb-use-native-aio=OFF"])
             .arg(format!("--datadir={}", dir.path().join("data").display()))
             .output()
             .unwrap();
         assert!(
             output.status.success(),
-            "mariadb-install-db: {}{}",
+            "mariadb-install-db: {}{}\n{}",
             String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
+            String::from_utf8_lossy(&output.stderr),
+            errors(&dir.path().join("data"))
         );
         std::fs::write(
             dir.path().join("init.sql"),
@@ -105,7 +102,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.dir.path().join("log.err")).unwrap_or_default();
         panic!("MariaDB did not come up within a minute: {log}");
     }
 
@@ -121,11 +118,11 @@ impl Server {
                 "--innodb-flush-log-at-trx-commit=2",
                 "--innodb-buffer-pool-size=64M",
             ])
-            .args(["--innodb-log-file-size=32M", "--performance-schema=OFF"])
+            .args(["--innodb-log-file-size=32M", "--innodb-use-native-aio=OFF"])
             .arg(format!("--datadir={}", dir.join("data").display()))
             .arg(format!("--socket={}", dir.join("socket").display()))
             .arg(format!("--init-file={}", dir.join("init.sql").display()))
-            .arg(format!("--log-error={}", dir.join("log").display()))
+            .arg(format!("--log-error={}", dir.join("log.err").display()))
             .arg(format!("--port={}", self.port))
             .args(&self.more)
             .stdout(Stdio::null())
@@ -151,6 +148,16 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
+}
+
+/// What the server wrote into its own directory.
+fn errors(data: &Path) -> String {
+    let files = std::fs::read_dir(data).into_iter().flatten().flatten();
+    files
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "err"))
+        .filter_map(|path| std::fs::read_to_string(path).ok())
+        .collect()
 }
 
 fn program(name: &str) -> Option<PathBuf> {
