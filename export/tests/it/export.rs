@@ -387,18 +387,8 @@ fn called(db: &Db) {
 }
 
 #[test]
-fn incidents_count_along_the_call_hierarchy_sqlite() {
-    called(&Db::sqlite());
-}
-
-#[test]
-fn incidents_count_along_the_call_hierarchy_postgres() {
-    called(&Db::postgres());
-}
-
-#[test]
-fn incidents_count_along_the_call_hierarchy_mariadb() {
-    called(&Db::mariadb());
+fn incidents_count_along_the_call_hierarchy() {
+    Db::all().iter().for_each(called);
 }
 
 fn values(db: &Db) {
@@ -444,18 +434,8 @@ fn values(db: &Db) {
 }
 
 #[test]
-fn values_keep_their_kind_and_their_whole_text_sqlite() {
-    values(&Db::sqlite());
-}
-
-#[test]
-fn values_keep_their_kind_and_their_whole_text_postgres() {
-    values(&Db::postgres());
-}
-
-#[test]
-fn values_keep_their_kind_and_their_whole_text_mariadb() {
-    values(&Db::mariadb());
+fn values_keep_their_kind_and_their_whole_text() {
+    Db::all().iter().for_each(values);
 }
 
 fn retained(db: &Db) {
