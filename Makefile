@@ -1,5 +1,5 @@
 # make run     install what the build needs, build, start a broker with embedded SQLite
-# make test    install what the tests need (PostgreSQL, client runtimes), run all tests
+# make test    install what the tests need (PostgreSQL, MariaDB, client runtimes), run all tests
 # make check   format and lints, nothing is written
 # make bench   criterion benchmarks
 #

@@ -51,6 +51,11 @@ pub(crate) enum Task {
     Cluster(ClusterCommand),
     /// Print what a stopped broker's files hold, as readable lines.
     Inspect(InspectOptions),
+    /// Print the statements that make the tables of the secondary storage.
+    Ddl {
+        /// sqlite, postgresql, mariadb or mysql.
+        database: String,
+    },
     /// List all settings: name, default, meaning, other names.
     Settings,
     /// Print the version.
@@ -216,6 +221,20 @@ pub(crate) fn print_settings() -> Result<(), Failure> {
             writeln!(out, "    also: {}", row.aliases.join(", "))?;
         }
     }
+    Ok(())
+}
+
+/// Prints the statements that make the tables of the secondary storage.
+///
+/// # Errors
+/// If there is no such database, or if standard output is closed.
+pub(crate) fn print_ddl(database: &str) -> Result<(), Failure> {
+    let Some(statements) = ringflow_export::migrate::ddl(database) else {
+        return Err(Failure(format!(
+            "there are no tables for '{database}'; sqlite, postgresql, mariadb or mysql"
+        )));
+    };
+    write!(std::io::stdout().lock(), "{statements}")?;
     Ok(())
 }
 

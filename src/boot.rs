@@ -206,6 +206,7 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
             })
             .collect();
         let options = ExporterOptions {
+            auto_ddl: config.auto_ddl,
             window_age: config.flush_interval,
             retain: Some(RetainOptions {
                 ttl: config.history_ttl,
@@ -338,6 +339,7 @@ fn storage_name(database: &Database) -> &'static str {
     match database.dialect() {
         Dialect::Sqlite => "sqlite",
         Dialect::Postgres => "postgresql",
+        Dialect::Mysql => "mysql",
     }
 }
 

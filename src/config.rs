@@ -97,6 +97,8 @@ pub(crate) struct Config {
     pub gateway_threads: Option<usize>,
     /// History.
     pub secondary_storage: Option<Database>,
+    /// The tables are made here, not by the database's owner.
+    pub auto_ddl: bool,
     /// Longest wait of a committed record for its batch.
     pub flush_interval: Duration,
     /// How long finished instances stay.
@@ -162,6 +164,7 @@ impl Config {
             request_timeout: read.duration(Id::RequestTimeout, 100, 10 * MINUTE)?,
             gateway_threads: read.auto_or(Id::GatewayThreads, 1, 64)?.map(|n| n as usize),
             secondary_storage: read.secondary_storage(&data_dir)?,
+            auto_ddl: read.one_of(Id::AutoDdl, &FLAGS)?,
             flush_interval: read.duration(Id::FlushInterval, 10, 10 * SECOND)?,
             history_ttl: read.duration(Id::HistoryTtl, MINUTE, 3650 * DAY)?,
             access: read.access(&initialization)?,
@@ -384,7 +387,9 @@ impl Reader<'_> {
         Database::parse(&url, Some(user), Some(password)).map_err(|error| {
             self.settings.invalid(
                 Id::SecondaryStorage,
-                format!("sqlite:PATH, postgres://HOST/DATABASE or none: {error}"),
+                format!(
+                    "sqlite:PATH, postgres://HOST/DATABASE, mysql://HOST/DATABASE or none: {error}"
+                ),
             )
         })
     }

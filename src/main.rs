@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Cluster(what) => cluster::run(&what),
         Task::Inspect(what) => inspect::run(&what),
+        Task::Ddl { database } => arguments::print_ddl(&database),
         Task::Settings => arguments::print_settings(),
         Task::Version => arguments::print_version(),
     };

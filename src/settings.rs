@@ -204,7 +204,7 @@ settings! {
         "Threads that serve clients, 1 to 64, or auto.";
     SecondaryStorage = "secondary-storage.url", default "auto",
         aliases ["camunda.data.secondary-storage.rdbms.url"],
-        "sqlite:PATH, postgres://..., none, or auto: a SQLite file in the data directory.";
+        "sqlite:PATH, postgres://..., mysql://..., mariadb://..., none, or auto: a SQLite file in the data directory.";
     SecondaryStorageType = "secondary-storage.type", default "auto",
         aliases ["camunda.data.secondary-storage.type"],
         "auto, rdbms or none; none switches searching off.";
@@ -217,6 +217,9 @@ settings! {
     FlushInterval = "secondary-storage.flush-interval", default "100ms",
         aliases ["camunda.data.secondary-storage.rdbms.flush-interval"],
         "Longest time a committed record waits for its batch, 10ms to 10s.";
+    AutoDdl = "secondary-storage.auto-ddl", default "true",
+        aliases ["camunda.data.secondary-storage.rdbms.auto-ddl"],
+        "false: the tables must be there; 'ringflow ddl' prints the statements that make them.";
     HistoryTtl = "secondary-storage.history-ttl", default "30d",
         aliases ["camunda.data.secondary-storage.rdbms.history.default-history-ttl"],
         "How long finished instances stay searchable, 1m to 3650d.";

@@ -1,8 +1,9 @@
 //! Which database, how to reach it, and how its failures are classed.
 //!
 //! URLs are taken in the forms operators have at hand: `sqlite:PATH`, `postgres://...`,
-//! `postgresql://...`, the same behind `jdbc:`, and `none`. TLS options of the URL are honoured
-//! (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`; the JDBC flag `ssl=true` means `verify-full`).
+//! `postgresql://...`, `mysql://...`, `mariadb://...`, the same behind `jdbc:`, and `none`. TLS options
+//! of the URL are honoured (`sslmode`, `sslrootcert`, `sslcert`, `sslkey`; the JDBC flag `ssl=true`
+//! means `verify-full`; those of MySQL are listed in `database/mysql.rs`).
 //! Every connection made here has time-outs on both ends, so a half-open one cannot hold a lock for
 //! ever: the server ends what idles inside a transaction, the client ends what does not answer.
 //!
@@ -15,11 +16,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::error::ConfigError;
+
+pub(crate) mod mysql;
 
 /// How long a connection attempt may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,6 +43,8 @@ pub enum Dialect {
     Sqlite,
     /// PostgreSQL 14 or newer.
     Postgres,
+    /// MariaDB 10.6 or newer, MySQL 8.0.19 or newer.
+    Mysql,
 }
 
 /// A database that can be connected to; holds credentials, so it is not printed.
@@ -48,6 +54,8 @@ pub enum Database {
     Sqlite(SqliteConnectOptions),
     /// A server.
     Postgres(PgConnectOptions),
+    /// A server of MariaDB or MySQL.
+    Mysql(MySqlConnectOptions),
 }
 
 impl std::fmt::Debug for Database {
@@ -88,6 +96,16 @@ impl Database {
                 }
                 Ok(Some(Self::Postgres(options)))
             }
+            "mysql" | "mariadb" => {
+                let mut options = mysql::options(plain, jdbc)?;
+                if let Some(username) = username.filter(|name| !name.is_empty()) {
+                    options = options.username(username);
+                }
+                if let Some(password) = password.filter(|word| !word.is_empty()) {
+                    options = options.password(password);
+                }
+                Ok(Some(Self::Mysql(options)))
+            }
             other => Err(ConfigError::Unsupported {
                 database: other.to_owned(),
             }),
@@ -100,6 +118,7 @@ impl Database {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
+            Self::Mysql(_) => Dialect::Mysql,
         }
     }
 
@@ -110,6 +129,12 @@ impl Database {
             Self::Sqlite(options) => format!("sqlite:{}", options.get_filename().display()),
             Self::Postgres(options) => format!(
                 "postgresql://{}:{}/{}",
+                options.get_host(),
+                options.get_port(),
+                options.get_database().unwrap_or_default()
+            ),
+            Self::Mysql(options) => format!(
+                "mysql://{}:{}/{}",
                 options.get_host(),
                 options.get_port(),
                 options.get_database().unwrap_or_default()
@@ -247,6 +272,9 @@ pub fn classify(error: &sqlx::Error) -> Failure {
                     _ => Failure::Statement,
                 };
             }
+            if let Some(error) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+                return mysql::classify(error);
+            }
             // SQLite: the low byte of an extended code is the primary code.
             match code.parse::<u32>().unwrap_or_default() & 0xff {
                 18..=20 => Failure::Data, // too big, constraint, mismatch
@@ -296,7 +324,9 @@ mod tests {
     fn tls_options_of_the_url_are_honoured() {
         let mode = |url: &str| match Database::parse(url, None, None).unwrap() {
             Some(Database::Postgres(options)) => format!("{:?}", options.get_ssl_mode()),
-            Some(Database::Sqlite(_)) | None => unreachable!("a server URL"),
+            Some(Database::Sqlite(_) | Database::Mysql(_)) | None => {
+                unreachable!("a URL of PostgreSQL")
+            }
         };
         assert_eq!(mode("postgresql://h/d?sslmode=require"), "Require");
         assert_eq!(mode("jdbc:postgresql://h/d?ssl=true"), "VerifyFull");
@@ -309,8 +339,7 @@ mod tests {
     #[test]
     fn what_is_not_supported_is_said() {
         for url in [
-            "jdbc:mysql://h/d",
-            "mariadb://h/d",
+            "jdbc:sqlserver://h;databaseName=d",
             "jdbc:oracle:thin:@h",
             "jdbc:h2:mem:x",
         ] {

@@ -21,7 +21,7 @@ pub enum ConfigError {
     },
     /// The URL names a database that this build does not speak.
     #[error(
-        "{database} is not supported yet as secondary storage; use postgresql://..., sqlite:PATH or none"
+        "{database} is not supported yet as secondary storage; use postgresql://..., mysql://..., mariadb://..., sqlite:PATH or none"
     )]
     Unsupported {
         /// The scheme, as given.

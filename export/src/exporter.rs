@@ -30,7 +30,7 @@ use crate::database::{Database, Dialect};
 use crate::error::ExportError;
 use crate::feed::RecordFeed;
 use crate::metrics::{ExporterMetrics, ExporterState};
-use crate::migrate::{MigrateFailure, migrate};
+use crate::migrate::{MigrateFailure, migrate, verify};
 use crate::names::Names;
 use crate::retain::{self, RetainOptions};
 
@@ -63,6 +63,8 @@ pub struct ExporterOptions {
     pub stop_timeout: Duration,
     /// How long finished instances are kept; `None` = for ever.
     pub retain: Option<RetainOptions>,
+    /// Creates and extends the tables; otherwise they must be there.
+    pub auto_ddl: bool,
     /// Runs first on the thread.
     pub on_thread_start: Option<ThreadStart>,
 }
@@ -91,6 +93,7 @@ impl ExporterOptions {
             flush_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(10),
             retain: Some(RetainOptions::default()),
+            auto_ddl: true,
             on_thread_start: None,
         }
     }
@@ -205,7 +208,7 @@ async fn run(
     metrics: Arc<ExporterMetrics>,
 ) {
     let prepared = tokio::select! {
-        prepared = prepare(&options.database) => prepared,
+        prepared = prepare(&options.database, options.auto_ddl) => prepared,
         _ = stopped(&mut stopping) => Ok(false),
     };
     match prepared {
@@ -220,7 +223,7 @@ async fn run(
     // SQLite has one writer; more would only wait in its busy handler.
     let writers = match options.database.dialect() {
         Dialect::Sqlite => 1,
-        Dialect::Postgres => WRITERS,
+        Dialect::Postgres | Dialect::Mysql => WRITERS,
     };
     let shared = Rc::new(Shared {
         names: RefCell::default(),
@@ -285,10 +288,15 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn prepare(database: &Database) -> Result<bool, ExportError> {
+async fn prepare(database: &Database, auto_ddl: bool) -> Result<bool, ExportError> {
     let mut pause = PAUSES.0;
     loop {
-        match migrate(database).await {
+        let prepared = if auto_ddl {
+            migrate(database).await
+        } else {
+            verify(database).await
+        };
+        match prepared {
             Ok(()) => return Ok(true),
             Err(MigrateFailure::Refused(error)) => return Err(error),
             Err(MigrateFailure::Down(reason)) => {

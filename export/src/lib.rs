@@ -14,6 +14,7 @@
 //! | [`feed`] | where records come from |
 //! | [`row`] | record -> row changes, one file a table |
 //! | [`batch`] | fold changes to final rows |
+//! | `link` | one connection, whichever database |
 //! | [`sink`] | one transaction per window; retry classes, fencing, poison rows |
 //! | [`exporter`] | the thread that drives them |
 //! | [`retain`] | history clean-up |
@@ -25,6 +26,7 @@ pub mod database;
 pub mod error;
 pub mod exporter;
 pub mod feed;
+pub(crate) mod link;
 pub mod metrics;
 pub mod migrate;
 pub mod names;

@@ -1,8 +1,11 @@
 //! Brings the schema of a database to this build's version.
 //!
-//! Migrations are embedded, numbered files per dialect; they are only ever added. PostgreSQL holds an
-//! advisory lock meanwhile, so brokers that start together wait for each other. SQLite has no such
-//! lock: statements of a migration can run twice, and a start that collides tries again.
+//! Migrations are embedded, numbered files per dialect; they are only ever added. PostgreSQL and MySQL
+//! hold a lock meanwhile, so brokers that start together wait for each other. SQLite has no such
+//! lock: statements of a migration can run twice, and a start that collides tries again. MySQL
+//! commits each statement of a schema by itself: a migration that was cut short runs again.
+//!
+//! Where the database's owner wants to make the schema (`auto_ddl` off), it is only looked at.
 //!
 //! A database that is newer than this build is refused: writing into columns one does not know is
 //! how history gets lost.
@@ -10,13 +13,20 @@
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Connection as _, SqlSafeStr as _};
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqlSafeStr as _};
 
-use crate::database::{Database, Failure, classify, connect_postgres};
+use crate::database::mysql::Product;
+use crate::database::{Database, Failure, classify, connect_postgres, mysql};
 use crate::error::ExportError;
+use crate::link::Link;
+use crate::query::statement::Statement;
+use crate::schema::{ListTable, Table};
 
 /// Attempts of a start that collides with another on the same file.
 const COLLISIONS_MAX: u32 = 20;
+/// The collation that the files for MySQL name; replaced by what the server calls it.
+const COLLATION: &str = "utf8mb4_nopad_bin";
 /// Building an index on a grown table takes its time.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(3600);
 
@@ -118,17 +128,157 @@ const SQLITE: Migrations = &[
     ),
 ];
 
-fn migrator(migrations: Migrations) -> Migrator {
+const MYSQL: Migrations = &[
+    (
+        1,
+        "tables",
+        include_str!("../migrations/mysql/0001_tables.sql"),
+    ),
+    (
+        2,
+        "decisions",
+        include_str!("../migrations/mysql/0002_decisions.sql"),
+    ),
+    (
+        3,
+        "batch_operation",
+        include_str!("../migrations/mysql/0003_batch_operation.sql"),
+    ),
+    (
+        4,
+        "statistics",
+        include_str!("../migrations/mysql/0004_statistics.sql"),
+    ),
+    (
+        5,
+        "identity",
+        include_str!("../migrations/mysql/0005_identity.sql"),
+    ),
+    (
+        6,
+        "forms",
+        include_str!("../migrations/mysql/0006_forms.sql"),
+    ),
+    (
+        14,
+        "audit_log",
+        include_str!("../migrations/mysql/0014_audit_log.sql"),
+    ),
+    (
+        15,
+        "cluster_variable",
+        include_str!("../migrations/mysql/0015_cluster_variable.sql"),
+    ),
+];
+
+fn migrator(migrations: Migrations, collation: Option<&str>) -> Migrator {
     let migration = |&(number, name, statements): &(i64, &'static str, &'static str)| {
+        let statements = match collation {
+            None => statements.into_sql_str(),
+            Some(collation) => {
+                AssertSqlSafe(statements.replace(COLLATION, collation)).into_sql_str()
+            }
+        };
         Migration::new(
             number,
             name.into(),
             MigrationType::Simple,
-            statements.into_sql_str(),
+            statements,
             false,
         )
     };
     Migrator::with_migrations(migrations.iter().map(migration).collect())
+}
+
+/// The statements that make the schema, for a database whose owner runs them by hand: of `sqlite`,
+/// `postgresql`, `mariadb` or `mysql`; `None` for any other name. All of them can run again.
+#[must_use]
+pub fn ddl(product: &str) -> Option<String> {
+    let (migrations, collation) = match product {
+        "sqlite" => (SQLITE, COLLATION),
+        "postgres" | "postgresql" => (POSTGRES, COLLATION),
+        "mariadb" => (MYSQL, Product::MariaDb.collation()),
+        "mysql" => (MYSQL, Product::MySql.collation()),
+        _ => return None,
+    };
+    let texts: Vec<String> = migrations
+        .iter()
+        .map(|(_, _, statements)| statements.replace(COLLATION, collation))
+        .collect();
+    Some(texts.join("\n"))
+}
+
+/// Looks whether every table and column is there, and changes nothing.
+///
+/// # Errors
+/// [`MigrateFailure::Refused`] names what is missing.
+pub async fn verify(database: &Database) -> Result<(), MigrateFailure> {
+    let failed = |what: &str, error: &sqlx::Error| match classify(error) {
+        Failure::Down => MigrateFailure::Down(error.to_string()),
+        Failure::Data | Failure::Statement => MigrateFailure::Refused(ExportError::Schema {
+            reason: format!(
+                "{what}; it is not made or changed here (auto-ddl is off), \
+                 'ringflow ddl' prints the statements: {error}"
+            ),
+        }),
+    };
+    let mut link = Link::open(database, Duration::from_secs(30))
+        .await
+        .map_err(|error| failed("no connection", &error))?;
+    let mut selects = vec![
+        "last_exported_position FROM exporter_position".to_owned(),
+        "row_key FROM exporter_error".to_owned(),
+    ];
+    for table in Table::ALL {
+        let names: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
+        selects.push(format!("{} FROM {}", names.join(", "), table.name()));
+    }
+    for list in ListTable::ALL {
+        let (name, owner, value) = list.names();
+        selects.push(format!("{owner}, {value} FROM {name}"));
+    }
+    for select in selects {
+        let mut out = Statement::new(database.dialect());
+        out.push(&format!("SELECT {select} WHERE 1 = 0"));
+        if let Err(error) = link.fetch(out, &[]).await {
+            let table = select.rsplit(' ').next().unwrap_or_default();
+            return Err(failed(
+                &format!("table {table} is not as it should be"),
+                &error,
+            ));
+        }
+    }
+    link.close().await;
+    Ok(())
+}
+
+/// Migrates under a lock of our own: the library asks for one with a time-out that MariaDB refuses,
+/// and then goes on without.
+async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), MigrateError> {
+    const LOCK: &str = "CONCAT('ringflow.', MD5(DATABASE()))";
+    let (mut connection, server) = mysql::connect(options, STATEMENT_TIMEOUT).await?;
+    let wait = STATEMENT_TIMEOUT.as_secs();
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "SELECT CAST(COALESCE(GET_LOCK({LOCK}, {wait}), 0) AS SIGNED)"
+    )))
+    .fetch_one(&mut connection)
+    .await?;
+    let locked: i64 = row.try_get_unchecked(0)?;
+    if locked != 1 {
+        return Err(MigrateError::Execute(sqlx::Error::PoolTimedOut));
+    }
+    let mut migrator = migrator(MYSQL, Some(server.product.collation()));
+    migrator.set_locking(false);
+    let mut result = migrator.run_direct(None, &mut connection, false).await;
+    if let Err(MigrateError::Dirty(_)) = result {
+        sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
+            .execute(&mut connection)
+            .await?;
+        result = migrator.run_direct(None, &mut connection, false).await;
+    }
+    // The lock goes with the connection.
+    connection.close().await?;
+    result
 }
 
 /// Creates or extends the tables.
@@ -146,7 +296,7 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
             Database::Postgres(options) => {
                 async {
                     let mut connection = connect_postgres(options, STATEMENT_TIMEOUT).await?;
-                    migrator(POSTGRES)
+                    migrator(POSTGRES, None)
                         .run_direct(None, &mut connection, false)
                         .await?;
                     connection.close().await?;
@@ -154,10 +304,11 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
                 }
                 .await
             }
+            Database::Mysql(options) => migrate_mysql(options).await,
             Database::Sqlite(options) => {
                 async {
                     let mut connection = sqlx::SqliteConnection::connect_with(options).await?;
-                    migrator(SQLITE)
+                    migrator(SQLITE, None)
                         .run_direct(None, &mut connection, false)
                         .await?;
                     connection.close().await?;

@@ -28,7 +28,7 @@ mod decision_requirements;
 mod element_instance;
 mod element_statistics;
 mod fetch;
-mod field;
+pub(crate) mod field;
 mod filter;
 mod form;
 mod identity;
@@ -40,7 +40,7 @@ mod pattern;
 mod process_definition;
 mod process_instance;
 mod sequence_flow;
-mod statement;
+pub(crate) mod statement;
 mod stored;
 mod user_task;
 mod variable;
@@ -54,7 +54,7 @@ pub const TOTAL_MAX: u64 = 10_000;
 pub const LIMIT_MAX: u32 = 10_000;
 /// Items of a page if nothing is said.
 pub const LIMIT_DEFAULT: u32 = 100;
-/// Values in one search at most (SQLite takes 32 766 parameters).
+/// Values in one search at most (SQLite takes 32 766 parameters, MySQL 65 535).
 pub const VALUES_MAX: usize = 20_000;
 /// Nesting of filters at most.
 pub const FILTER_DEPTH_MAX: usize = 16;

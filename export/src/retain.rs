@@ -17,13 +17,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
-use crate::database::{Database, connect_postgres};
+use crate::database::{Database, Dialect};
 use crate::exporter::wall_clock;
+use crate::link::Link;
 use crate::metrics::ExporterMetrics;
+use crate::query::Cell;
+use crate::query::field::Kind;
+use crate::query::statement::{Bind, Statement};
 
 /// What is kept, and how hard is tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,21 +96,24 @@ const LISTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-enum Cleaner {
-    Sqlite(SqliteConnection),
-    Postgres(PgConnection),
+/// Deletes a bounded number of rows at a time, on a connection of its own.
+struct Cleaner {
+    link: Link,
+}
+
+/// Which rows of a table go.
+#[derive(Clone, Copy, Debug)]
+enum Which<'w> {
+    /// Those whose column names one of the keys, and that fit a further condition.
+    Of(&'static str, &'w str),
+    /// Those of a list whose owner (owner column, its table) names one of the keys in a column.
+    OwnedBy(&'static str, &'static str, &'static str),
 }
 
 impl Cleaner {
     async fn open(database: &Database) -> Result<Self, sqlx::Error> {
-        Ok(match database {
-            Database::Sqlite(options) => {
-                Self::Sqlite(SqliteConnection::connect_with(options).await?)
-            }
-            Database::Postgres(options) => {
-                Self::Postgres(connect_postgres(options, Duration::from_secs(30)).await?)
-            }
-        })
+        let link = Link::open(database, Duration::from_secs(30)).await?;
+        Ok(Self { link })
     }
 
     /// Keys of what is to go from a partition now, at most `limit`.
@@ -118,110 +124,119 @@ impl Cleaner {
         now: i64,
         limit: u32,
     ) -> Result<Vec<i64>, sqlx::Error> {
-        let sql = match self {
-            Self::Sqlite(_) => format!("{} LIMIT ?3", what.select("?1", "?2")),
-            Self::Postgres(_) => format!(
-                "{} LIMIT $3",
-                what.select("$1", "to_timestamp($2::bigint / 1000.0)")
-            ),
-        };
-        let rows: Vec<i64> = match self {
-            Self::Sqlite(connection) => sqlx::query(AssertSqlSafe(sql))
-                .bind(i64::from(partition))
-                .bind(now)
-                .bind(i64::from(limit))
-                .fetch_all(connection)
-                .await?
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<Result<_, _>>()?,
-            Self::Postgres(connection) => sqlx::query(AssertSqlSafe(sql))
-                .bind(i32::from(partition))
-                .bind(now)
-                .bind(i64::from(limit))
-                .fetch_all(connection)
-                .await?
-                .iter()
-                .map(|row| row.try_get(0))
-                .collect::<Result<_, _>>()?,
-        };
-        Ok(rows)
+        let mut out = Statement::new(self.link.dialect());
+        what.select(&mut out, partition, now);
+        out.push(" LIMIT ");
+        out.bind(Bind::Int(i64::from(limit)));
+        let rows = self.link.fetch(out, &[Kind::Int]).await?;
+        let keys = rows.into_iter().flatten().filter_map(|cell| match cell {
+            Cell::Int(key) => Some(key),
+            Cell::Null
+            | Cell::Text(_)
+            | Cell::Key(_)
+            | Cell::Bool(_)
+            | Cell::Time(_)
+            | Cell::Float(_)
+            | Cell::Json(_)
+            | Cell::List(_) => None,
+        });
+        Ok(keys.collect())
     }
 
-    /// Deletes at most `limit` evaluations of decisions that no process asked for and whose time
-    /// is over; returns how many.
-    async fn delete_decisions(
+    /// Deletes at most `limit` rows of `table` whose time (in `column`) is over; returns how many.
+    async fn delete_expired(
         &mut self,
+        table: &str,
+        column: &str,
         partition: u16,
-        now: i64,
+        before: i64,
         limit: u32,
     ) -> Result<u64, sqlx::Error> {
-        Ok(match self {
-            Self::Sqlite(connection) => sqlx::query(
-                "DELETE FROM decision_instance WHERE rowid IN (SELECT rowid FROM \
-                 decision_instance WHERE partition_id = ?1 AND history_cleanup_date <= ?2 \
-                 LIMIT ?3)",
-            )
-            .bind(i64::from(partition))
-            .bind(now)
-            .bind(i64::from(limit))
-            .execute(connection)
-            .await?
-            .rows_affected(),
-            Self::Postgres(connection) => sqlx::query(
-                "DELETE FROM decision_instance WHERE ctid = ANY(ARRAY(SELECT ctid FROM \
-                 decision_instance WHERE partition_id = $1 \
-                 AND history_cleanup_date <= to_timestamp($2 / 1000.0) LIMIT $3))",
-            )
-            .bind(i32::from(partition))
-            .bind(now)
-            .bind(i64::from(limit))
-            .execute(connection)
-            .await?
-            .rows_affected(),
-        })
+        let condition = |out: &mut Statement| {
+            out.push("partition_id = ");
+            out.bind(Bind::Int(i64::from(partition)));
+            out.push(&format!(" AND {column} <= "));
+            out.bind(Bind::Time(before));
+        };
+        let out = bounded(self.link.dialect(), table, limit, condition);
+        self.link.execute(out, true).await
     }
 
-    /// Deletes at most `limit` rows of `table` that fit `condition`, which refers to the keys as
-    /// `{keys}`; returns how many.
+    /// Deletes at most `limit` rows of `table` (of a list: those of at most `limit` owners); returns
+    /// how many.
     async fn delete(
         &mut self,
         table: &str,
-        condition: &str,
+        which: Which<'_>,
         keys: &[i64],
         limit: u32,
     ) -> Result<u64, sqlx::Error> {
-        match self {
-            Self::Sqlite(connection) => {
-                let marks: Vec<String> = (1..=keys.len()).map(|n| format!("?{n}")).collect();
-                let marks = format!("IN ({})", marks.join(", "));
-                let condition = condition.replace("{keys}", &marks);
-                let mut query = sqlx::query(AssertSqlSafe(format!(
-                    "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE \
-                     {condition} LIMIT {limit})"
-                )));
-                for key in keys {
-                    query = query.bind(key);
-                }
-                Ok(query
-                    .persistent(false)
-                    .execute(connection)
-                    .await?
-                    .rows_affected())
+        let dialect = self.link.dialect();
+        let these = |out: &mut Statement| {
+            for (at, key) in keys.iter().enumerate() {
+                out.push(if at == 0 { " IN (" } else { ", " });
+                out.bind(Bind::Int(*key));
             }
-            Self::Postgres(connection) => {
-                let condition = condition.replace("{keys}", "= ANY($1::bigint[])");
-                Ok(sqlx::query(AssertSqlSafe(format!(
-                    "DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE \
-                     {condition} LIMIT {limit}))"
-                )))
-                .bind(keys)
-                .execute(connection)
-                .await?
-                .rows_affected())
+            out.push(")");
+        };
+        let out = match (which, dialect) {
+            (Which::Of(column, more), _) => bounded(dialect, table, limit, |out| {
+                out.push(column);
+                these(out);
+                out.push(more);
+            }),
+            (Which::OwnedBy(owner, owners, column), Dialect::Sqlite | Dialect::Postgres) => {
+                bounded(dialect, table, limit, |out| {
+                    out.push(&format!(
+                        "{owner} IN (SELECT {owner} FROM {owners} WHERE {column}"
+                    ));
+                    these(out);
+                    out.push(")");
+                })
             }
-        }
+            // A subquery there would be asked once for every row of the list.
+            (Which::OwnedBy(owner, owners, column), Dialect::Mysql) => {
+                let mut out = Statement::new(dialect);
+                out.push(&format!(
+                    "DELETE l FROM (SELECT DISTINCT o.{owner} AS k FROM {owners} o \
+                     JOIN {table} x ON x.{owner} = o.{owner} WHERE o.{column}"
+                ));
+                these(&mut out);
+                out.push(&format!(
+                    " LIMIT {limit}) d STRAIGHT_JOIN {table} l FORCE INDEX (PRIMARY) \
+                     ON l.{owner} = d.k"
+                ));
+                out
+            }
+        };
+        self.link.execute(out, false).await
     }
+}
+
+/// Deletes at most `limit` of the rows that fit `condition`.
+fn bounded(
+    dialect: Dialect,
+    table: &str,
+    limit: u32,
+    condition: impl Fn(&mut Statement),
+) -> Statement {
+    let mut out = Statement::new(dialect);
+    let (before, after) = match dialect {
+        Dialect::Sqlite => ("rowid IN (SELECT rowid FROM", ")"),
+        Dialect::Postgres => ("ctid = ANY(ARRAY(SELECT ctid FROM", "))"),
+        Dialect::Mysql => {
+            out.push(&format!("DELETE FROM {table} WHERE "));
+            condition(&mut out);
+            out.push(&format!(" LIMIT {limit}"));
+            return out;
+        }
+    };
+    out.push(&format!(
+        "DELETE FROM {table} WHERE {before} {table} WHERE "
+    ));
+    condition(&mut out);
+    out.push(&format!(" LIMIT {limit}{after}"));
+    out
 }
 
 /// Cleans for ever. Ends with the exporter.
@@ -292,27 +307,29 @@ impl What {
     ];
 
     /// Selects the keys, of a partition and at a time.
-    fn select(self, partition: &str, now: &str) -> String {
-        // Where nothing depends on the time, it is named all the same: the parameter is bound.
+    fn select(self, out: &mut Statement, partition: u16, now: i64) {
+        out.push(match self {
+            Self::Roots => "SELECT process_instance_key FROM process_instance",
+            Self::BatchOperations => "SELECT batch_operation_key FROM batch_operation",
+            Self::DeletedInstances | Self::DeletedDefinitions => {
+                "SELECT DISTINCT resource_key FROM history_deletion h"
+            }
+        });
+        out.push(" WHERE partition_id = ");
+        out.bind(Bind::Int(i64::from(partition)));
         match self {
-            Self::Roots => format!(
-                "SELECT process_instance_key FROM process_instance WHERE partition_id = \
-                 {partition} AND history_cleanup_date <= {now} ORDER BY history_cleanup_date"
-            ),
-            Self::BatchOperations => format!(
-                "SELECT batch_operation_key FROM batch_operation WHERE partition_id = \
-                 {partition} AND history_cleanup_date <= {now} ORDER BY history_cleanup_date"
-            ),
-            Self::DeletedInstances => format!(
-                "SELECT DISTINCT resource_key FROM history_deletion WHERE partition_id = \
-                 {partition} AND {now} IS NOT NULL AND resource_type = 'PROCESS_INSTANCE' \
-                 ORDER BY resource_key"
-            ),
-            Self::DeletedDefinitions => format!(
-                "SELECT DISTINCT resource_key FROM history_deletion h WHERE partition_id = \
-                 {partition} AND {now} IS NOT NULL AND resource_type = 'PROCESS_DEFINITION' \
-                 AND NOT EXISTS (SELECT 1 FROM process_instance p WHERE \
-                 p.process_definition_key = h.resource_key) ORDER BY resource_key"
+            Self::Roots | Self::BatchOperations => {
+                out.push(" AND history_cleanup_date <= ");
+                out.bind(Bind::Time(now));
+                out.push(" ORDER BY history_cleanup_date");
+            }
+            Self::DeletedInstances => {
+                out.push(" AND resource_type = 'PROCESS_INSTANCE' ORDER BY resource_key")
+            }
+            Self::DeletedDefinitions => out.push(
+                " AND resource_type = 'PROCESS_DEFINITION' AND NOT EXISTS (SELECT 1 \
+                 FROM process_instance p WHERE p.process_definition_key = h.resource_key) \
+                 ORDER BY resource_key",
             ),
         }
     }
@@ -329,8 +346,15 @@ async fn clean(
     let mut cleaner = Cleaner::open(database).await?;
     // The semaphore is never closed.
     let permit = writers.acquire().await;
+    // Evaluations that no process asked for; those of instances go with them.
     let decisions = cleaner
-        .delete_decisions(partition, wall_clock(), options.rows)
+        .delete_expired(
+            "decision_instance",
+            "history_cleanup_date",
+            partition,
+            wall_clock(),
+            options.rows,
+        )
         .await?;
     drop(permit);
     let mut busy = decisions == u64::from(options.rows);
@@ -369,15 +393,18 @@ struct Group<'g> {
 impl Group<'_> {
     async fn roots(&mut self, metrics: &ExporterMetrics) -> Result<(), sqlx::Error> {
         self.history_of("root_process_instance_key").await?;
-        let called = "root_process_instance_key {keys} AND history_cleanup_date IS NULL";
+        let called = Which::Of(
+            "root_process_instance_key",
+            " AND history_cleanup_date IS NULL",
+        );
         self.delete("process_instance", called, |_| ()).await?;
-        let own = "process_instance_key {keys}";
+        let own = Which::Of("process_instance_key", "");
         self.delete("process_instance", own, |gone| metrics.cleaned(gone))
             .await
     }
 
     async fn batch_operations(&mut self) -> Result<(), sqlx::Error> {
-        let own = "batch_operation_key {keys}";
+        let own = Which::Of("batch_operation_key", "");
         for table in [
             "batch_operation_item",
             "batch_operation_error",
@@ -390,31 +417,32 @@ impl Group<'_> {
 
     async fn deleted_instances(&mut self) -> Result<(), sqlx::Error> {
         self.history_of("process_instance_key").await?;
-        let own = "process_instance_key {keys}";
+        let own = Which::Of("process_instance_key", "");
         self.delete("process_instance", own, |_| ()).await?;
-        let asked = "resource_key {keys} AND resource_type = 'PROCESS_INSTANCE'";
+        let asked = Which::Of("resource_key", " AND resource_type = 'PROCESS_INSTANCE'");
         self.delete("history_deletion", asked, |_| ()).await
     }
 
     async fn deleted_definitions(&mut self) -> Result<(), sqlx::Error> {
-        let of = "process_definition_key {keys}";
-        let starts = format!("{of} AND process_instance_key IS NULL");
-        self.delete("message_subscription", &starts, |_| ()).await?;
-        self.delete("process_definition", of, |_| ()).await?;
-        let asked = "resource_key {keys} AND resource_type = 'PROCESS_DEFINITION'";
+        let starts = Which::Of(
+            "process_definition_key",
+            " AND process_instance_key IS NULL",
+        );
+        self.delete("message_subscription", starts, |_| ()).await?;
+        let own = Which::Of("process_definition_key", "");
+        self.delete("process_definition", own, |_| ()).await?;
+        let asked = Which::Of("resource_key", " AND resource_type = 'PROCESS_DEFINITION'");
         self.delete("history_deletion", asked, |_| ()).await
     }
 
     /// All that hangs on instances, which `column` names.
-    async fn history_of(&mut self, column: &str) -> Result<(), sqlx::Error> {
+    async fn history_of(&mut self, column: &'static str) -> Result<(), sqlx::Error> {
         for (table, owner, owners) in LISTS {
-            let condition =
-                format!("{owner} IN (SELECT {owner} FROM {owners} WHERE {column} {{keys}})");
-            self.delete(table, &condition, |_| ()).await?;
+            let which = Which::OwnedBy(owner, owners, column);
+            self.delete(table, which, |_| ()).await?;
         }
-        let condition = format!("{column} {{keys}}");
         for table in CHILDREN {
-            self.delete(table, &condition, |_| ()).await?;
+            self.delete(table, Which::Of(column, ""), |_| ()).await?;
         }
         Ok(())
     }
@@ -423,7 +451,7 @@ impl Group<'_> {
     async fn delete(
         &mut self,
         table: &str,
-        condition: &str,
+        which: Which<'_>,
         count: impl Fn(u64),
     ) -> Result<(), sqlx::Error> {
         loop {
@@ -432,7 +460,7 @@ impl Group<'_> {
             let began = Instant::now();
             let gone = self
                 .cleaner
-                .delete(table, condition, &self.keys, self.rows)
+                .delete(table, which, &self.keys, self.rows)
                 .await?;
             count(gone);
             let worked = began.elapsed();

@@ -19,17 +19,21 @@
 //! | [`FlushFailure::Down`], [`FlushFailure::Statement`] | sends the same window again, later |
 //! | [`FlushFailure::Data`] | sends the same window again, isolating rows |
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringflow_core::ids::{Key, PartitionId, Position};
-use sqlx::Connection as _;
 
-use crate::batch::{ListOperation, Operation, Sealed, SealedList, SealedRow};
-use crate::database::{Database, Dialect, Failure, classify, connect_postgres};
-use crate::schema::{ListTable, Table};
+use crate::batch::{ListOperation, Operation, Sealed, SealedRow};
+use crate::database::mysql::IDLE_CONNECTION;
+use crate::database::{Database, Dialect, Failure, classify};
+use crate::schema::Table;
 
+mod mysql;
 mod postgres;
 mod sqlite;
+mod writer;
+
+use writer::Writer;
 
 /// Characters of a reason kept in `exporter_error`.
 const REASON_CHARS: usize = 1000;
@@ -82,102 +86,12 @@ impl From<sqlx::Error> for FlushFailure {
     }
 }
 
-/// An open connection.
-enum Wire {
-    Sqlite(sqlite::Writer),
-    Postgres(postgres::Writer),
-}
-
-impl Wire {
-    async fn open(database: &Database, statement_timeout: Duration) -> Result<Self, sqlx::Error> {
-        Ok(match database {
-            Database::Sqlite(options) => Self::Sqlite(sqlite::Writer::new(
-                sqlx::SqliteConnection::connect_with(options).await?,
-            )),
-            Database::Postgres(options) => Self::Postgres(postgres::Writer::new(
-                connect_postgres(options, statement_timeout).await?,
-            )),
-        })
-    }
-
-    async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.run(sql).await,
-            Self::Postgres(writer) => writer.run(sql).await,
-        }
-    }
-
-    async fn rows(&mut self, operation: &Operation, rows: &[SealedRow]) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.rows(operation.table, operation.form, rows).await,
-            Self::Postgres(writer) => writer.rows(operation.table, operation.form, rows).await,
-        }
-    }
-
-    async fn depart(&mut self, instances: &[i64]) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.depart(instances).await,
-            Self::Postgres(writer) => writer.depart(instances).await,
-        }
-    }
-
-    async fn lists(&mut self, table: ListTable, lists: &[SealedList]) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.lists(table, lists).await,
-            Self::Postgres(writer) => writer.lists(table, lists).await,
-        }
-    }
-
-    async fn cursor(&mut self, partition: PartitionId) -> Result<Option<i64>, sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.cursor(partition).await,
-            Self::Postgres(writer) => writer.cursor(partition).await,
-        }
-    }
-
-    async fn create_cursor(&mut self, partition: PartitionId, now: i64) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.create_cursor(partition, now).await,
-            Self::Postgres(writer) => writer.create_cursor(partition, now).await,
-        }
-    }
-
-    async fn move_cursor(
-        &mut self,
-        partition: PartitionId,
-        position: Position,
-        now: i64,
-    ) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.move_cursor(partition, position, now).await,
-            Self::Postgres(writer) => writer.move_cursor(partition, position, now).await,
-        }
-    }
-
-    async fn poison(
-        &mut self,
-        partition: PartitionId,
-        poison: &Poison,
-        now: i64,
-    ) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.poison(partition, poison, now).await,
-            Self::Postgres(writer) => writer.poison(partition, poison, now).await,
-        }
-    }
-
-    async fn definition(&mut self, key: Key) -> Result<Option<(String, String)>, sqlx::Error> {
-        match self {
-            Self::Sqlite(writer) => writer.definition(key).await,
-            Self::Postgres(writer) => writer.definition(key).await,
-        }
-    }
-}
-
 /// Writes the windows of one partition. Owns one connection, opened when it is needed.
 pub struct Sink {
     database: Database,
-    wire: Option<Wire>,
+    writer: Option<Writer>,
+    /// When it was last used.
+    used: Instant,
     timeout: Duration,
 }
 
@@ -192,10 +106,11 @@ impl std::fmt::Debug for Sink {
 impl Sink {
     /// A sink whose transactions may take `timeout`; then the connection is given up.
     #[must_use]
-    pub const fn new(database: Database, timeout: Duration) -> Self {
+    pub fn new(database: Database, timeout: Duration) -> Self {
         Self {
             database,
-            wire: None,
+            writer: None,
+            used: Instant::now(),
             timeout,
         }
     }
@@ -205,8 +120,8 @@ impl Sink {
     /// # Errors
     /// See [`FlushFailure`]; never `Fenced`.
     pub async fn cursor(&mut self, partition: PartitionId) -> Result<Position, FlushFailure> {
-        self.bounded(async |wire| {
-            let cursor = wire.cursor(partition).await?;
+        self.bounded(async |writer| {
+            let cursor = writer.cursor(partition).await?;
             Ok(Position(u64::try_from(cursor.unwrap_or(0)).unwrap_or(0)))
         })
         .await
@@ -217,7 +132,7 @@ impl Sink {
     /// # Errors
     /// See [`FlushFailure`]; never `Fenced`.
     pub async fn definition(&mut self, key: Key) -> Result<Option<(String, String)>, FlushFailure> {
-        self.bounded(async |wire| Ok(wire.definition(key).await?))
+        self.bounded(async |writer| Ok(writer.definition(key).await?))
             .await
     }
 
@@ -235,19 +150,19 @@ impl Sink {
     ) -> Result<Flushed, FlushFailure> {
         let begin = match self.database.dialect() {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
-            Dialect::Postgres => "BEGIN",
+            Dialect::Postgres | Dialect::Mysql => "BEGIN",
         };
-        self.bounded(async |wire| {
-            wire.run(begin).await?;
-            let flushed = transaction(wire, sealed, isolate, now).await;
+        self.bounded(async |writer| {
+            writer.run(begin).await?;
+            let flushed = transaction(writer, sealed, isolate, now).await;
             match flushed {
                 Ok(flushed) => {
-                    wire.run("COMMIT").await?;
+                    writer.run("COMMIT").await?;
                     Ok(flushed)
                 }
                 Err(failure) => {
                     // A connection that cannot even do this is dropped.
-                    if wire.run("ROLLBACK").await.is_err() {
+                    if writer.run("ROLLBACK").await.is_err() {
                         return Err(match failure {
                             FlushFailure::Fenced { .. } => failure,
                             FlushFailure::Down(reason)
@@ -265,10 +180,8 @@ impl Sink {
     /// Closes the connection in good order.
     pub async fn close(&mut self) {
         let close = async {
-            match self.wire.take() {
-                Some(Wire::Sqlite(writer)) => writer.close().await,
-                Some(Wire::Postgres(writer)) => writer.close().await,
-                None => {}
+            if let Some(writer) = self.writer.take() {
+                writer.close().await;
             }
         };
         // A server that does not answer a farewell is left without one.
@@ -279,23 +192,30 @@ impl Sink {
     /// failures it is not to blame for; it is dropped after a time-out or when it is unsound.
     async fn bounded<T>(
         &mut self,
-        work: impl AsyncFnOnce(&mut Wire) -> Result<T, FlushFailure>,
+        work: impl AsyncFnOnce(&mut Writer) -> Result<T, FlushFailure>,
     ) -> Result<T, FlushFailure> {
         let database = &self.database;
-        let held = self.wire.take();
+        // MySQL ends connections that idle; one that is about to be ended is not begun with.
+        let stale = match database.dialect() {
+            Dialect::Mysql => self.used.elapsed() > IDLE_CONNECTION / 2,
+            Dialect::Sqlite | Dialect::Postgres => false,
+        };
+        let held = self.writer.take().filter(|_| !stale);
+        self.used = Instant::now();
         let timeout = self.timeout;
         let all = async {
-            let mut wire = match held {
-                Some(wire) => wire,
-                None => Wire::open(database, timeout).await?,
+            let mut writer = match held {
+                Some(writer) => writer,
+                None => Writer::open(database, timeout).await?,
             };
-            let result = work(&mut wire).await;
-            Ok::<_, FlushFailure>((wire, result))
+            let result = work(&mut writer).await;
+            Ok::<_, FlushFailure>((writer, result))
         };
         match tokio::time::timeout(timeout, all).await {
-            Ok(Ok((wire, result))) => {
+            Ok(Ok((writer, result))) => {
                 if !matches!(result, Err(FlushFailure::Down(_))) {
-                    self.wire = Some(wire);
+                    self.writer = Some(writer);
+                    self.used = Instant::now();
                 }
                 result
             }
@@ -309,55 +229,57 @@ impl Sink {
 }
 
 async fn transaction(
-    wire: &mut Wire,
+    writer: &mut Writer,
     sealed: &Sealed,
     isolate: bool,
     now: i64,
 ) -> Result<Flushed, FlushFailure> {
-    let mut stored = wire.cursor(sealed.partition).await?;
+    let mut stored = writer.cursor(sealed.partition).await?;
     if stored.is_none() {
-        wire.create_cursor(sealed.partition, now).await?;
-        stored = wire.cursor(sealed.partition).await?;
+        writer.create_cursor(sealed.partition, now).await?;
+        stored = writer.cursor(sealed.partition).await?;
     }
     let at = Position(u64::try_from(stored.unwrap_or(0)).unwrap_or(0));
     if at != sealed.from {
         return Err(FlushFailure::Fenced { at });
     }
-    wire.depart(&sealed.departures).await?;
+    writer.depart(&sealed.departures).await?;
     let mut flushed = Flushed::default();
     for operation in &sealed.operations {
         if isolate {
-            isolate_rows(wire, operation, &mut flushed.poisoned).await?;
+            isolate_rows(writer, operation, &mut flushed.poisoned).await?;
         } else {
-            wire.rows(operation, &operation.rows).await?;
+            writer.rows(operation, &operation.rows).await?;
         }
     }
     for operation in &sealed.lists {
         if isolate {
-            isolate_lists(wire, operation, &mut flushed.poisoned).await?;
+            isolate_lists(writer, operation, &mut flushed.poisoned).await?;
         } else {
-            wire.lists(operation.table, &operation.lists).await?;
+            writer.lists(operation.table, &operation.lists).await?;
         }
     }
     for poison in &flushed.poisoned {
-        wire.poison(sealed.partition, poison, now).await?;
+        writer.poison(sealed.partition, poison, now).await?;
     }
-    wire.move_cursor(sealed.partition, sealed.last, now).await?;
+    writer
+        .move_cursor(sealed.partition, sealed.last, now)
+        .await?;
     Ok(flushed)
 }
 
 /// Writes what can be written; halves a refused range until single rows are left.
 async fn isolate_rows(
-    wire: &mut Wire,
+    writer: &mut Writer,
     operation: &Operation,
     poisoned: &mut Vec<Poison>,
 ) -> Result<(), FlushFailure> {
     let mut ranges = Vec::from([(0, operation.rows.len())]);
     while let Some((start, end)) = ranges.pop() {
         let rows = &operation.rows[start..end];
-        wire.run("SAVEPOINT part").await?;
-        let result = wire.rows(operation, rows).await;
-        let Some(reason) = settle(wire, result).await? else {
+        writer.run("SAVEPOINT part").await?;
+        let result = writer.rows(operation, rows).await;
+        let Some(reason) = settle(writer, result).await? else {
             continue;
         };
         if let [row] = rows {
@@ -372,16 +294,16 @@ async fn isolate_rows(
 }
 
 async fn isolate_lists(
-    wire: &mut Wire,
+    writer: &mut Writer,
     operation: &ListOperation,
     poisoned: &mut Vec<Poison>,
 ) -> Result<(), FlushFailure> {
     let mut ranges = Vec::from([(0, operation.lists.len())]);
     while let Some((start, end)) = ranges.pop() {
         let lists = &operation.lists[start..end];
-        wire.run("SAVEPOINT part").await?;
-        let result = wire.lists(operation.table, lists).await;
-        let Some(reason) = settle(wire, result).await? else {
+        writer.run("SAVEPOINT part").await?;
+        let result = writer.lists(operation.table, lists).await;
+        let Some(reason) = settle(writer, result).await? else {
             continue;
         };
         if let [list] = lists {
@@ -402,17 +324,17 @@ async fn isolate_lists(
 
 /// Ends a savepoint; the reason if its statement was refused for its data.
 async fn settle(
-    wire: &mut Wire,
+    writer: &mut Writer,
     result: Result<(), sqlx::Error>,
 ) -> Result<Option<String>, FlushFailure> {
     match result {
         Ok(()) => {
-            wire.run("RELEASE SAVEPOINT part").await?;
+            writer.run("RELEASE SAVEPOINT part").await?;
             Ok(None)
         }
         Err(error) if classify(&error) == Failure::Data => {
-            wire.run("ROLLBACK TO SAVEPOINT part").await?;
-            wire.run("RELEASE SAVEPOINT part").await?;
+            writer.run("ROLLBACK TO SAVEPOINT part").await?;
+            writer.run("RELEASE SAVEPOINT part").await?;
             let reason = error.to_string();
             Ok(Some(
                 crate::row::cut(&reason, REASON_CHARS).replace('\0', ""),

@@ -1,7 +1,7 @@
 //! The exporter and the searches against real databases.
 //!
-//! SQLite runs in a temporary directory. PostgreSQL is started by the tests themselves on a free
-//! loopback port; without its binaries the tests fail and say how to get them.
+//! SQLite runs in a temporary directory. PostgreSQL and MariaDB are started by the tests themselves
+//! on a free loopback port; without their programs the tests fail and say how to get them.
 //!
 //! Every scenario runs through the crate's front door: records in a feed, rows and pages out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -14,6 +14,8 @@ mod it {
     mod export;
     mod hostile;
     mod identity;
+    mod mariadb;
+    mod mysql;
     mod paging;
     mod postgres;
     mod records;

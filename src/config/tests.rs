@@ -87,11 +87,16 @@ fn databases_are_understood_or_refused_by_setting() {
         place("jdbc:postgresql://db:5433/camunda?sslmode=require"),
         Ok(Some("postgresql://db:5433/camunda".to_owned()))
     );
+    assert_eq!(
+        place("jdbc:mariadb://db/camunda?useBulkStmts=true"),
+        Ok(Some("mysql://db:3306/camunda".to_owned()))
+    );
     assert_eq!(place("none"), Ok(None));
     assert_eq!(
         place("jdbc:oracle:thin:@//h/s").unwrap_err(),
         "setting 'secondary-storage.url' is 'jdbc:oracle:thin:@//h/s' (command line) but must \
-         be sqlite:PATH, postgres://HOST/DATABASE or none: oracle is not supported yet as secondary \
-         storage; use postgresql://..., sqlite:PATH or none"
+         be sqlite:PATH, postgres://HOST/DATABASE, mysql://HOST/DATABASE or none: oracle is not \
+         supported yet as secondary storage; use postgresql://..., mysql://..., mariadb://..., \
+         sqlite:PATH or none"
     );
 }

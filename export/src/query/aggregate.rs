@@ -353,12 +353,20 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
         Aggregate::JobsOverTime { span, resolution } => {
             let minutes = (resolution / WINDOW_MS).max(1);
             let millis = minutes * WINDOW_MS;
-            let bucket = format!("(window_key / {}) * {millis}", WINDOW_STRIDE * minutes);
+            let stride = WINDOW_STRIDE * minutes;
+            let whole = format!("(window_key / {stride}) * {millis}");
+            let bucket = match out.dialect {
+                Dialect::Postgres => format!("to_timestamp({whole} / 1000.0)"),
+                // Division yields decimals there.
+                Dialect::Mysql => format!(
+                    "TIMESTAMP'1970-01-01 00:00:00' \
+                     + INTERVAL (window_key DIV {stride}) * {} MICROSECOND",
+                    millis * 1000
+                ),
+                Dialect::Sqlite => whole,
+            };
             out.push("SELECT ");
-            out.push(&match out.dialect {
-                Dialect::Postgres => format!("to_timestamp({bucket} / 1000.0)"),
-                Dialect::Sqlite => bucket.clone(),
-            });
+            out.push(&bucket);
             out.push(" AS grouped, ");
             counters(out);
             metrics(out, span)?;

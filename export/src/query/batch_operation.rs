@@ -9,11 +9,7 @@ use super::field::{EntityFields, Field};
 pub(crate) const FIELDS: EntityFields = EntityFields {
     from: "batch_operation t",
     fields: &[
-        Field::text(
-            "batchOperationKey",
-            "CAST(t.batch_operation_key AS VARCHAR(20))",
-        )
-        .present(),
+        Field::text("batchOperationKey", "CONCAT(t.batch_operation_key, '')").present(),
         Field::text("state", "t.state").present(),
         Field::text("batchOperationType", "t.operation_type")
             .present()

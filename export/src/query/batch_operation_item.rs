@@ -11,12 +11,8 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::text("operationType", "o.operation_type")
             .present()
             .unsorted(),
-        Field::text(
-            "batchOperationKey",
-            "CAST(t.batch_operation_key AS VARCHAR(20))",
-        )
-        .present(),
-        Field::text("itemKey", "CAST(t.item_key AS VARCHAR(20))").present(),
+        Field::text("batchOperationKey", "CONCAT(t.batch_operation_key, '')").present(),
+        Field::text("itemKey", "CONCAT(t.item_key, '')").present(),
         Field::key("processInstanceKey", "t.process_instance_key"),
         Field::key("rootProcessInstanceKey", "t.root_process_instance_key").unsorted(),
         Field::text(

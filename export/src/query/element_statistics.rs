@@ -14,6 +14,7 @@ use super::process_instance::OF_ELEMENTS;
 use super::statement::{Bind, Statement};
 use super::{Cell, Filter, KeyLiteral, Queries, fetch};
 use crate::error::QueryError;
+use crate::link::readable;
 
 /// Whose elements are counted.
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +60,8 @@ pub(super) async fn count(
         if number > 0 {
             out.push(" UNION ALL ");
         }
-        out.push(&format!(
-            "SELECT f.flow_node_id, CAST({number} AS BIGINT), "
-        ));
+        let number = readable(out.dialect, Kind::Int, &number.to_string());
+        out.push(&format!("SELECT f.flow_node_id, {number}, "));
         out.push(match of {
             StatisticsOf::Instance(_) => "COUNT(*)",
             StatisticsOf::Definition(..) => "COUNT(DISTINCT f.process_instance_key)",

@@ -2,8 +2,8 @@
 //!
 //! Each node becomes a parenthesised condition. Values never become SQL text: they are bound, with a
 //! cast in PostgreSQL so that the server need not guess. `$neq` and `$notIn` also match rows without
-//! a value, as a document store's "must not" does. Patterns become LIKE in PostgreSQL and GLOB in
-//! SQLite (its LIKE ignores case). Comparisons of texts are by bytes in both.
+//! a value, as a document store's "must not" does. Patterns become LIKE, and GLOB in SQLite
+//! (its LIKE ignores case). Comparisons of texts are by bytes everywhere.
 //!
 //! Limits: [`super::VALUES_MAX`] values, [`super::FILTER_DEPTH_MAX`] levels.
 
@@ -528,6 +528,9 @@ mod tests {
         let (text, binds) = sql(Dialect::Postgres, &filter);
         assert_eq!(text, r"t.business_id LIKE $1::text ESCAPE '\'");
         assert_eq!(binds, [Bind::Text(r"a%b_*\%\_[\\".into())]);
+        let (text, binds) = sql(Dialect::Mysql, &filter);
+        assert_eq!(text, "t.business_id LIKE ? ESCAPE '!'");
+        assert_eq!(binds, [Bind::Text(r"a%b_*!%!_[\".into())]);
         let (text, binds) = sql(Dialect::Sqlite, &filter);
         assert_eq!(text, "t.business_id GLOB ?1");
         assert_eq!(binds, [Bind::Text(r"a*b?[*]%_[[]\".into())]);
@@ -553,7 +556,7 @@ mod tests {
     #[test]
     fn values_never_become_text() {
         let evil = "x'; DROP TABLE variable; --";
-        for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        for dialect in [Dialect::Sqlite, Dialect::Postgres, Dialect::Mysql] {
             for op in [Op::Eq, Op::Neq, Op::In, Op::NotIn, Op::Like] {
                 let (text, _) = sql(
                     dialect,

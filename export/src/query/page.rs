@@ -25,6 +25,7 @@ use super::{
 };
 use crate::database::Dialect;
 use crate::error::QueryError;
+use crate::link::readable;
 
 /// Bytes of a cursor at most: previews of values can be part of it.
 const CURSOR_MAX: usize = 256 * 1024;
@@ -227,7 +228,7 @@ async fn page_rows(
         if !kinds.is_empty() {
             out.push(", ");
         }
-        out.push(&fetch::readable(dialect, kind, sql));
+        out.push(&readable(dialect, kind, sql));
         kinds.push(kind);
     }
     out.push(" FROM ");
@@ -253,7 +254,9 @@ async fn page_rows(
         }
         order.push(&mut out);
         let descending = order.descending != backwards;
-        out.push(match (descending, order.field.present) {
+        // MySQL has no words for it and puts NULL there by itself.
+        let present = order.field.present || dialect == Dialect::Mysql;
+        out.push(match (descending, present) {
             (false, true) => " ASC",
             (true, true) => " DESC",
             (false, false) => " ASC NULLS FIRST",

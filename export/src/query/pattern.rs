@@ -1,8 +1,9 @@
 //! Patterns of clients (`*` any run, `?` one character, `\` escapes) in the words of each database.
 //!
-//! PostgreSQL gets LIKE, whose own wildcards are escaped. SQLite's LIKE ignores case, so it gets GLOB,
-//! whose wildcards are the client's but whose escapes are brackets. Case is folded on both sides
-//! where a field asks for it.
+//! PostgreSQL and MySQL get LIKE, whose own wildcards are escaped; not with a backslash in MySQL, where
+//! the mode of the session decides what that is in a literal. SQLite's LIKE ignores case, so it gets
+//! GLOB, whose wildcards are the client's but whose escapes are brackets. Case is folded on both
+//! sides where a field asks for it.
 
 use super::statement::{Bind, Statement};
 use crate::database::Dialect;
@@ -32,10 +33,14 @@ pub(crate) fn like(out: &mut Statement, sql: &str, pattern: &str, fold_case: boo
     let mut text = String::with_capacity(pattern.len() + 8);
     for unit in units(pattern) {
         match (out.dialect, unit) {
-            (Dialect::Postgres, Unit::Run) => text.push('%'),
-            (Dialect::Postgres, Unit::One) => text.push('_'),
+            (Dialect::Postgres | Dialect::Mysql, Unit::Run) => text.push('%'),
+            (Dialect::Postgres | Dialect::Mysql, Unit::One) => text.push('_'),
             (Dialect::Postgres, Unit::Char(c @ ('%' | '_' | '\\'))) => {
                 text.push('\\');
+                text.push(c);
+            }
+            (Dialect::Mysql, Unit::Char(c @ ('%' | '_' | '!'))) => {
+                text.push('!');
                 text.push(c);
             }
             (Dialect::Sqlite, Unit::Run) => text.push('*'),
@@ -45,7 +50,7 @@ pub(crate) fn like(out: &mut Statement, sql: &str, pattern: &str, fold_case: boo
                 text.push(c);
                 text.push(']');
             }
-            (Dialect::Postgres | Dialect::Sqlite, Unit::Char(c)) => text.push(c),
+            (Dialect::Postgres | Dialect::Mysql | Dialect::Sqlite, Unit::Char(c)) => text.push(c),
         }
     }
     let (open, close) = if fold_case { ("LOWER(", ")") } else { ("", "") };
@@ -53,13 +58,15 @@ pub(crate) fn like(out: &mut Statement, sql: &str, pattern: &str, fold_case: boo
     out.push(sql);
     out.push(close);
     out.push(match out.dialect {
-        Dialect::Postgres => " LIKE ",
+        Dialect::Postgres | Dialect::Mysql => " LIKE ",
         Dialect::Sqlite => " GLOB ",
     });
     out.push(open);
     out.bind(Bind::Text(text));
     out.push(close);
-    if out.dialect == Dialect::Postgres {
-        out.push(" ESCAPE '\\'");
-    }
+    out.push(match out.dialect {
+        Dialect::Postgres => " ESCAPE '\\'",
+        Dialect::Mysql => " ESCAPE '!'",
+        Dialect::Sqlite => "",
+    });
 }

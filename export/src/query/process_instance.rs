@@ -61,16 +61,8 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
             .of(&INCIDENT),
         Field::int("incidentErrorHashCode", "r.error_message_hash").of(&INCIDENT),
         Field::flag("hasRetriesLeft", "r.has_failed_with_retries_left").of(&JOB),
-        Field::text(
-            "batchOperationId",
-            "CAST(r.batch_operation_key AS VARCHAR(20))",
-        )
-        .of(&OPERATION),
-        Field::text(
-            "batchOperationKey",
-            "CAST(r.batch_operation_key AS VARCHAR(20))",
-        )
-        .of(&OPERATION),
+        Field::text("batchOperationId", "CONCAT(r.batch_operation_key, '')").of(&OPERATION),
+        Field::text("batchOperationKey", "CONCAT(r.batch_operation_key, '')").of(&OPERATION),
         Field::int("partitionId", "t.partition_id")
             .hidden()
             .unsorted(),

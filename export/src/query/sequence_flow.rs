@@ -10,7 +10,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
     fields: &[
         Field::text(
             "sequenceFlowId",
-            "CAST(t.process_instance_key AS TEXT) || '_' || t.flow_node_id",
+            "CONCAT(t.process_instance_key, '_', t.flow_node_id)",
         )
         .present()
         .unsorted(),

@@ -2,7 +2,7 @@
 //!
 //! The text is put together from constants of this crate; what a client sends is only ever bound.
 //! PostgreSQL gets a cast with each parameter, so that the server need not guess its type; times are
-//! bound as milliseconds.
+//! bound as milliseconds, but in MySQL, whose server cannot convert them beyond 2038.
 
 use crate::database::Dialect;
 
@@ -41,6 +41,9 @@ impl Statement {
         let number = self.binds.len() + 1;
         let text = match (self.dialect, &bind) {
             (Dialect::Sqlite, _) => format!("?{number}"),
+            (Dialect::Mysql, Bind::Time(_)) => "CAST(? AS DATETIME(3))".to_owned(),
+            // No cast: LIMIT takes none, and what it is compared with has a type.
+            (Dialect::Mysql, Bind::Text(_) | Bind::Int(_) | Bind::Float(_)) => "?".to_owned(),
             (Dialect::Postgres, Bind::Text(_)) => format!("${number}::text"),
             (Dialect::Postgres, Bind::Int(_)) => format!("${number}::bigint"),
             (Dialect::Postgres, Bind::Time(_)) => {

@@ -4,206 +4,70 @@
 //! and column set: it is prepared once per connection. Times travel as milliseconds and become
 //! timestamps in the statement. A lock on the cursor row (FOR UPDATE) fences other exporters.
 
-use std::sync::Arc;
-
-use ringflow_core::ids::{Key, PartitionId, Position};
-use rustc_hash::FxHashMap;
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use sqlx::{Arguments as _, AssertSqlSafe, PgConnection};
 
-use super::Poison;
+use super::writer::{Texts, conflict_sets, excluded, parameters};
 use crate::batch::{Form, SealedList, SealedRow};
 use crate::row::Datum;
 use crate::schema::{ColumnDef, ColumnKind, ListTable, Table};
 
-/// A connection and the statements it has been sent.
-pub(super) struct Writer {
-    connection: PgConnection,
-    statements: FxHashMap<(Table, Form), Arc<str>>,
+pub(super) async fn rows(
+    connection: &mut PgConnection,
+    texts: &mut Texts,
+    table: Table,
+    form: Form,
+    rows: &[SealedRow],
+) -> Result<(), sqlx::Error> {
+    let columns = parameters(table, form);
+    let mut arguments = PgArguments::default();
+    for (at, column) in columns.iter().enumerate() {
+        bind_column(&mut arguments, column.kind, rows, at)?;
+    }
+    let sql = texts.get(table, form, 0, || statement(table, form, &columns));
+    sqlx::query_with(AssertSqlSafe(sql), arguments)
+        .execute(&mut *connection)
+        .await
+        .map(|_| ())
 }
 
-impl Writer {
-    pub(super) fn new(connection: PgConnection) -> Self {
-        Self {
-            connection,
-            statements: FxHashMap::default(),
+pub(super) async fn lists(
+    connection: &mut PgConnection,
+    table: ListTable,
+    lists: &[SealedList],
+) -> Result<(), sqlx::Error> {
+    let (name, owner, value) = table.names();
+    let owners: Vec<i64> = lists.iter().map(|list| list.owner).collect();
+    sqlx::query(AssertSqlSafe(format!(
+        "DELETE FROM {name} WHERE {owner} = ANY($1::bigint[])"
+    )))
+    .bind(owners)
+    .execute(&mut *connection)
+    .await?;
+    let mut owners: Vec<i64> = Vec::new();
+    let mut values: Vec<&str> = Vec::new();
+    for list in lists {
+        for value in &list.values {
+            owners.push(list.owner);
+            values.push(value);
         }
     }
-
-    pub(super) async fn close(self) {
-        // The server notices a missing farewell as well.
-        let _ = self.connection.close().await;
+    if owners.is_empty() {
+        return Ok(());
     }
-
-    pub(super) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        sqlx::raw_sql(sql)
-            .execute(&mut self.connection)
-            .await
-            .map(|_| ())
-    }
-
-    pub(super) async fn cursor(
-        &mut self,
-        partition: PartitionId,
-    ) -> Result<Option<i64>, sqlx::Error> {
-        let row = sqlx::query(
-            "SELECT last_exported_position FROM exporter_position WHERE partition_id = $1 \
-             FOR UPDATE",
-        )
-        .bind(i32::from(partition.0))
-        .fetch_optional(&mut self.connection)
-        .await?;
-        row.map(|row| row.try_get(0)).transpose()
-    }
-
-    pub(super) async fn move_cursor(
-        &mut self,
-        partition: PartitionId,
-        position: Position,
-        now: i64,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "UPDATE exporter_position SET last_exported_position = $2, \
-             last_updated = to_timestamp($3 / 1000.0) WHERE partition_id = $1",
-        )
-        .bind(i32::from(partition.0))
-        .bind(position.0 as i64)
-        .bind(now)
-        .execute(&mut self.connection)
-        .await
-        .map(|_| ())
-    }
-
-    /// Two exporters that find no row both come here; the second waits for the first.
-    pub(super) async fn create_cursor(
-        &mut self,
-        partition: PartitionId,
-        now: i64,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO exporter_position (partition_id, exporter, last_exported_position, \
-             created, last_updated) VALUES ($1, 'rdbms', 0, to_timestamp($2 / 1000.0), \
-             to_timestamp($2 / 1000.0)) ON CONFLICT DO NOTHING",
-        )
-        .bind(i32::from(partition.0))
-        .bind(now)
-        .execute(&mut self.connection)
-        .await
-        .map(|_| ())
-    }
-
-    pub(super) async fn poison(
-        &mut self,
-        partition: PartitionId,
-        poison: &Poison,
-        now: i64,
-    ) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO exporter_error (partition_id, position, table_name, row_key, reason, \
-             created) VALUES ($1, $2, $3, $4, $5, to_timestamp($6 / 1000.0)) ON CONFLICT DO NOTHING",
-        )
-        .bind(i32::from(partition.0))
-        .bind(poison.position.0 as i64)
-        .bind(poison.table)
-        .bind(&poison.row_key)
-        .bind(&poison.reason)
-        .bind(now)
-        .execute(&mut self.connection)
-        .await
-        .map(|_| ())
-    }
-
-    pub(super) async fn definition(
-        &mut self,
-        key: Key,
-    ) -> Result<Option<(String, String)>, sqlx::Error> {
-        let row = sqlx::query(
-            "SELECT process_definition_id, bpmn_xml FROM process_definition \
-             WHERE process_definition_key = $1",
-        )
-        .bind(key.0)
-        .fetch_optional(&mut self.connection)
-        .await?;
-        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .transpose()
-    }
-
-    pub(super) async fn rows(
-        &mut self,
-        table: Table,
-        form: Form,
-        rows: &[SealedRow],
-    ) -> Result<(), sqlx::Error> {
-        let columns = super::sqlite::parameters(table, form);
-        let mut arguments = PgArguments::default();
-        for (at, column) in columns.iter().enumerate() {
-            bind_column(&mut arguments, column.kind, rows, at)?;
-        }
-        let sql = self
-            .statements
-            .entry((table, form))
-            .or_insert_with(|| statement(table, form, &columns).into());
-        sqlx::query_with(AssertSqlSafe(Arc::clone(sql)), arguments)
-            .execute(&mut self.connection)
-            .await
-            .map(|_| ())
-    }
-
-    /// Takes instances off the count of the definition that their rows still name.
-    pub(super) async fn depart(&mut self, instances: &[i64]) -> Result<(), sqlx::Error> {
-        for instance in instances {
-            sqlx::query(
-                "INSERT INTO active_instances (process_definition_key, partition_id, active_count) \
-                 SELECT process_definition_key, partition_id, -1 FROM process_instance \
-                 WHERE process_instance_key = $1 \
-                 ON CONFLICT (process_definition_key, partition_id) \
-                 DO UPDATE SET active_count = active_instances.active_count - 1",
-            )
-            .bind(*instance)
-            .execute(&mut self.connection)
-            .await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn lists(
-        &mut self,
-        table: ListTable,
-        lists: &[SealedList],
-    ) -> Result<(), sqlx::Error> {
-        let (name, owner, value) = table.names();
-        let owners: Vec<i64> = lists.iter().map(|list| list.owner).collect();
-        sqlx::query(AssertSqlSafe(format!(
-            "DELETE FROM {name} WHERE {owner} = ANY($1::bigint[])"
-        )))
-        .bind(owners)
-        .execute(&mut self.connection)
-        .await?;
-        let mut owners: Vec<i64> = Vec::new();
-        let mut values: Vec<&str> = Vec::new();
-        for list in lists {
-            for value in &list.values {
-                owners.push(list.owner);
-                values.push(value);
-            }
-        }
-        if owners.is_empty() {
-            return Ok(());
-        }
-        let mut arguments = PgArguments::default();
-        arguments.add(owners).map_err(sqlx::Error::Encode)?;
-        arguments.add(values).map_err(sqlx::Error::Encode)?;
-        sqlx::query_with(
-            AssertSqlSafe(format!(
-                "INSERT INTO {name} ({owner}, {value}) SELECT * FROM UNNEST($1::bigint[], \
-                 $2::text[]) ON CONFLICT DO NOTHING"
-            )),
-            arguments,
-        )
-        .execute(&mut self.connection)
-        .await
-        .map(|_| ())
-    }
+    let mut arguments = PgArguments::default();
+    arguments.add(owners).map_err(sqlx::Error::Encode)?;
+    arguments.add(values).map_err(sqlx::Error::Encode)?;
+    sqlx::query_with(
+        AssertSqlSafe(format!(
+            "INSERT INTO {name} ({owner}, {value}) SELECT * FROM UNNEST($1::bigint[], \
+             $2::text[]) ON CONFLICT DO NOTHING"
+        )),
+        arguments,
+    )
+    .execute(&mut *connection)
+    .await
+    .map(|_| ())
 }
 
 fn bind_column(
@@ -321,7 +185,7 @@ fn statement(table: Table, form: Form, columns: &[&ColumnDef]) -> String {
                 .map(|(at, column)| incoming(at, column.kind))
                 .collect();
             let key = names[..keys].join(", ");
-            let sets = super::sqlite::conflict_sets(name, &columns[keys..]);
+            let sets = conflict_sets(name, &columns[keys..], excluded);
             format!(
                 "INSERT INTO {name} ({}) SELECT {} FROM {source} ON CONFLICT ({key}) DO UPDATE \
                  SET {sets}",

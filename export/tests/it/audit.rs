@@ -32,7 +32,7 @@ fn words(row: &Row, names: &[&str]) -> Vec<String> {
 
 #[test]
 fn operations_of_users_are_told_with_actor_entity_and_result() {
-    for db in [Db::sqlite(), Db::postgres()] {
+    for db in Db::all() {
         let mut scenario = Scenario::new(1);
         let instance = scenario.instance(5);
         let task = scenario.key();

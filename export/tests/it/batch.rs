@@ -219,6 +219,11 @@ fn operations_and_items_are_found_postgres() {
     searched(&Db::postgres());
 }
 
+#[test]
+fn operations_and_items_are_found_mariadb() {
+    searched(&Db::mariadb());
+}
+
 fn deleted(db: &Db) {
     let mut s = Scenario::new(1);
     let kept = instance(&mut s, Some(Key::NONE));
@@ -278,4 +283,9 @@ fn deleted_history_and_old_operations_go_sqlite() {
 #[test]
 fn deleted_history_and_old_operations_go_postgres() {
     deleted(&Db::postgres());
+}
+
+#[test]
+fn deleted_history_and_old_operations_go_mariadb() {
+    deleted(&Db::mariadb());
 }

@@ -10,17 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringflow_core::ids::Timestamp;
-use ringflow_export::{
-    Database, Exporter, ExporterState, Queries, QueriesOptions, Query, QueryError,
-};
+use ringflow_export::{Exporter, ExporterState, Queries, QueriesOptions, Query, QueryError};
 
 use super::database::{Db, block_on};
 use super::export::{check, feed, options, wait};
-use super::postgres::Server;
 use super::records::Scenario;
 
-#[test]
-fn a_killed_server_loses_and_doubles_nothing() {
+fn killed(mut db: Db) {
     let mut scenarios = Vec::new();
     for partition in 1..=2 {
         let mut scenario = Scenario::new(partition);
@@ -29,7 +25,6 @@ fn a_killed_server_loses_and_doubles_nothing() {
         }
         scenarios.push(scenario);
     }
-    let mut db = Db::postgres();
     let (one, first) = feed(&scenarios[0], 50);
     let (two, second) = feed(&scenarios[1], 50);
     let mut options = options(&db);
@@ -40,11 +35,8 @@ fn a_killed_server_loses_and_doubles_nothing() {
         wait("progress", || {
             first.load(Ordering::Acquire) >= total * part / 4
         });
-        let Db::Postgres(server) = &mut db else {
-            unreachable!("started as a server")
-        };
-        server.kill();
-        server.resume();
+        db.kill();
+        db.resume();
     }
     for (acknowledged, scenario) in [(&first, &scenarios[0]), (&second, &scenarios[1])] {
         wait("the end", || {
@@ -63,10 +55,17 @@ fn a_killed_server_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn a_database_that_is_down_at_start_is_waited_for() {
-    let mut server = Server::start();
-    server.kill();
-    let mut db = Db::Postgres(server);
+fn a_killed_server_loses_and_doubles_nothing_postgres() {
+    killed(Db::postgres());
+}
+
+#[test]
+fn a_killed_server_loses_and_doubles_nothing_mariadb() {
+    killed(Db::mariadb());
+}
+
+fn down_at_start(mut db: Db) {
+    db.kill();
     let mut scenario = Scenario::new(1);
     scenario.instance(1);
     let (feed, acknowledged) = feed(&scenario, 50);
@@ -86,14 +85,22 @@ fn a_database_that_is_down_at_start_is_waited_for() {
         metrics.snapshot(Timestamp(0)).state,
         ExporterState::Starting
     );
-    if let Db::Postgres(server) = &mut db {
-        server.resume();
-    }
+    db.resume();
     wait("the end", || {
         acknowledged.load(Ordering::Acquire) >= scenario.last()
     });
     exporter.stop();
     check(&db, &[&scenario]);
+}
+
+#[test]
+fn a_database_that_is_down_at_start_is_waited_for_postgres() {
+    down_at_start(Db::postgres());
+}
+
+#[test]
+fn a_database_that_is_down_at_start_is_waited_for_mariadb() {
+    down_at_start(Db::mariadb());
 }
 
 /// Forwards to the server until it is told to swallow everything, as a dead firewall state does.
@@ -136,21 +143,21 @@ fn black_hole(target: u16) -> (u16, Arc<AtomicBool>) {
     (port, swallow)
 }
 
-#[test]
-fn a_half_open_connection_is_given_up_and_replaced() {
-    let db = Db::postgres();
-    let Db::Postgres(server) = &db else {
-        unreachable!("started as a server")
-    };
-    let (port, swallow) = black_hole(server.port);
-    let url = format!("postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=disable");
+fn half_open(db: &Db) {
+    let mut swallow = None;
+    let database = db.through(|port| {
+        let (port, told) = black_hole(port);
+        swallow = Some(told);
+        port
+    });
+    let swallow = swallow.unwrap();
     let mut scenario = Scenario::new(1);
     for number in 0..400 {
         scenario.instance(number);
     }
     let (feed, acknowledged) = feed(&scenario, 50);
-    let mut options = options(&db);
-    options.database = Database::parse(&url, None, None).unwrap().unwrap();
+    let mut options = options(db);
+    options.database = database;
     options.window_rows = 100;
     options.flush_timeout = Duration::from_secs(1);
     options.retain = None;
@@ -173,5 +180,15 @@ fn a_half_open_connection_is_given_up_and_replaced() {
         acknowledged.load(Ordering::Acquire) >= scenario.last()
     });
     exporter.stop();
-    check(&db, &[&scenario]);
+    check(db, &[&scenario]);
+}
+
+#[test]
+fn a_half_open_connection_is_given_up_and_replaced_postgres() {
+    half_open(&Db::postgres());
+}
+
+#[test]
+fn a_half_open_connection_is_given_up_and_replaced_mariadb() {
+    half_open(&Db::mariadb());
 }

@@ -1,18 +1,19 @@
 //! The databases the tests run on.
 //!
-//! A SQLite file in a temporary directory, or a PostgreSQL server of the test's own; both are gone
-//! when the test lets go of them.
+//! A SQLite file in a temporary directory, or a PostgreSQL or MariaDB server of the test's own; all are
+//! gone when the test lets go of them.
 
 use ringflow_export::Database;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tempfile::TempDir;
 
-use super::postgres::Server;
+use super::{mariadb, postgres};
 
 /// A database of the test's own.
 pub(crate) enum Db {
     Sqlite(TempDir),
-    Postgres(Server),
+    Postgres(postgres::Server),
+    Mariadb(mariadb::Server),
 }
 
 impl Db {
@@ -21,13 +22,52 @@ impl Db {
     }
 
     pub(crate) fn postgres() -> Self {
-        Self::Postgres(Server::start())
+        Self::Postgres(postgres::Server::start())
+    }
+
+    pub(crate) fn mariadb() -> Self {
+        Self::Mariadb(mariadb::Server::start())
+    }
+
+    /// One of each kind.
+    pub(crate) fn all() -> [Self; 3] {
+        [Self::sqlite(), Self::postgres(), Self::mariadb()]
+    }
+
+    /// As by power loss of the database host.
+    pub(crate) fn kill(&mut self) {
+        match self {
+            Self::Sqlite(_) => unreachable!("not a server"),
+            Self::Postgres(server) => server.kill(),
+            Self::Mariadb(server) => server.kill(),
+        }
+    }
+
+    /// Starts it again after [`Db::kill`].
+    pub(crate) fn resume(&mut self) {
+        match self {
+            Self::Sqlite(_) => unreachable!("not a server"),
+            Self::Postgres(server) => server.resume(),
+            Self::Mariadb(server) => server.resume(),
+        }
+    }
+
+    /// The database as it is reached through another port; `reach` is told the real one.
+    pub(crate) fn through(&self, reach: impl FnOnce(u16) -> u16) -> Database {
+        let (url, port) = match self {
+            Self::Sqlite(_) => unreachable!("not a server"),
+            Self::Postgres(server) => (server.url(), server.port),
+            Self::Mariadb(server) => (server.url(), server.port),
+        };
+        let url = url.replace(&format!(":{port}/"), &format!(":{}/", reach(port)));
+        Database::parse(&url, None, None).unwrap().unwrap()
     }
 
     pub(crate) fn database(&self) -> Database {
         let url = match self {
             Self::Sqlite(dir) => format!("sqlite:{}", dir.path().join("data.db").display()),
             Self::Postgres(server) => server.url(),
+            Self::Mariadb(server) => server.url(),
         };
         Database::parse(&url, None, None).unwrap().unwrap()
     }
@@ -52,6 +92,15 @@ impl Db {
                         .execute(&mut connection)
                         .await
                         .unwrap();
+                }
+                Database::Mysql(options) => {
+                    let mut connection =
+                        sqlx::MySqlConnection::connect_with(&options).await.unwrap();
+                    sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+                        .execute(&mut connection)
+                        .await
+                        .unwrap();
+                    connection.close().await.unwrap();
                 }
             }
         });
@@ -80,6 +129,20 @@ impl Db {
                         .await
                         .unwrap();
                     row.try_get(0).unwrap()
+                }
+                Database::Mysql(options) => {
+                    let mut connection =
+                        sqlx::MySqlConnection::connect_with(&options).await.unwrap();
+                    // There, LENGTH counts bytes, and BIGINT is no type to cast to.
+                    let sql = sql
+                        .replace("LENGTH(", "CHAR_LENGTH(")
+                        .replace("AS BIGINT", "AS SIGNED");
+                    let row = sqlx::query(AssertSqlSafe(format!("SELECT CAST(({sql}) AS SIGNED)")))
+                        .fetch_one(&mut connection)
+                        .await
+                        .unwrap();
+                    connection.close().await.unwrap();
+                    row.try_get_unchecked(0).unwrap()
                 }
             }
         })

@@ -1,6 +1,6 @@
 //! Records in, rows out: once each, in order, whatever happens in between.
 //!
-//! Each scenario runs on SQLite and on PostgreSQL; expectations are computed from the scenario, not
+//! Each scenario runs on SQLite, PostgreSQL and MariaDB; expectations are computed from the scenario, not
 //! written down.
 
 use std::sync::Arc;
@@ -98,6 +98,11 @@ fn partitions_interleave_and_a_second_delivery_changes_nothing_postgres() {
     interleaved_and_twice(&Db::postgres());
 }
 
+#[test]
+fn partitions_interleave_and_a_second_delivery_changes_nothing_mariadb() {
+    interleaved_and_twice(&Db::mariadb());
+}
+
 fn two_exporters(db: &Db) {
     let scenario = filled(1, 120);
     // An old leader and a new one, both at it.
@@ -127,6 +132,11 @@ fn two_exporters_of_one_partition_write_each_record_once_sqlite() {
 #[test]
 fn two_exporters_of_one_partition_write_each_record_once_postgres() {
     two_exporters(&Db::postgres());
+}
+
+#[test]
+fn two_exporters_of_one_partition_write_each_record_once_mariadb() {
+    two_exporters(&Db::mariadb());
 }
 
 fn rows_without_cursor(db: &Db, forbid: &str, allow: &str) {
@@ -176,6 +186,16 @@ fn rows_are_never_seen_without_their_cursor_postgres() {
     );
 }
 
+#[test]
+fn rows_are_never_seen_without_their_cursor_mariadb() {
+    rows_without_cursor(
+        &Db::mariadb(),
+        "CREATE TRIGGER cut BEFORE UPDATE ON exporter_position FOR EACH ROW \
+         SIGNAL SQLSTATE '70100' SET MYSQL_ERRNO = 1317, MESSAGE_TEXT = 'cut'",
+        "DROP TRIGGER cut",
+    );
+}
+
 fn poison(db: &Db, poisoning: &str) {
     export(db, &[&filled(3, 0)]);
     db.run(poisoning);
@@ -220,6 +240,14 @@ fn a_row_that_cannot_be_stored_is_set_aside_alone_sqlite() {
 fn a_row_that_cannot_be_stored_is_set_aside_alone_postgres() {
     poison(
         &Db::postgres(),
+        "ALTER TABLE variable ADD CONSTRAINT poison CHECK (var_name <> 'poison')",
+    );
+}
+
+#[test]
+fn a_row_that_cannot_be_stored_is_set_aside_alone_mariadb() {
+    poison(
+        &Db::mariadb(),
         "ALTER TABLE variable ADD CONSTRAINT poison CHECK (var_name <> 'poison')",
     );
 }
@@ -359,13 +387,8 @@ fn called(db: &Db) {
 }
 
 #[test]
-fn incidents_count_along_the_call_hierarchy_sqlite() {
-    called(&Db::sqlite());
-}
-
-#[test]
-fn incidents_count_along_the_call_hierarchy_postgres() {
-    called(&Db::postgres());
+fn incidents_count_along_the_call_hierarchy() {
+    Db::all().iter().for_each(called);
 }
 
 fn values(db: &Db) {
@@ -411,13 +434,8 @@ fn values(db: &Db) {
 }
 
 #[test]
-fn values_keep_their_kind_and_their_whole_text_sqlite() {
-    values(&Db::sqlite());
-}
-
-#[test]
-fn values_keep_their_kind_and_their_whole_text_postgres() {
-    values(&Db::postgres());
+fn values_keep_their_kind_and_their_whole_text() {
+    Db::all().iter().for_each(values);
 }
 
 fn retained(db: &Db) {
@@ -471,6 +489,11 @@ fn finished_instances_go_when_their_time_is_over_postgres() {
     retained(&Db::postgres());
 }
 
+#[test]
+fn finished_instances_go_when_their_time_is_over_mariadb() {
+    retained(&Db::mariadb());
+}
+
 fn started_together(db: &Db) {
     let starts = (0..4).map(|_| {
         let database = db.database();
@@ -503,6 +526,11 @@ fn started_together(db: &Db) {
                 "SELECT COUNT(*) FROM information_schema.columns WHERE table_name = '{table}' \
                  AND column_name = '{column}'"
             ),
+            Db::Mariadb(_) => format!(
+                "SELECT COUNT(*) FROM information_schema.columns WHERE table_name = '{table}' \
+                 AND column_name = '{column}' AND table_schema = 'ringflow' \
+                 AND COALESCE(collation_name, 'utf8mb4_nopad_bin') = 'utf8mb4_nopad_bin'"
+            ),
         };
         assert_eq!(db.number(&sql), 1, "{table}.{column}");
     }
@@ -516,6 +544,11 @@ fn brokers_may_start_together_and_the_schema_is_what_the_code_says_sqlite() {
 #[test]
 fn brokers_may_start_together_and_the_schema_is_what_the_code_says_postgres() {
     started_together(&Db::postgres());
+}
+
+#[test]
+fn brokers_may_start_together_and_the_schema_is_what_the_code_says_mariadb() {
+    started_together(&Db::mariadb());
 }
 
 #[test]

@@ -215,3 +215,8 @@ fn identities_come_and_go_sqlite() {
 fn identities_come_and_go_postgres() {
     check(&Db::postgres());
 }
+
+#[test]
+fn identities_come_and_go_mariadb() {
+    check(&Db::mariadb());
+}

@@ -1,4 +1,4 @@
-//! Pages, sorts and cursors, the same on both databases.
+//! Pages, sorts and cursors, the same on all databases.
 //!
 //! Every sort field of every entity is walked in both directions; what is found page by page must be
 //! what one large page shows.

@@ -1,4 +1,4 @@
-//! Searches over an exported scenario, the same on both databases.
+//! Searches over an exported scenario, the same on all databases.
 //!
 //! Expectations are computed from the scenario's numbers. Here: operators, variables, lists, joins;
 //! `paging` and `hostile` use the same world.
@@ -358,7 +358,7 @@ pub(crate) async fn total(queries: &Queries, entity: Entity, filter: Filter) -> 
 }
 
 pub(crate) fn both(check: impl AsyncFn(&Queries, &World)) {
-    for db in [Db::sqlite(), Db::postgres()] {
+    for db in Db::all() {
         let world = world();
         export(&db, &[&world.scenario]);
         block_on(async {

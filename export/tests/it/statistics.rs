@@ -1,4 +1,4 @@
-//! Statistics over the searches' world, the same on both databases; what a damaged file answers.
+//! Statistics over the searches' world, the same on all databases; what a damaged file answers.
 //!
 //! Of 30 instances every sixth is stuck at an incident, others whose number 5 divides wait, the rest
 //! is completed; every third failed once. One more was canceled.
@@ -204,7 +204,7 @@ fn statistics_have_pages_and_refuse_what_is_no_field() {
 #[test]
 fn a_migrated_instance_counts_where_it_went() {
     let moved = Key(77);
-    for db in [Db::sqlite(), Db::postgres()] {
+    for db in Db::all() {
         let mut scenario = Scenario::new(1);
         let instance = |scenario: &mut Scenario| {
             let key = scenario.key();
