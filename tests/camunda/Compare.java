@@ -24,6 +24,8 @@ final class Compare {
           "IDENTITY_SETUP", "USER", "ROLE", "GROUP", "TENANT", "AUTHORIZATION", "MAPPING_RULE",
           "USAGE_METRIC", "CHECKPOINT", "CLOCK", "JOB_BATCH", "JOB_METRICS_BATCH", "MESSAGE_BATCH",
           "COMMAND_DISTRIBUTION");
+  /** Longest text that is shown: files are not. */
+  private static final int LONG = 2000;
   private static final long FIRST_KEY = 1L << 51;
   private static final Pattern KEY = Pattern.compile("\\d{16,19}");
   private static final Pattern TIME = Pattern.compile("\\d{13}");
@@ -159,7 +161,11 @@ final class Compare {
       value.forEach(item -> items.add(canonical(item)));
       return items.toString();
     }
-    return value.asText().isEmpty() ? "''" : value.asText();
+    var text = value.asText();
+    if (text.length() > LONG) {
+      return "text of " + text.length() + " with hash " + text.hashCode();
+    }
+    return text.isEmpty() ? "''" : text;
   }
 
   private static String masked(String line, Map<String, String> keys) {

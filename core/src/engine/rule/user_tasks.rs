@@ -127,6 +127,12 @@ fn date(p: &Processing<'_>, at: &At, expr: Option<&Expr>) -> Outcome<Text> {
     Err(Failure::new(ErrorType::ExtractValueError, message).into())
 }
 
+/// The configuration of global listeners that a transition which begins now calls.
+pub(crate) fn listeners_config(p: &Processing<'_>) -> Key {
+    let config = p.state().global_listener_config.first();
+    config.copied().unwrap_or(Key::NONE)
+}
+
 /// Begins the creation of the task; nobody is assigned yet.
 pub(crate) fn create(
     p: &mut Processing<'_>,
@@ -156,6 +162,7 @@ pub(crate) fn create(
         tenant_id: at.record.tenant_id.clone(),
         priority: properties.priority,
         tags: at.record.tags.clone(),
+        listeners_config_key: listeners_config(p),
         ..UserTaskRecord::default()
     };
     p.event(key, of::UserTask::Creating, creating.clone())?;
