@@ -34,7 +34,7 @@ final class Operations {
     return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
         + "<bpmn:definitions xmlns:bpmn=\"http://www.omg.org/spec/BPMN/20100524/MODEL\""
         + " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""
-        + " xmlns:zeebe=\"http://camunda.org/schema/zeebe/1.0\" id=\"d\" targetNamespace=\"t\">"
+        + " xmlns:zeebe=\"http://camunda.org/schema/zeebe/1.0\" id=\"definitions\" targetNamespace=\"t\">"
         + "<bpmn:process id=\"" + id + "\" isExecutable=\"true\">" + String.join("", content)
         + "</bpmn:process>" + declared + "</bpmn:definitions>";
   }
@@ -85,7 +85,7 @@ final class Operations {
   }
 
   private static String condition(String text) {
-    return "<bpmn:conditionalEventDefinition><bpmn:condition xsi:type=\"bpmn:tFormalExpression\">=" + text
+    return "<bpmn:conditionalEventDefinition id=\"condition\"><bpmn:condition xsi:type=\"bpmn:tFormalExpression\">=" + text
         + "</bpmn:condition></bpmn:conditionalEventDefinition>";
   }
 
@@ -285,8 +285,18 @@ final class Operations {
     return task(id, type) + "<bpmn:boundaryEvent id=\"" + id + "_c\" attachedToRef=\"" + id
         + "\"><bpmn:compensateEventDefinition/></bpmn:boundaryEvent>"
         + "<bpmn:serviceTask id=\"undo_" + id + "\" isForCompensation=\"true\">" + job("undo_" + id)
-        + "</bpmn:serviceTask><bpmn:association id=\"as_" + id + "\" associationDirection=\"One\""
-        + " sourceRef=\"" + id + "_c\" targetRef=\"undo_" + id + "\"/>";
+        + "</bpmn:serviceTask>";
+  }
+
+  /** What connects activities with their handlers; the schema wants it behind everything else. */
+  private static String handled(String... ids) {
+    var associations = new StringBuilder();
+    for (var id : ids) {
+      associations.append("<bpmn:association id=\"as_").append(id)
+          .append("\" associationDirection=\"One\" sourceRef=\"").append(id)
+          .append("_c\" targetRef=\"undo_").append(id).append("\"/>");
+    }
+    return associations.toString();
   }
 
   private static String undo(String reference) {
@@ -296,35 +306,36 @@ final class Operations {
   private void compensation() {
     add("compensation-end", p -> p
         .deploy(p(S, compensable("a", "a"), compensable("b", "b"), node("endEvent", "e", undo("")),
-            path("s", "a", "b", "e")), "p.bpmn").create("{}").complete("a", "{\"x\":1}")
+            path("s", "a", "b", "e"), handled("a", "b")), "p.bpmn").create("{}").complete("a", "{\"x\":1}")
         .complete("b", "{}").complete("undo_b", "{}").complete("undo_a", "{\"u\":1}"));
     add("compensation-one", p -> p
         .deploy(p(S, compensable("a", "a"), compensable("b", "b"), node("endEvent", "e",
-            undo(" activityRef=\"a\"")), path("s", "a", "b", "e")), "p.bpmn").create("{}")
+            undo(" activityRef=\"a\"")), path("s", "a", "b", "e"), handled("a", "b")), "p.bpmn").create("{}")
         .complete("a", "{}").complete("b", "{}").complete("undo_a", "{}"));
     add("compensation-sub-process", p -> p
         .deploy(p(S, node("subProcess", "sub", node("startEvent", "is"), compensable("a", "a"), ends("ie"),
-            path("is", "a", "ie")), node("intermediateThrowEvent", "th", undo("")), ends("e"),
+            path("is", "a", "ie"), handled("a")), node("intermediateThrowEvent", "th", undo("")), ends("e"),
             path("s", "sub", "th", "e")), "p.bpmn").create("{}").complete("a", "{\"x\":1}")
         .complete("undo_a", "{}"));
     add("compensation-nothing", p -> p
         .deploy(p(S, task("a", "a"), node("endEvent", "e", undo("")), path("s", "a", "e")), "p.bpmn")
         .create("{}").complete("a", "{}"));
     add("compensation-not-thrown", p -> p
-        .deploy(p(S, compensable("a", "a"), ends("e"), path("s", "a", "e")), "p.bpmn").create("{}")
+        .deploy(p(S, compensable("a", "a"), ends("e"), path("s", "a", "e"), handled("a")), "p.bpmn").create("{}")
         .complete("a", "{}"));
     add("compensation-cancel", p -> p
-        .deploy(p(S, compensable("a", "a"), node("endEvent", "e", undo("")), path("s", "a", "e")), "p.bpmn")
+        .deploy(p(S, compensable("a", "a"), node("endEvent", "e", undo("")), path("s", "a", "e"),
+            handled("a")), "p.bpmn")
         .create("{}").complete("a", "{}").cancel());
     add("compensation-multi-instance", p -> p
         .deploy(p(S, compensable("a", "a").replace(job("a") + "</bpmn:serviceTask>",
             job("a") + loop("inputCollection=\"=[1,2]\"", "") + "</bpmn:serviceTask>"),
-            node("endEvent", "e", undo("")), path("s", "a", "e")), "p.bpmn")
+            node("endEvent", "e", undo("")), path("s", "a", "e"), handled("a")), "p.bpmn")
         .create("{}").complete("a", "{}").complete("a", "{}").complete("undo_a", "{}"));
     add("compensation-from-event-sub-process", p -> p
         .deploy(file("p", message("m", "msg"), S, compensable("a", "a"), task("b", "b"), ends("e"),
             path("s", "a", "b", "e"), eventSubProcess("ev", true, refers("message", "m"),
-                node("endEvent", "ee", undo("")) + path("ev_s", "ee"))), "p.bpmn")
+                node("endEvent", "ee", undo("")) + path("ev_s", "ee")), handled("a")), "p.bpmn")
         .create("{\"id\":\"1\"}").complete("a", "{}").publish("msg", "1", "{}").complete("undo_a", "{}"));
   }
 

@@ -194,7 +194,7 @@ interface Subject extends AutoCloseable {
       var value = new AdHocSubProcessInstructionRecord().setAdHocSubProcessInstanceKey(adHoc);
       value.activateElements().add().setElementId(element);
       command(
-          -1, ValueType.AD_HOC_SUB_PROCESS_INSTRUCTION, AdHocSubProcessInstructionIntent.ACTIVATE,
+          adHoc, ValueType.AD_HOC_SUB_PROCESS_INSTRUCTION, AdHocSubProcessInstructionIntent.ACTIVATE,
           value.setCancelRemainingInstances(cancelOthers));
     }
 

@@ -23,7 +23,8 @@ type Value = Arc<GlobalListenerRecord>;
 const QUEUE: &str = "GLOBAL_LISTENERS";
 /// Stands for all event types.
 pub(crate) const ALL: &str = "all";
-const EVENT_TYPES: [&str; 6] = [
+/// What a global listener can hear.
+pub const EVENT_TYPES: [&str; 6] = [
     "creating",
     "assigning",
     "updating",
@@ -111,6 +112,14 @@ pub(crate) fn configure(
         return distribute::acknowledge(p, command.key, command.intent);
     }
     let now = p.state().global_task_listeners()?;
+    if same(&now, &value.listeners) {
+        p.respond(
+            command.key,
+            of::GlobalListenerBatch::Configured,
+            value.clone(),
+        );
+        return Ok(());
+    }
     let mut batch = GlobalListenerBatchRecord {
         global_listener_batch_key: p.next_key(),
         ..GlobalListenerBatchRecord::default()
@@ -144,6 +153,18 @@ pub(crate) fn configure(
     state_batch(p, &batch)?;
     p.respond(config, of::GlobalListenerBatch::Configured, batch.clone());
     distribute::distribute(p, config, QUEUE, command.intent, &batch.into())
+}
+
+/// Whether the listeners of the settings are those that are listed.
+fn same(now: &[Value], listed: &[Value]) -> bool {
+    let owned = |known: &&Value| known.source == GlobalListenerSource::Configuration;
+    let keyless = |known: &Value| GlobalListenerRecord {
+        global_listener_key: Key::NONE,
+        config_key: Key::NONE,
+        ..GlobalListenerRecord::clone(known)
+    };
+    let now: Vec<_> = now.iter().filter(owned).map(keyless).collect();
+    now.len() == listed.len() && listed.iter().all(|it| now.contains(&keyless(it)))
 }
 
 fn state_batch(p: &mut Processing<'_>, batch: &Arc<GlobalListenerBatchRecord>) -> Outcome {
