@@ -358,7 +358,8 @@ final class Operations {
             eventSubProcess("ev", true, condition("x = 1"), ends("ee") + path("ev_s", "ee"))), "p.bpmn")
         .create("{}").set("{\"x\":1}"));
     add("conditional-event-based", p -> p
-        .deploy(p(S, node("eventBasedGateway", "g"), node("intermediateCatchEvent", "c",
+        .deploy(p(S, node("eventBasedGateway", "g", "<bpmn:outgoing>g_c</bpmn:outgoing>",
+            "<bpmn:outgoing>g_t</bpmn:outgoing>"), node("intermediateCatchEvent", "c",
             condition("x = 1")), node("intermediateCatchEvent", "t", timer("PT1H")), ends("e", "l"),
             path("s", "g", "c", "e"), path("g", "t", "l")), "p.bpmn").create("{}").set("{\"x\":1}"));
     add("conditional-start", p -> p
@@ -644,7 +645,8 @@ final class Operations {
             path("s", "f", "a", "x", "j", "e"), path("f", "b", "x"), path("f", "t", "j")), "p.bpmn")
         .create("{}").complete("t", "{}"));
     add("event-based-signal", p -> p
-        .deploy(file("p", "<bpmn:signal id=\"sig\" name=\"sig\"/>", S, node("eventBasedGateway", "g"),
+        .deploy(file("p", "<bpmn:signal id=\"sig\" name=\"sig\"/>", S, node("eventBasedGateway", "g", "<bpmn:outgoing>g_c</bpmn:outgoing>",
+            "<bpmn:outgoing>g_t</bpmn:outgoing>"),
             node("intermediateCatchEvent", "c", refers("signal", "sig")),
             node("intermediateCatchEvent", "t", timer("PT1H")), ends("e", "l"), path("s", "g", "c", "e"),
             path("g", "t", "l")), "p.bpmn").create("{}").signal("sig", "{\"v\":1}"));
@@ -653,21 +655,27 @@ final class Operations {
             path("s", "a", "t", "e"), path("s", "b", "t")), "p.bpmn").create("{}").complete("t", "{}")
         .complete("t", "{}"));
     var publish = extended("<zeebe:publishMessage correlationKey=\"=id\"/>");
+    var publishes = "<bpmn:messageEventDefinition id=\"md\" messageRef=\"m\">" + publish
+        + "</bpmn:messageEventDefinition>";
     add("send-task-publishes", p -> p
         .deploy(file("p", message("m", "msg"), S, "<bpmn:sendTask id=\"t\" messageRef=\"m\">" + publish
             + "</bpmn:sendTask>", ends("e"), path("s", "t", "e")), "p.bpmn").create("{\"id\":\"1\"}"));
     add("throw-publishes", p -> p
         .deploy(file("p", message("m", "msg"), S, node("intermediateThrowEvent", "t",
-            publish + refers("message", "m")), ends("e"), path("s", "t", "e")), "p.bpmn")
+            publishes), ends("e"), path("s", "t", "e")), "p.bpmn")
         .create("{\"id\":\"1\"}"));
     add("end-publishes", p -> p
-        .deploy(file("p", message("m", "msg"), S, node("endEvent", "t", publish + refers("message", "m")),
+        .deploy(file("p", message("m", "msg"), S, node("endEvent", "t", publishes),
             path("s", "t")), "p.bpmn").create("{\"id\":\"1\"}"));
     add("resource-missing", p -> p
         .deploy(p(S, node("serviceTask", "t", extended("<zeebe:taskDefinition type=\"w\"/>"
             + "<zeebe:linkedResources><zeebe:linkedResource resourceId=\"nowhere\" resourceType=\"RPA\""
             + " linkName=\"main\"/></zeebe:linkedResources>")), ends("e"), path("s", "t", "e")), "p.bpmn")
         .create("{}"));
+    add("too-large", p -> p
+        .deploy(p(S, node("scriptTask", "t", extended("<zeebe:script expression=\"=string join(for i in"
+            + " 1..n return x)\" resultVariable=\"r\"/>")), ends("e"), path("s", "t", "e")), "p.bpmn")
+        .create("{\"n\":60000,\"x\":\"" + "0123456789".repeat(10) + "\"}"));
     add("result-variable-mapped", p -> p
         .deploy(p(S, node("scriptTask", "t", extended("<zeebe:script expression=\"={a: x}\""
             + " resultVariable=\"r\"/>" + mapping("output", "=r.a", "deep.value"))), ends("e"),

@@ -248,7 +248,7 @@ fn unsupported_start(id: &Text, kind: BpmnElementType) -> String {
         .map(|kind| kind.name())
         .collect();
     format!(
-        "Expected to create instance of process with start instructions but the element with id '{id}' targets unsupported element type '{}'. Supported element types are: {}",
+        "Expected to create instance of process with start instructions but the element with id '{id}' targets unsupported element type '{}'. Supported element types are: [{}]",
         kind.name(),
         supported.join(", ")
     )

@@ -6,7 +6,7 @@ use crate::engine::element::Element;
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::record::value::ErrorType;
+use crate::record::value::{BpmnElementType, ErrorType};
 
 /// Any element without behaviour.
 pub(super) struct Unsupported;
@@ -17,6 +17,10 @@ impl Element for Unsupported {
     }
 
     fn activate(&self, _p: &mut Processing<'_>, at: &At) -> Outcome {
+        if at.record.bpmn_element_type == BpmnElementType::SendTask {
+            let message = "Currently, only job worker-based implementation is supported for 'sendTask'. To recover, model the task using a 'zeebe:taskDefinition' with a valid job type, deploy the updated process version, and migrate the instance to it.";
+            return Err(Failure::new(ErrorType::Unknown, message).into());
+        }
         let message = format!(
             "Expected to activate element '{}', but elements of type '{}' with event type '{}' are not supported by this version",
             at.record.element_id,
