@@ -233,7 +233,7 @@ final class Compare {
       corrected.add(name.asText() + '=' + canonical(result.path("corrections").path(name.asText())));
     }
     return result.path("denied").asBoolean() + " " + result.path("deniedReason").asText() + corrected
-        + canonical(result.path("activateElements"));
+        + (result.path("activateElements").isEmpty() ? "[]" : canonical(result.path("activateElements")));
   }
 
   /** Rules of the comparison; docs/compat.md says what is behind them. */

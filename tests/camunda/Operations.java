@@ -283,7 +283,7 @@ final class Operations {
 
   private static String compensable(String id, String type) {
     return task(id, type) + "<bpmn:boundaryEvent id=\"" + id + "_c\" attachedToRef=\"" + id
-        + "\"><bpmn:compensateEventDefinition/></bpmn:boundaryEvent>"
+        + "\"><bpmn:compensateEventDefinition id=\"c_" + id + "\"/></bpmn:boundaryEvent>"
         + "<bpmn:serviceTask id=\"undo_" + id + "\" isForCompensation=\"true\">" + job("undo_" + id)
         + "</bpmn:serviceTask>";
   }
@@ -300,7 +300,7 @@ final class Operations {
   }
 
   private static String undo(String reference) {
-    return "<bpmn:compensateEventDefinition" + reference + "/>";
+    return "<bpmn:compensateEventDefinition id=\"compensation\"" + reference + "/>";
   }
 
   private void compensation() {
@@ -675,7 +675,7 @@ final class Operations {
     add("too-large", p -> p
         .deploy(p(S, node("scriptTask", "t", extended("<zeebe:script expression=\"=string join(for i in"
             + " 1..n return x)\" resultVariable=\"r\"/>")), ends("e"), path("s", "t", "e")), "p.bpmn")
-        .create("{\"n\":60000,\"x\":\"" + "0123456789".repeat(10) + "\"}"));
+        .create("{\"n\":6000,\"x\":\"" + "0123456789".repeat(100) + "\"}"));
     add("result-variable-mapped", p -> p
         .deploy(p(S, node("scriptTask", "t", extended("<zeebe:script expression=\"={a: x}\""
             + " resultVariable=\"r\"/>" + mapping("output", "=r.a", "deep.value"))), ends("e"),

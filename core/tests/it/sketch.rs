@@ -461,9 +461,15 @@ impl Sketch {
     fn event(&mut self, words: &Words, node: &mut Node) {
         if words.get("message").is_some() || words.has("message") {
             let id = self.message(words);
+            let publish = words.get("publish").map_or_else(String::new, |key| {
+                let key = escaped(key);
+                format!(
+                    r#"<bpmn:extensionElements><zeebe:publishMessage correlationKey="{key}"/></bpmn:extensionElements>"#
+                )
+            });
             write!(
                 node.content,
-                r#"<bpmn:messageEventDefinition messageRef="{id}"/>"#
+                r#"<bpmn:messageEventDefinition messageRef="{id}">{publish}</bpmn:messageEventDefinition>"#
             )
             .unwrap();
         }
@@ -507,17 +513,11 @@ impl Sketch {
             .unwrap();
         }
         if let Some(condition) = words.get("condition") {
-            let mut filter = String::new();
-            for (name, attribute) in [("names", "variableNames"), ("changes", "variableEvents")] {
-                if let Some(value) = words.get(name) {
-                    write!(filter, r#" {attribute}="{value}""#).unwrap();
-                }
-            }
-            if !filter.is_empty() {
-                filter = format!(
-                    "<bpmn:extensionElements><zeebe:conditionalFilter{filter}/></bpmn:extensionElements>"
-                );
-            }
+            let filter = words.get("changes").map_or_else(String::new, |changes| {
+                format!(
+                    r#"<bpmn:extensionElements><zeebe:conditionalFilter variableEvents="{changes}"/></bpmn:extensionElements>"#
+                )
+            });
             write!(
                 node.content,
                 "<bpmn:conditionalEventDefinition>{filter}<bpmn:condition>{}</bpmn:condition></bpmn:conditionalEventDefinition>",
