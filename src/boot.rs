@@ -14,7 +14,7 @@ use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId, Timestamp};
 use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::UserRecord;
+use ringflow_core::record::value::{GlobalListenerBatchRecord, UserRecord};
 use ringflow_export::{
     Database, Dialect, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions,
     RecordFeed, RetainOptions,
@@ -224,14 +224,18 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
         }
         exporter = Some(started);
     }
-    let setup = set_up_identities(config.initialization.clone(), broker.submitter());
+    let setup = set_up(
+        config.initialization.clone(),
+        config.global_listeners.clone(),
+        broker.submitter(),
+    );
     if config.cluster.size == 1 {
         setup.await?;
     } else {
         // The others may not be there yet, and one that has no leader is no reason to keep clients out.
         tokio::spawn(async move {
             if let Err(failure) = setup.await {
-                tracing::error!(%failure, "the configured identities were not set up");
+                tracing::error!(%failure, "what is configured was not set up");
             }
         });
     }
@@ -248,9 +252,11 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
     })
 }
 
-/// Orders the users, roles and the like of the configuration. What is there stays as it is.
-async fn set_up_identities(
+/// Orders the users, roles and the like of the configuration, which stay as they are if they are
+/// there, and its listeners of all user tasks.
+async fn set_up(
     initialization: Initialization,
+    listeners: GlobalListenerBatchRecord,
     submitter: Submitter,
 ) -> Result<(), Failure> {
     let Initialization { users, mut setup } = initialization;
@@ -272,15 +278,21 @@ async fn set_up_identities(
             .collect::<Result<Vec<UserRecord>, Failure>>()
     });
     setup.users = hashed.await??;
+    let initialize = Command::internal(Key::NONE, of::IdentitySetup::Initialize, setup);
+    order(&submitter, initialize).await?;
+    let configure = Command::internal(Key::NONE, of::GlobalListenerBatch::Configure, listeners);
+    order(&submitter, configure).await
+}
+
+async fn order(submitter: &Submitter, command: Command) -> Result<(), Failure> {
     let begun = Instant::now();
     loop {
-        let command = Command::internal(Key::NONE, of::IdentitySetup::Initialize, setup.clone());
-        let answer = submitter.submit(PartitionId::DEPLOYMENT, command, SETUP_WITHIN);
+        let answer = submitter.submit(PartitionId::DEPLOYMENT, command.clone(), SETUP_WITHIN);
         match answer.await {
             Ok(_) => return Ok(()),
             // Elsewhere is the leader, or nowhere yet; its broker orders the same.
             Err(error) if begun.elapsed() > SETUP_WITHIN => {
-                tracing::warn!(%error, "the configured identities were not set up here");
+                tracing::warn!(%error, "what is configured was not set up here");
                 return Ok(());
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

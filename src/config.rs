@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ringflow_core::record::Text;
-use ringflow_core::record::value::{EntityType, RoleRecord};
+use ringflow_core::record::value::{EntityType, GlobalListenerBatchRecord, RoleRecord};
 
 use ringflow_io::ClusterOptions;
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
@@ -107,6 +107,8 @@ pub(crate) struct Config {
     pub access: Access,
     /// Users, roles and the like that have to be there.
     pub initialization: Initialization,
+    /// The listeners of all user tasks that the settings own.
+    pub global_listeners: GlobalListenerBatchRecord,
     /// Callers need permissions.
     pub authorizations: bool,
     /// Callers see only their tenants.
@@ -171,6 +173,8 @@ impl Config {
             authorizations: read.one_of(Id::Authorizations, &FLAGS)?,
             tenancy: read.one_of(Id::Tenancy, &FLAGS)?,
             initialization,
+            global_listeners: initialization::listeners(&settings.global_listeners)
+                .map_err(SettingError::Listeners)?,
             log_filter: settings.get(Id::LogLevel).0.to_owned(),
             log_json: read.one_of(Id::LogFormat, &[("text", false), ("json", true)])?,
             data_dir,

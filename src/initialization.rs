@@ -12,13 +12,39 @@
 //! | a kind of owner, resource or permission that does not exist | names it |
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ringflow_core::engine::identity_defaults;
+use ringflow_core::engine::{GLOBAL_LISTENER_EVENTS, identity_defaults};
 use ringflow_core::record::Text;
 use ringflow_core::record::value::{
-    AuthorizationRecord, EntityType, GroupRecord, IdentitySetupRecord, MappingRuleRecord,
-    OwnerType, PermissionType, ResourceMatcher, ResourceType, RoleRecord, TenantRecord,
+    AuthorizationRecord, EntityType, GlobalListenerBatchRecord, GlobalListenerRecord,
+    GlobalListenerSource, GroupRecord, IdentitySetupRecord, MappingRuleRecord, OwnerType,
+    PermissionType, ResourceMatcher, ResourceType, RoleRecord, TenantRecord,
 };
+
+/// Where users, roles and the like stand that have to be there from the start: in a file, and in
+/// the environment.
+pub(crate) const INITIALIZATION: [(&[&str], &str); 2] = [
+    (
+        &["camunda", "security", "initialization"],
+        "CAMUNDA_SECURITY_INITIALIZATION_",
+    ),
+    (
+        &["security", "initialization"],
+        "RINGFLOW_SECURITY_INITIALIZATION_",
+    ),
+];
+/// The same of the listeners of all user tasks.
+pub(crate) const LISTENERS: [(&[&str], &str); 2] = [
+    (
+        &["camunda", "cluster", "global-listeners"],
+        "CAMUNDA_CLUSTER_GLOBALLISTENERS_",
+    ),
+    (
+        &["cluster", "global-listeners"],
+        "RINGFLOW_CLUSTER_GLOBALLISTENERS_",
+    ),
+];
 
 /// Items of one list; more are no configuration but a mistake.
 const ITEMS_MAX: usize = 10_000;
@@ -236,6 +262,73 @@ pub(crate) fn read(tree: &Tree) -> Result<Initialization, String> {
         }
     }
     Ok(Initialization { users, setup })
+}
+
+/// Reads the tree below `global-listeners`: a list of listeners of user tasks.
+///
+/// # Errors
+/// A sentence that names the setting.
+pub(crate) fn listeners(tree: &Tree) -> Result<GlobalListenerBatchRecord, String> {
+    let kinds = tree.fields("global-listeners", &["user-task"])?;
+    let mut batch = GlobalListenerBatchRecord::default();
+    let Some(listed) = kinds.fields.get("user-task") else {
+        return Ok(batch);
+    };
+    for (path, item) in listed.items("global-listeners.user-task")? {
+        batch.listeners.push(Arc::new(listener(item, &path)?));
+    }
+    Ok(batch)
+}
+
+fn listener(item: &Tree, path: &str) -> Result<GlobalListenerRecord, String> {
+    let names = [
+        "id",
+        "type",
+        "event-types",
+        "retries",
+        "after-non-global",
+        "priority",
+    ];
+    let fields = item.fields(path, &names)?;
+    let default = GlobalListenerRecord::default();
+    let number = |name: &str, otherwise: i32| match fields.text(name).trim() {
+        "" => Ok(otherwise),
+        text => text
+            .parse()
+            .map_err(|_| format!("{path}: {name} is no number")),
+    };
+    let job_type = fields.required("type")?;
+    let id = fields.text("id");
+    let event_types: Vec<Text> = fields
+        .texts("event-types")?
+        .into_iter()
+        .map(|event| Text::from(event.to_lowercase()))
+        .collect();
+    let known = |event: &&Text| !GLOBAL_LISTENER_EVENTS.contains(&event.as_str());
+    if let Some(unknown) = event_types.iter().find(known) {
+        return Err(format!("{path}: no such event type: {unknown}"));
+    }
+    if event_types.is_empty() {
+        return Err(format!("{path}: event-types is missing"));
+    }
+    Ok(GlobalListenerRecord {
+        id: if id.trim().is_empty() {
+            job_type.clone()
+        } else {
+            id
+        },
+        job_type,
+        retries: number("retries", default.retries)?,
+        event_types,
+        after_non_global: match fields.text("after-non-global").trim() {
+            "" | "false" => false,
+            "true" => true,
+            _ => return Err(format!("{path}: after-non-global is true or false")),
+        },
+        priority: number("priority", default.priority)?,
+        source: GlobalListenerSource::Configuration,
+        ..default
+    })
 }
 
 fn user(item: &Tree, path: &str) -> Result<InitialUser, String> {

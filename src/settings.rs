@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::initialization::Tree;
+use crate::initialization::{INITIALIZATION, LISTENERS, Tree};
 
 /// Most bytes of a configuration file: it is read whole.
 pub(crate) const CONFIG_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -29,17 +29,6 @@ const FOREIGN_FILE_SECTIONS: &[&str] = &[
     "server.",
     "management.",
     "logging.",
-];
-
-/// Where users, roles and the like stand that have to be there from the start.
-const INITIALIZATION: [&[&str]; 2] = [
-    &["camunda", "security", "initialization"],
-    &["security", "initialization"],
-];
-/// The same in the environment.
-const INITIALIZATION_VARIABLES: [&str; 2] = [
-    "CAMUNDA_SECURITY_INITIALIZATION_",
-    "RINGFLOW_SECURITY_INITIALIZATION_",
 ];
 
 /// How the names of variables begin that are looked at.
@@ -280,6 +269,9 @@ pub(crate) enum SettingError {
     /// What should be there from the start is not said as it should be.
     #[error("settings below security.initialization: {0}")]
     Initialization(String),
+    /// The listeners of all user tasks are not said as they should be.
+    #[error("settings below cluster.global-listeners: {0}")]
+    Listeners(String),
     /// A value that does not fit.
     #[error("setting '{name}' is '{value}' ({origin}) but must be {expected}")]
     Invalid {
@@ -324,6 +316,8 @@ pub(crate) struct Settings {
     values: BTreeMap<Id, (String, Origin)>,
     /// What stands below the prefixes of [`INITIALIZATION`].
     pub initialization: Tree,
+    /// What stands below the prefixes of [`LISTENERS`].
+    pub global_listeners: Tree,
 }
 
 impl Settings {
@@ -378,15 +372,17 @@ impl Settings {
         } else {
             toml::from_str(&text).map_err(|error| failed(error.to_string()))?
         };
-        for path in INITIALIZATION {
-            let below = path.iter().try_fold(&tree, |tree, name| tree.get(name));
-            if let Some(below) = below {
-                self.initialization.put_json(below);
-            }
+        let below = |path: &[&str]| path.iter().try_fold(&tree, |tree, name| tree.get(name));
+        for found in INITIALIZATION.iter().filter_map(|tree| below(tree.0)) {
+            self.initialization.put_json(found);
+        }
+        for found in LISTENERS.iter().filter_map(|tree| below(tree.0)) {
+            self.global_listeners.put_json(found);
         }
         let mut pairs = Vec::new();
         flatten(&tree, String::new(), &mut pairs);
-        pairs.retain(|(key, _)| !key.starts_with("security.initialization"));
+        let trees = ["security.initialization", "cluster.global-listeners"];
+        pairs.retain(|(key, _)| !trees.iter().any(|tree| key.starts_with(tree)));
         self.merge(pairs, &Origin::File(path.to_owned()), |key| {
             !FOREIGN_FILE_SECTIONS
                 .iter()
@@ -404,12 +400,14 @@ impl Settings {
     ) -> Result<(), SettingError> {
         let mut pairs = Vec::new();
         for (name, value) in variables {
-            let below = INITIALIZATION_VARIABLES
-                .iter()
-                .find_map(|prefix| name.strip_prefix(prefix));
-            if let Some(below) = below {
-                let path: Vec<&str> = below.split('_').collect();
+            let below = |trees: &[(&[&str], &str)]| {
+                let rest = trees.iter().find_map(|tree| name.strip_prefix(tree.1))?;
+                Some(rest.split('_').collect::<Vec<&str>>())
+            };
+            if let Some(path) = below(&INITIALIZATION) {
                 self.initialization.put(&path, &value);
+            } else if let Some(path) = below(&LISTENERS) {
+                self.global_listeners.put(&path, &value);
             } else if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
                 pairs.push((name, value));
             }

@@ -45,6 +45,7 @@ mod resend;
 mod rule;
 pub mod streams;
 
+pub use command::global_listener::EVENT_TYPES as GLOBAL_LISTENER_EVENTS;
 pub use command::identity::setup::defaults as identity_defaults;
 pub use due::Due;
 pub use fault::Fault;

@@ -33,6 +33,7 @@ pub mod element_instance;
 pub mod event_scope;
 pub mod family;
 pub mod file;
+pub mod global_listener;
 pub mod groups;
 pub mod identity;
 pub mod incident;
@@ -59,6 +60,7 @@ pub use element_instance::{CountRow, ElementRow, ElementState, InputCollectionRo
 pub use event_scope::{EventScopeRow, TriggerRow};
 pub use family::StateError;
 pub use file::FileRow;
+pub use global_listener::GlobalListenerRow;
 pub use groups::Groups;
 pub use identity::{
     AuthorizationRow, GroupRow, MappingRuleRow, Member, RelationType, RoleRow, TenantRow, UserRow,
@@ -338,6 +340,10 @@ families! {
     conditional_starts: Groups<Text, Key, Unit> = 134,
     /// Tenant (empty = the cluster), name.
     cluster_variables: Groups<Text, Text, ClusterVariableRow> = 126,
+    /// Type of global listeners, id.
+    global_listeners: Groups<u8, Text, GlobalListenerRow> = 130,
+    /// Key of the configuration that the global listeners make; one entry at most.
+    global_listener_config: Index<Key> = 131,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
@@ -554,6 +560,8 @@ mod tests {
             (127, "conditional_subscriptions"),
             (134, "conditional_starts"),
             (126, "cluster_variables"),
+            (130, "global_listeners"),
+            (131, "global_listener_config"),
             (142, "running_instances"),
             (200, "continuations"),
             (207, "deletions_waiting"),

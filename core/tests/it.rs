@@ -41,6 +41,8 @@ mod feel_limits;
 mod file;
 #[path = "it/fixture.rs"]
 mod fixture;
+#[path = "it/global_listener.rs"]
+mod global_listener;
 #[path = "it/harness.rs"]
 mod harness;
 #[path = "it/identity.rs"]

@@ -23,14 +23,31 @@ final class Compare {
       Set.of(
           "IDENTITY_SETUP", "USER", "ROLE", "GROUP", "TENANT", "AUTHORIZATION", "MAPPING_RULE",
           "USAGE_METRIC", "CHECKPOINT", "CLOCK", "JOB_BATCH", "JOB_METRICS_BATCH", "MESSAGE_BATCH",
-          "COMMAND_DISTRIBUTION");
+          "COMMAND_DISTRIBUTION",
+          // Who waits for an answer is known to the process only: docs/compat.md.
+          "ASYNC_REQUEST");
+  /** Where an element instance stands; written by every event of some elements, read from one. */
+  private static final Set<String> PATHS =
+      Set.of("elementInstancePath", "processDefinitionPath", "callingElementPath");
+  /** The halves of a subscription talk in commands; each engine sends what its other half reads. */
+  private static final Set<String> HALVES =
+      Set.of("MESSAGE_SUBSCRIPTION", "PROCESS_MESSAGE_SUBSCRIPTION");
+  /** What is known to differ, and why; each has its row in docs/compat.md. */
+  private static final Map<String, String> KNOWN =
+      Map.of(
+          "correlate", "a refused correlation leaves no message and no CORRELATING",
+          "migrate-user-task", "later events of a migrated user task name its new element");
+  /** Commands that Camunda completes for its audit log where it refuses them. */
+  private static final Set<String> COMPLETED = Set.of("RESOURCE_DELETION");
+  /** In the order of a hash set. */
+  private static final Pattern SUPPORTED = Pattern.compile("Supported element types are: \\[[^\\]]*]");
+  /** Longest text that is shown: files are not. */
+  private static final int LONG = 2000;
   private static final long FIRST_KEY = 1L << 51;
   private static final Pattern KEY = Pattern.compile("\\d{16,19}");
   private static final Pattern TIME = Pattern.compile("\\d{13}");
   private static final Pattern INSTANT =
       Pattern.compile("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d[0-9:.]*(Z|[+-]\\d\\d:\\d\\d)?(\\[[^\\]]*])?");
-
-  private record Run(String name, List<JsonNode> camunda, List<JsonNode> ringflow) {}
 
   /** Fields of each value type, per engine: Camunda's, ours. */
   private final Map<String, List<Set<String>>> fields = new TreeMap<>();
@@ -43,41 +60,42 @@ final class Compare {
   private boolean run(String binary, List<String> wanted) throws Exception {
     var out =
         Files.createDirectories(Path.of(System.getProperty("java.io.tmpdir"), "ringflow-camunda"));
-    var runs = new ArrayList<Run>();
-    int broken = 0;
+    int played = 0;
+    int equal = 0;
+    int known = 0;
     for (var scenario : Scenarios.all().entrySet()) {
       var name = scenario.getKey();
       if (!wanted.isEmpty() && wanted.stream().noneMatch(name::contains)) {
         continue;
       }
+      played++;
       try {
         // The builder draws identifiers at random: both engines get the model it built first.
         var models = new ArrayList<String>();
-        var camunda = play(new Subject.Camunda(), models, scenario.getValue());
-        var ringflow = play(new Subject.Ringflow(binary), models, scenario.getValue());
-        collect(camunda, 0);
-        collect(ringflow, 1);
-        runs.add(new Run(name, camunda, ringflow));
+        var records = play(new Subject.Camunda(), models, scenario.getValue());
+        var ours = play(new Subject.Ringflow(binary), models, scenario.getValue());
+        collect(records, 0);
+        collect(ours, 1);
+        var camunda = lines(records);
+        var ringflow = lines(ours);
+        Files.write(out.resolve(name + ".camunda"), camunda);
+        Files.write(out.resolve(name + ".ringflow"), ringflow);
+        if (camunda.equals(ringflow)) {
+          equal++;
+        } else if (KNOWN.containsKey(name)) {
+          known++;
+          System.out.println("KNOWN " + name + ": " + KNOWN.get(name));
+        } else {
+          System.out.println("DIFFERS " + name + ": " + first(camunda, ringflow));
+        }
       } catch (Exception failure) {
         System.out.println("BROKEN " + name + ": " + failure);
-        broken++;
-      }
-    }
-    int equal = 0;
-    for (var run : runs) {
-      var camunda = lines(run.camunda);
-      var ringflow = lines(run.ringflow);
-      Files.write(out.resolve(run.name + ".camunda"), camunda);
-      Files.write(out.resolve(run.name + ".ringflow"), ringflow);
-      if (camunda.equals(ringflow)) {
-        equal++;
-      } else {
-        System.out.println("DIFFERS " + run.name + ": " + first(camunda, ringflow));
       }
     }
     listFields();
-    System.out.println(equal + " of " + runs.size() + " equal; streams in " + out);
-    return broken == 0 && equal == runs.size();
+    System.out.println(
+        equal + " of " + played + " equal, " + known + " differ as known; streams in " + out);
+    return equal + known == played;
   }
 
   private void listFields() {
@@ -121,19 +139,31 @@ final class Compare {
   private List<String> lines(List<JsonNode> records) {
     var keys = new HashMap<String, String>();
     var lines = new ArrayList<String>();
-    for (var record : records) {
+    var variables = new HashMap<String, String>();
+    var ordered = inOrder(records, variables);
+    var seen = new java.util.HashSet<String>();
+    for (var record : ordered) {
       var type = record.path("valueType").asText();
-      if (IGNORED.contains(type)) {
+      if (IGNORED.contains(type) || !seen.add(deferred(record))) {
         continue;
       }
       var value = new StringBuilder();
       for (var field : fields.get(type).get(0)) {
         if (fields.get(type).get(1).contains(field)) {
-          value.append(' ').append(field).append('=');
-          value.append(canonical(record.path("value").path(field)));
+          if (compared(record, type, field)) {
+            var told = record.path("value").path(field);
+            value.append(' ').append(field).append('=');
+            value.append(field.equals("result") ? result(told) : canonical(told));
+          }
         }
       }
-      var key = record.path("key").asLong();
+      // The kit's gateway does not name the instance to migrate in the command's key.
+      var unnamed =
+          type.equals("PROCESS_INSTANCE_MIGRATION")
+              && !record.path("recordType").asText().equals("EVENT")
+              // New keys for each event of a deletion, or the definition's.
+              || type.equals("PROCESS") && record.path("intent").asText().startsWith("DELET");
+      var key = unnamed ? -1 : record.path("key").asLong();
       var head =
           String.join(
               " ",
@@ -142,16 +172,104 @@ final class Compare {
               record.path("intent").asText(),
               key >= FIRST_KEY ? Long.toString(key) : "-",
               record.path("rejection").asText());
-      lines.add(masked(head + value, keys).replace("\n", "\\n"));
+      var line = KEY.matcher(head + value).replaceAll(
+          one -> variables.getOrDefault(one.group(), one.group()));
+      line = SUPPORTED.matcher(line).replaceAll("SUPPORTED");
+      lines.add(masked(line, keys).replace("\n", "\\n"));
     }
     return lines;
+  }
+
+  /**
+   * The variables of one document have no order: those written together are sorted by name, and so
+   * are their keys.
+   */
+  private static List<JsonNode> inOrder(List<JsonNode> records, Map<String, String> keys) {
+    var ordered = new ArrayList<JsonNode>();
+    for (int at = 0; at < records.size(); ) {
+      int end = at;
+      while (end < records.size() && sameScope(records.get(at), records.get(end))) {
+        end++;
+      }
+      var together = new ArrayList<>(records.subList(at, Math.max(end, at + 1)));
+      if (together.size() > 1) {
+        var sorted = together.stream().map(one -> one.path("key").asText()).sorted().toList();
+        together.sort(
+            java.util.Comparator.comparing(one -> one.path("value").path("name").asText()));
+        for (int place = 0; place < sorted.size(); place++) {
+          keys.put(together.get(place).path("key").asText(), sorted.get(place));
+        }
+      }
+      ordered.addAll(together);
+      at += together.size();
+    }
+    return ordered;
+  }
+
+  private static boolean sameScope(JsonNode one, JsonNode other) {
+    return other.path("valueType").asText().equals("VARIABLE")
+        && one.path("valueType").equals(other.path("valueType"))
+        && one.path("intent").asText().equals("CREATED")
+        && other.path("intent").asText().equals("CREATED")
+        && one.path("value").path("scopeKey").equals(other.path("value").path("scopeKey"));
+  }
+
+  /** The same for a command without room in its step, which is written again when its turn comes. */
+  private static String deferred(JsonNode record) {
+    boolean element =
+        record.path("valueType").asText().startsWith("PROCESS_INSTANCE")
+            && record.path("recordType").asText().equals("COMMAND")
+            && record.path("key").asLong() >= FIRST_KEY;
+    return element
+        ? record.path("intent").asText() + record.path("key").asText()
+        : Integer.toString(System.identityHashCode(record));
+  }
+
+  /** What the worker of a listener or an ad-hoc sub-process answered: two forms of the same. */
+  private static String result(JsonNode told) {
+    var result = told.isArray() ? told.path(0) : told;
+    var corrected = new ArrayList<String>();
+    for (var name : result.path("correctedAttributes")) {
+      corrected.add(name.asText() + '=' + canonical(result.path("corrections").path(name.asText())));
+    }
+    return result.path("denied").asBoolean() + " " + result.path("deniedReason").asText() + corrected
+        + (result.path("activateElements").isEmpty() ? "[]" : canonical(result.path("activateElements")));
+  }
+
+  /** Rules of the comparison; docs/compat.md says what is behind them. */
+  private static boolean compared(JsonNode record, String type, String field) {
+    var intent = record.path("intent").asText();
+    if (type.equals("PROCESS_INSTANCE") && PATHS.contains(field)) {
+      return intent.equals("ELEMENT_ACTIVATING") || intent.endsWith("_MIGRATED");
+    }
+    if (field.equals("rootProcessInstanceKey")) {
+      // Some refused commands get it for the audit log; migrated variables lose it.
+      return !record.path("recordType").asText().equals("COMMAND_REJECTION")
+          && !intent.equals("MIGRATED");
+    }
+    if (type.equals("MESSAGE") && intent.equals("EXPIRED") && field.equals("variables")
+        || type.equals("PROCESS") && intent.startsWith("DELET") && field.equals("checksum")) {
+      // Nobody needs them at the end.
+      return false;
+    }
+    return !HALVES.contains(type) && !COMPLETED.contains(type) || record.path("recordType").asText().equals("EVENT");
   }
 
   /** The same text for the same value, whatever the order of the members. */
   private static String canonical(JsonNode value) {
     if (value.isObject()) {
       var sorted = new TreeMap<String, String>();
-      value.fields().forEachRemaining(one -> sorted.put(one.getKey(), canonical(one.getValue())));
+      value.fields()
+          .forEachRemaining(
+              one -> {
+                if (one.getKey().equals("decisionEvaluationInstanceKey")
+                    || one.getValue().asText().equals("-1")) {
+                  return;
+                }
+                // A set, in no order.
+                boolean set = one.getKey().equals("ancestorScopeKeys");
+                sorted.put(one.getKey(), set ? sorted(one.getValue()) : canonical(one.getValue()));
+              });
       return sorted.toString();
     }
     if (value.isArray()) {
@@ -159,7 +277,17 @@ final class Compare {
       value.forEach(item -> items.add(canonical(item)));
       return items.toString();
     }
-    return value.asText().isEmpty() ? "''" : value.asText();
+    var text = value.asText();
+    if (text.length() > LONG) {
+      return "text of " + text.length() + " with hash " + text.hashCode();
+    }
+    return text.isEmpty() ? "''" : text;
+  }
+
+  private static String sorted(JsonNode keys) {
+    var items = new java.util.TreeSet<Long>();
+    keys.forEach(key -> items.add(key.asLong()));
+    return items.toString();
   }
 
   private static String masked(String line, Map<String, String> keys) {

@@ -1,3 +1,4 @@
+import io.camunda.zeebe.client.api.command.MigrationPlan;
 import io.camunda.zeebe.client.api.response.ActivatedJob;
 import io.camunda.zeebe.model.bpmn.Bpmn;
 import io.camunda.zeebe.model.bpmn.BpmnModelInstance;
@@ -10,6 +11,7 @@ final class Player {
   private final List<String> models;
   private int deployed;
   private long instance;
+  private long definition;
 
   Player(Subject subject, List<String> models) {
     this.subject = subject;
@@ -26,7 +28,9 @@ final class Player {
     }
     var text = models.get(deployed++);
     try {
-      subject.client().newDeployResourceCommand().addResourceStringUtf8(text, name).send().join();
+      var answer =
+          subject.client().newDeployResourceCommand().addResourceStringUtf8(text, name).send().join();
+      definition = answer.getProcesses().get(0).getProcessDefinitionKey();
     } catch (RuntimeException refused) {
       // See above.
     }
@@ -102,6 +106,139 @@ final class Player {
 
   Player resolve() throws Exception {
     subject.client().newResolveIncidentCommand(subject.incident()).send().join();
+    return settled();
+  }
+
+  Player deploy(String text, String name) throws Exception {
+    try {
+      var answer =
+          subject.client().newDeployResourceCommand().addResourceStringUtf8(text, name).send().join();
+      if (!answer.getProcesses().isEmpty()) {
+        definition = answer.getProcesses().get(0).getProcessDefinitionKey();
+      }
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  Player completeTask(String variables) throws Exception {
+    subject.completeTask(subject.userTask(), variables);
+    return settled();
+  }
+
+  Player assignTask(String user) throws Exception {
+    subject.assignTask(subject.userTask(), user);
+    return settled();
+  }
+
+  Player prioritizeTask(int priority) throws Exception {
+    subject.prioritizeTask(subject.userTask(), priority);
+    return settled();
+  }
+
+  Player completeListener(String type, boolean denied, String assignee) throws Exception {
+    subject.completeListener(job(type).getKey(), denied, assignee);
+    return settled();
+  }
+
+  Player correlate(String name, String correlation, String variables) throws Exception {
+    subject.correlate(name, correlation, variables);
+    return settled();
+  }
+
+  Player activateInside(String adHoc, String element, boolean cancelOthers) throws Exception {
+    subject.activateInside(subject.element(adHoc), element, cancelOthers);
+    return settled();
+  }
+
+  Player evaluateConditions(String variables) throws Exception {
+    subject.evaluateConditions(variables);
+    return settled();
+  }
+
+  Player createUntil(String element) throws Exception {
+    subject.createUntil("p", element);
+    return settled();
+  }
+
+  Player createBefore(String element, String variables) throws Exception {
+    try {
+      instance =
+          subject.client().newCreateInstanceCommand().bpmnProcessId("p").latestVersion()
+              .variables(variables).startBeforeElement(element).send().join()
+              .getProcessInstanceKey();
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  /** Activates an element and terminates the newest instance of another; null = neither. */
+  Player modify(String activate, String terminate) throws Exception {
+    var command = subject.client().newModifyProcessInstanceCommand(instance);
+    try {
+      if (terminate == null) {
+        command.activateElement(activate).withVariables("{\"m\":1}").send().join();
+      } else if (activate == null) {
+        command.terminateElement(subject.element(terminate)).send().join();
+      } else {
+        command.activateElement(activate).and().terminateElement(subject.element(terminate)).send()
+            .join();
+      }
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  /** Migrates to the definition deployed last; pairs of elements, from and to. */
+  Player migrate(String... pairs) throws Exception {
+    var plan = MigrationPlan.newBuilder().withTargetProcessDefinitionKey(definition);
+    var steps = plan.addMappingInstruction(pairs[0], pairs[1]);
+    for (int at = 2; at < pairs.length; at += 2) {
+      steps = steps.addMappingInstruction(pairs[at], pairs[at + 1]);
+    }
+    try {
+      subject.client().newMigrateProcessInstanceCommand(instance).migrationPlan(steps.build()).send()
+          .join();
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  Player evaluateDecision(String id, String variables) throws Exception {
+    try {
+      subject.client().newEvaluateDecisionCommand().decisionId(id).variables(variables).send().join();
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  /** Deletes the definition deployed last. */
+  Player deleteDefinition() throws Exception {
+    try {
+      subject.client().newDeleteResourceCommand(definition).send().join();
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  Player retries(String type, int retries) throws Exception {
+    try {
+      subject.client().newUpdateRetriesCommand(job(type).getKey()).retries(retries).send().join();
+    } catch (RuntimeException refused) {
+      // See above.
+    }
+    return settled();
+  }
+
+  Player setLocal(String element, String variables) throws Exception {
+    subject.client().newSetVariablesCommand(subject.element(element)).variables(variables).local(true)
+        .send().join();
     return settled();
   }
 

@@ -28,6 +28,7 @@ final class Scenarios {
     all.incidents();
     all.listeners();
     all.refusals();
+    new Operations(all.scenarios).all();
     return all.scenarios;
   }
 

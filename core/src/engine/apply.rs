@@ -24,6 +24,7 @@ mod definition;
 mod distribution;
 mod element_instance;
 mod file;
+mod global_listener;
 mod identity;
 mod incident;
 mod job;
@@ -217,7 +218,11 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
             appliers!(a, record; SignalSubscription => signal::migrated)
         }
         // Signals and escalations are not kept.
-        Intent::Signal(of::Signal::Broadcasted) | Intent::Escalation(_) => Ok(()),
+        Intent::Signal(of::Signal::Broadcasted)
+        | Intent::Escalation(_)
+        | Intent::ProcessInstanceBatch(
+            of::ProcessInstanceBatch::Terminated | of::ProcessInstanceBatch::Activated,
+        ) => Ok(()),
         Intent::Signal(of::Signal::Broadcast) => unsupported(record),
         Intent::UserTask(intent) => apply_user_task(a, record, intent),
         Intent::CompensationSubscription(intent) => apply_compensation(a, record, intent),
@@ -268,6 +273,19 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::ClusterVariable(
             of::ClusterVariable::Create | of::ClusterVariable::Update | of::ClusterVariable::Delete,
         ) => unsupported(record),
+        Intent::GlobalListener(of::GlobalListener::Created | of::GlobalListener::Updated) => {
+            appliers!(a, record; GlobalListener => global_listener::written)
+        }
+        Intent::GlobalListener(of::GlobalListener::Deleted) => {
+            appliers!(a, record; GlobalListener => global_listener::deleted)
+        }
+        Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configured) => {
+            appliers!(a, record; GlobalListenerBatch => global_listener::configured)
+        }
+        Intent::GlobalListener(
+            of::GlobalListener::Create | of::GlobalListener::Update | of::GlobalListener::Delete,
+        )
+        | Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configure) => unsupported(record),
         Intent::User(_)
         | Intent::Group(_)
         | Intent::Role(_)
@@ -292,7 +310,9 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluate)
         | Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modify)
         | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrate)
-        | Intent::ProcessInstanceBatch(_)
+        | Intent::ProcessInstanceBatch(
+            of::ProcessInstanceBatch::Terminate | of::ProcessInstanceBatch::Activate,
+        )
         | Intent::MessageBatch(_) => unsupported(record),
     }
 }
@@ -372,8 +392,8 @@ fn apply_process_instance(
         of::ProcessInstance::ElementMigrated => {
             appliers!(a, record; ProcessInstance => element::migrated)
         }
-        // Paths are not kept.
-        of::ProcessInstance::AncestorMigrated => Ok(()),
+        // Paths are not kept, nor that somebody asked for the end.
+        of::ProcessInstance::AncestorMigrated | of::ProcessInstance::Canceling => Ok(()),
         of::ProcessInstance::Cancel
         | of::ProcessInstance::ActivateElement
         | of::ProcessInstance::CompleteElement

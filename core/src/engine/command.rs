@@ -15,6 +15,7 @@ pub(crate) mod deploy;
 pub(crate) mod evaluate_decision;
 pub(crate) mod evaluate_expression;
 pub(crate) mod fetch_resource;
+pub(crate) mod global_listener;
 pub(crate) mod history_deletion;
 pub(crate) mod identity;
 pub(crate) mod instance_batch;

@@ -94,6 +94,10 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         }
         Intent::UserTask(intent) => user_task(p, command, intent),
         Intent::ClusterVariable(intent) => cluster_variable(p, command, intent),
+        Intent::GlobalListener(intent) => global_listener(p, command, intent),
+        Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configure) => {
+            call!(p, command; GlobalListenerBatch => command::global_listener::configure)
+        }
         Intent::Clock(of::Clock::Pin) => call!(p, command; Clock => command::clock::pin),
         Intent::Clock(of::Clock::Reset) => call!(p, command; Clock => command::clock::reset),
         Intent::Expression(of::Expression::Evaluate) => {
@@ -120,7 +124,8 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         )
         | Intent::BatchOperationInitialization(_)
         | Intent::HistoryDeletion(of::HistoryDeletion::Deleted) => not_a_command(command),
-        Intent::Clock(of::Clock::Pinned | of::Clock::Resetted)
+        Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configured)
+        | Intent::Clock(of::Clock::Pinned | of::Clock::Resetted)
         | Intent::Expression(of::Expression::Evaluated) => not_a_command(command),
         Intent::ConditionalSubscription(of::ConditionalSubscription::Trigger) => {
             call!(p, command; ConditionalSubscription => command::conditional::trigger)
@@ -175,6 +180,9 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         )
         | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluated)
         | Intent::MultiInstance(_)
+        | Intent::ProcessInstanceBatch(
+            of::ProcessInstanceBatch::Terminated | of::ProcessInstanceBatch::Activated,
+        )
         | Intent::Escalation(_)
         | Intent::SignalSubscription(_)
         | Intent::Decision(_)
@@ -229,6 +237,28 @@ fn cluster_variable(
         of::ClusterVariable::Created
         | of::ClusterVariable::Updated
         | of::ClusterVariable::Deleted => not_a_command(command),
+    }
+}
+
+fn global_listener(
+    p: &mut Processing<'_>,
+    command: &Command,
+    intent: of::GlobalListener,
+) -> Outcome {
+    use command::global_listener;
+    match intent {
+        of::GlobalListener::Create => {
+            call!(p, command; GlobalListener => global_listener::create)
+        }
+        of::GlobalListener::Update => {
+            call!(p, command; GlobalListener => global_listener::update)
+        }
+        of::GlobalListener::Delete => {
+            call!(p, command; GlobalListener => global_listener::delete)
+        }
+        of::GlobalListener::Created | of::GlobalListener::Updated | of::GlobalListener::Deleted => {
+            not_a_command(command)
+        }
     }
 }
 
@@ -514,6 +544,8 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::CommandDistribution(_)
         | Value::MessageBatch(_)
         | Value::ClusterVariable(_)
+        | Value::GlobalListener(_)
+        | Value::GlobalListenerBatch(_)
         | Value::AdHocSubProcessInstruction(_)
         | Value::MultiInstance(_)
         | Value::ConditionalEvaluation(_)
@@ -601,6 +633,8 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::CommandDistribution(_)
         | Intent::MessageBatch(_)
         | Intent::ClusterVariable(_)
+        | Intent::GlobalListener(_)
+        | Intent::GlobalListenerBatch(_)
         | Intent::ConditionalEvaluation(_)
         | Intent::User(_)
         | Intent::Group(_)

@@ -191,14 +191,13 @@ impl Engine {
     /// stand before it in the log, and [`Engine::due`] hands them out.
     #[must_use]
     pub fn has_deferred(&self) -> bool {
-        let waiting = self
-            .state
-            .continuations
-            .members(&State::CONTINUATIONS)
-            .unwrap_or_default();
+        let handed_out = &self.due.continuations;
+        let waiting = &self.state.continuations;
         waiting
-            .iter()
-            .any(|position| !self.due.continuations.contains(position))
+            .with(&State::CONTINUATIONS, |rows| {
+                rows.keys().any(|position| !handed_out.contains(position))
+            })
+            .unwrap_or_default()
     }
 
     /// When [`Engine::due`] finds something next; none = nothing waits for a time.

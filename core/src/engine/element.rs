@@ -35,9 +35,9 @@ mod job_task;
 mod multi_instance;
 mod pass_through;
 mod process;
+mod publishing;
 mod script_task;
 mod subprocess;
-mod unsupported;
 mod user_task;
 
 /// Whether an instance is gone after the call.
@@ -152,7 +152,7 @@ pub(crate) fn of(element: &model::Element) -> &'static dyn Element {
             ThrowEvent::Link(_) => &event_throw_link::LinkThrowEvent,
             ThrowEvent::Escalation(_) => &event_escalation::EscalationEvent,
             ThrowEvent::Compensation(_) => &event_compensation::CompensationEvent,
-            ThrowEvent::Publish(_) => &unsupported::Unsupported,
+            ThrowEvent::Publish(_) => &publishing::Publishing,
         },
         Behavior::EventSubProcess(_) => &event_sub_process::EventSubProcess,
         Behavior::Receive(_) | Behavior::Catch(_) => &event_catch::CatchingElement,

@@ -154,7 +154,8 @@ pub(crate) fn process(
         | of::ProcessInstance::ElementTerminating
         | of::ProcessInstance::ElementTerminated
         | of::ProcessInstance::ElementMigrated
-        | of::ProcessInstance::AncestorMigrated => Err(Stop::fault(format!(
+        | of::ProcessInstance::AncestorMigrated
+        | of::ProcessInstance::Canceling => Err(Stop::fault(format!(
             "{:?} is not a command",
             command.intent
         ))),
@@ -377,6 +378,7 @@ pub(crate) fn terminate_children(p: &mut Processing<'_>, at: &At) -> Outcome<boo
     let record = ProcessInstanceBatchRecord {
         process_instance_key: at.record.process_instance_key,
         batch_element_instance_key: at.key,
+        process_definition_key: at.record.process_definition_key,
         ..ProcessInstanceBatchRecord::default()
     };
     let key = p.next_key();
@@ -432,7 +434,8 @@ pub(crate) fn refuse_large(p: &mut Processing<'_>, command: &Command) -> Outcome
         | of::ProcessInstance::ElementTerminating
         | of::ProcessInstance::ElementTerminated
         | of::ProcessInstance::ElementMigrated
-        | of::ProcessInstance::AncestorMigrated => return Ok(false),
+        | of::ProcessInstance::AncestorMigrated
+        | of::ProcessInstance::Canceling => return Ok(false),
     }
     let message = format!(
         "Expected to process element '{}', but exceeded MAX_MESSAGE_SIZE limitation. If you have large or many variables consider reducing these.",

@@ -66,6 +66,15 @@ impl Expr {
         }
     }
 
+    /// The variables it may read; see [`feel::Expression::variable_names`].
+    pub fn variable_names(&self) -> impl Iterator<Item = &str> {
+        let code = match &self.code {
+            Code::Feel(code) => Some(code),
+            Code::Text | Code::Number(_) => None,
+        };
+        code.into_iter().flat_map(feel::Expression::variable_names)
+    }
+
     /// The fixed string; none for numbers and FEEL.
     #[must_use]
     pub fn as_text(&self) -> Option<&Text> {

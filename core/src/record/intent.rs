@@ -132,6 +132,7 @@ intents! {
         AncestorMigrated = 13 "ANCESTOR_MIGRATED" event,
         ContinueTerminatingElement = 14 "CONTINUE_TERMINATING_ELEMENT" command,
         SequenceFlowDeleted = 15 "SEQUENCE_FLOW_DELETED" event,
+        Canceling = 16 "CANCELING" event,
     }
     Incident {
         Created = 0 "CREATED" event,
@@ -248,6 +249,8 @@ intents! {
     ProcessInstanceBatch {
         Terminate = 0 "TERMINATE" command,
         Activate = 1 "ACTIVATE" command,
+        Terminated = 2 "TERMINATED" event,
+        Activated = 3 "ACTIVATED" event,
     }
     MessageBatch {
         Expire = 0 "EXPIRE" command,
@@ -294,10 +297,10 @@ intents! {
         Migrated = 1 "MIGRATED" event,
     }
     MessageCorrelation {
-        Correlate = 0 "CORRELATE" command,
-        Correlating = 1 "CORRELATING" event,
-        Correlated = 2 "CORRELATED" event,
-        NotCorrelated = 3 "NOT_CORRELATED" event,
+        Correlate = 1 "CORRELATE" command,
+        Correlating = 2 "CORRELATING" event,
+        Correlated = 3 "CORRELATED" event,
+        NotCorrelated = 4 "NOT_CORRELATED" event,
     }
     Resource {
         Created = 0 "CREATED" event,
@@ -375,6 +378,18 @@ intents! {
     Expression {
         Evaluate = 0 "EVALUATE" command,
         Evaluated = 1 "EVALUATED" event,
+    }
+    GlobalListenerBatch {
+        Configure = 0 "CONFIGURE" command,
+        Configured = 1 "CONFIGURED" event,
+    }
+    GlobalListener {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Delete = 4 "DELETE" command,
+        Deleted = 5 "DELETED" event,
     }
     Decision {
         Created = 0 "CREATED" event,

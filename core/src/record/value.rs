@@ -19,6 +19,7 @@ mod deployment;
 mod distribution;
 mod escalation;
 mod expression;
+mod global_listener;
 mod history_deletion;
 mod identity;
 mod incident;
@@ -45,6 +46,7 @@ pub use deployment::*;
 pub use distribution::*;
 pub use escalation::*;
 pub use expression::*;
+pub use global_listener::*;
 pub use history_deletion::*;
 pub use identity::*;
 pub use incident::*;
@@ -201,5 +203,7 @@ ClusterVariable(ClusterVariableRecord) = 61 "CLUSTER_VARIABLE",
 HistoryDeletion(HistoryDeletionRecord) = 62 "HISTORY_DELETION",
 ConditionalSubscription(ConditionalSubscriptionRecord) = 63 "CONDITIONAL_SUBSCRIPTION",
 ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION",
+GlobalListenerBatch(GlobalListenerBatchRecord) = 65 "GLOBAL_LISTENER_BATCH",
 Expression(ExpressionRecord) = 66 "EXPRESSION",
+GlobalListener(GlobalListenerRecord) = 68 "GLOBAL_LISTENER",
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ids::Key;
 use crate::record::Text;
-use crate::record::value::{UserTaskRecord, VariableDocumentRecord};
+use crate::record::value::{GlobalListenerRecord, UserTaskRecord, VariableDocumentRecord};
 use crate::{field_enum, record_value};
 
 field_enum! {
@@ -57,5 +57,8 @@ record_value! {
         first_assignee "": Text,
         /// What the update under way does to variables; at most one.
         variable_update "": Vec<VariableUpdate>,
+        /// Listeners of all user tasks as they were when the transition under way began, in the
+        /// order in which they are called.
+        global_listeners "": Vec<Arc<GlobalListenerRecord>>,
     }
 }

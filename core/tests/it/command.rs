@@ -309,6 +309,33 @@ fn a_command_that_never_fits_is_refused() {
 }
 
 #[test]
+fn an_element_that_never_fits_waits_with_an_incident() {
+    let config = EngineConfig {
+        max_batch_bytes: 40_000,
+        ..EngineConfig::default()
+    };
+    let mut h = EngineHarness::with_config(config);
+    h.deploy(&super::sketch::bpmn(
+        "start s
+script a expr=\"=string join(for i in 1..n return `0123456789`)\"
+end e
+flow s a e",
+    ));
+    let instance = h.create("p", r#"{"n":6000}"#);
+    h.run_due();
+    let (incident, record) = h.incidents()[0].clone();
+    assert_eq!(
+        record.error_type,
+        ringflow_core::record::value::ErrorType::MessageSizeExceeded
+    );
+    assert_eq!(record.element_id, "a");
+    h.set_variables(instance, r#"{"n":2}"#).unwrap();
+    h.resolve(incident).unwrap();
+    h.run_due();
+    h.assert_clean();
+}
+
+#[test]
 fn a_fault_is_contained_and_bans_the_instance() {
     let (mut h, instance) = started();
     // An internal command for an element that the model does not have.

@@ -585,6 +585,7 @@ fn detail(value: &Value) -> String {
         Value::BatchOperationLifecycleManagement(_)
         | Value::BatchOperationInitialization(_)
         | Value::IdentitySetup(_)
+        | Value::GlobalListenerBatch(_)
         | Value::Deployment(_)
         | Value::ProcessInstanceModification(_)
         | Value::ProcessInstanceMigration(_)
@@ -595,6 +596,7 @@ fn detail(value: &Value) -> String {
         | Value::MessageBatch(_)
         | Value::ResourceDeletion(_) => String::new(),
         Value::ClusterVariable(value) => value.name.to_string(),
+        Value::GlobalListener(value) => value.id.to_string(),
         Value::Error(value) => value.exception_message.to_string(),
     }
 }

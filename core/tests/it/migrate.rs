@@ -284,6 +284,10 @@ fn tokens_at_joins_move_with_their_gateway() {
     );
     assert_eq!(
         refused(&[("b", "b"), ("join", "join2")]),
+        "joining gateway with id 'join' has a taken sequence flow with id 'f4'. Taken sequence flows must be mapped to a sequence flow in the target process definition."
+    );
+    assert_eq!(
+        refused(&[("b", "b"), ("join", "join2"), ("f4", "f6")]),
         "gateway with id 'join' has a taken incoming sequence flow mismatch. Taken sequence flow with id 'f4' must connect to the mapped target gateway with id 'join2' in the target process definition."
     );
     let mapping = [("b", "b"), ("join", "join2"), ("f4", "g4")];
@@ -344,6 +348,68 @@ fn bodies_calls_and_what_they_called() {
         h.job(job, of::Job::Complete, JobRecord::default()).unwrap();
     }
     assert!(completed(&h, "call2") && completed(&h, "new"));
+    h.assert_clean();
+}
+
+#[test]
+fn a_user_task_of_a_job_worker_becomes_one_of_the_engine() {
+    let mut h = EngineHarness::new();
+    let model = |id: &str, u: &str, extensions: &str| {
+        bpmn(
+            id,
+            &[
+                node("startEvent", "start"),
+                format!(
+                    r#"<bpmn:userTask id="{u}"><bpmn:extensionElements>{extensions}</bpmn:extensionElements></bpmn:userTask>"#
+                ),
+                flow("f1", "start", u),
+            ]
+            .concat(),
+        )
+    };
+    h.deploy(&model(
+        "old",
+        "u",
+        r#"<zeebe:assignmentDefinition assignee="ann" candidateGroups="g,h"/>
+<zeebe:taskHeaders><zeebe:header key="own" value="1"/></zeebe:taskHeaders>"#,
+    ));
+    h.deploy(&model(
+        "new",
+        "u2",
+        r#"<zeebe:userTask/><zeebe:assignmentDefinition assignee="=who"/><zeebe:priorityDefinition priority="70"/>"#,
+    ));
+    let instance = h.create("old", r#"{"who":"eve"}"#);
+    let target = definition(&h, "new");
+    let from = h.log.len();
+    migrate(&mut h, instance, target, &[("u", "u2")]).unwrap();
+    let written: Vec<String> = (h.log[from..].iter())
+        .filter(|record| matches!(record.value, Value::UserTask(_) | Value::Job(_)))
+        .map(|record| format!("{:?}", record.intent))
+        .collect();
+    assert_eq!(
+        written,
+        [
+            "USER_TASK CREATING",
+            "USER_TASK CREATED",
+            "USER_TASK ASSIGNING",
+            "USER_TASK ASSIGNED",
+            "JOB CANCELED",
+            "USER_TASK MIGRATED",
+        ]
+    );
+    let (key, task) = super::task::task(&h);
+    assert_eq!(task.assignee.as_str(), "eve");
+    assert_eq!(task.candidate_groups, ["g", "h"]);
+    assert_eq!(task.priority, 70);
+    assert_eq!(task.element_id, "u2");
+    assert_eq!(*task.custom_headers.0, [("own".into(), "1".into())]);
+    let complete = Command::internal(
+        key,
+        of::UserTask::Complete,
+        ringflow_core::record::value::UserTaskRecord::default(),
+    );
+    h.answered(complete).unwrap();
+    assert!(completed(&h, "new"));
     h.assert_clean();
 }
 

@@ -53,6 +53,7 @@ fn internal_only() -> Vec<Intent> {
         of::BatchOperationPartitionLifecycle::CompletePartition.into(),
         of::BatchOperationPartitionLifecycle::FailPartition.into(),
         of::IdentitySetup::Initialize.into(),
+        of::GlobalListenerBatch::Configure.into(),
     ]
 }
 

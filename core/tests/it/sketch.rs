@@ -18,6 +18,7 @@ struct Node {
     extensions: String,
     inputs: String,
     listeners: String,
+    task_listeners: String,
     headers: String,
     /// Behind the extension elements.
     content: String,
@@ -130,6 +131,7 @@ fn render(node: &Node, out: &mut String) {
     for (list, content) in [
         ("ioMapping", &node.inputs),
         ("executionListeners", &node.listeners),
+        ("taskListeners", &node.task_listeners),
         ("taskHeaders", &node.headers),
     ] {
         if !content.is_empty() {
@@ -260,13 +262,16 @@ impl Sketch {
                     .unwrap();
                 }
             }
-            "listen" => write!(
-                node.listeners,
-                r#"<zeebe:executionListener eventType="{}" type="{}"/>"#,
-                words.plain[1],
-                words.get("type").unwrap_or("listener")
-            )
-            .unwrap(),
+            "listen" => {
+                let event = words.plain[1].as_str();
+                let (list, tag) = if matches!(event, "start" | "end") {
+                    (&mut node.listeners, "executionListener")
+                } else {
+                    (&mut node.task_listeners, "taskListener")
+                };
+                let job = words.get("type").unwrap_or("listener");
+                write!(list, r#"<zeebe:{tag} eventType="{event}" type="{job}"/>"#).unwrap();
+            }
             _ => {
                 let mut zeebe = String::new();
                 for (name, attribute) in [
@@ -367,7 +372,24 @@ impl Sketch {
             .unwrap();
         }
         match kind {
-            "user" if !words.has("job") => extensions.push_str("<zeebe:userTask/>"),
+            "user" if !words.has("job") => {
+                extensions.push_str("<zeebe:userTask/>");
+                if let Some(form) = words.get("form") {
+                    write!(extensions, r#"<zeebe:formDefinition formId="{form}"/>"#).unwrap();
+                }
+            }
+            "rule" if words.get("decision").is_some() => write!(
+                extensions,
+                r#"<zeebe:calledDecision decisionId="{}" resultVariable="r"/>"#,
+                escaped(words.get("decision").unwrap())
+            )
+            .unwrap(),
+            "service" if words.get("resource").is_some() => write!(
+                extensions,
+                r#"<zeebe:linkedResources><zeebe:linkedResource resourceId="{}" resourceType="RPA" linkName="main"/></zeebe:linkedResources>"#,
+                words.get("resource").unwrap()
+            )
+            .unwrap(),
             "script" if words.get("expr").is_some() => write!(
                 extensions,
                 r#"<zeebe:script expression="{}" resultVariable="{}"/>"#,
@@ -439,9 +461,15 @@ impl Sketch {
     fn event(&mut self, words: &Words, node: &mut Node) {
         if words.get("message").is_some() || words.has("message") {
             let id = self.message(words);
+            let publish = words.get("publish").map_or_else(String::new, |key| {
+                let key = escaped(key);
+                format!(
+                    r#"<bpmn:extensionElements><zeebe:publishMessage correlationKey="{key}"/></bpmn:extensionElements>"#
+                )
+            });
             write!(
                 node.content,
-                r#"<bpmn:messageEventDefinition messageRef="{id}"/>"#
+                r#"<bpmn:messageEventDefinition messageRef="{id}">{publish}</bpmn:messageEventDefinition>"#
             )
             .unwrap();
         }
@@ -485,17 +513,11 @@ impl Sketch {
             .unwrap();
         }
         if let Some(condition) = words.get("condition") {
-            let mut filter = String::new();
-            for (name, attribute) in [("names", "variableNames"), ("changes", "variableEvents")] {
-                if let Some(value) = words.get(name) {
-                    write!(filter, r#" {attribute}="{value}""#).unwrap();
-                }
-            }
-            if !filter.is_empty() {
-                filter = format!(
-                    "<bpmn:extensionElements><zeebe:conditionalFilter{filter}/></bpmn:extensionElements>"
-                );
-            }
+            let filter = words.get("changes").map_or_else(String::new, |changes| {
+                format!(
+                    r#"<bpmn:extensionElements><zeebe:conditionalFilter variableEvents="{changes}"/></bpmn:extensionElements>"#
+                )
+            });
             write!(
                 node.content,
                 "<bpmn:conditionalEventDefinition>{filter}<bpmn:condition>{}</bpmn:condition></bpmn:conditionalEventDefinition>",

@@ -97,6 +97,7 @@ pub fn write(
             window.update(Table::FlowNodeInstance, key, record.position, columns);
         }
         of::ProcessInstance::Cancel
+        | of::ProcessInstance::Canceling
         | of::ProcessInstance::SequenceFlowTaken
         | of::ProcessInstance::SequenceFlowDeleted
         | of::ProcessInstance::ElementActivated

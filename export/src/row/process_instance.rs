@@ -94,6 +94,7 @@ pub fn write(
             window.update(Table::ProcessInstance, key, record.position, columns);
         }
         of::ProcessInstance::Cancel
+        | of::ProcessInstance::Canceling
         | of::ProcessInstance::SequenceFlowTaken
         | of::ProcessInstance::SequenceFlowDeleted
         | of::ProcessInstance::ElementActivated

@@ -12,8 +12,8 @@ use crate::backend::Entity;
 use crate::op::search::statistics;
 use crate::op::{
     ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression,
-    identity, incident, instance_change, job, message, process_instance, resource, search, signal,
-    user_task, variable,
+    global_listener, identity, incident, instance_change, job, message, process_instance, resource,
+    search, signal, user_task, variable,
 };
 use crate::problem::Problem;
 
@@ -54,6 +54,15 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     }),
     ("searchClusterVariables", |c| {
         search::search(c, Entity::ClusterVariable).boxed()
+    }),
+    ("createGlobalTaskListener", |c| {
+        global_listener::create(c).boxed()
+    }),
+    ("updateGlobalTaskListener", |c| {
+        global_listener::update(c).boxed()
+    }),
+    ("deleteGlobalTaskListener", |c| {
+        global_listener::delete(c).boxed()
     }),
     ("createDocument", |c| document::create(c).boxed()),
     ("createDocuments", |c| document::create_several(c).boxed()),

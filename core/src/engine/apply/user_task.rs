@@ -7,13 +7,25 @@
 use std::sync::Arc;
 
 use crate::engine::apply::{Applied, missing};
+use crate::engine::fault::Fault;
 use crate::engine::output::Applying;
 use crate::ids::Key;
-use crate::record::value::{UserTaskRecord, VariableDocumentRecord};
+use crate::record::value::{GlobalListenerRecord, UserTaskRecord, VariableDocumentRecord};
 use crate::record::{Document, Text};
 use crate::state::{UserTaskRow, UserTaskState, VariableUpdate};
 
 type Value = Arc<UserTaskRecord>;
+
+/// The global listeners that a transition calls: none if it names no configuration of them.
+fn global_listeners(
+    a: &Applying<'_>,
+    value: &UserTaskRecord,
+) -> Result<Vec<Arc<GlobalListenerRecord>>, Fault> {
+    if value.listeners_config_key.is_some() {
+        return Ok(a.state.global_task_listeners()?);
+    }
+    Ok(Vec::new())
+}
 
 /// The record as the row keeps it.
 fn stored(value: &Value) -> Arc<UserTaskRecord> {
@@ -22,6 +34,7 @@ fn stored(value: &Value) -> Arc<UserTaskRecord> {
         action: Text::EMPTY,
         changed_attributes: Vec::new(),
         denied_reason: Text::EMPTY,
+        listeners_config_key: Key::NONE,
         ..UserTaskRecord::clone(value)
     })
 }
@@ -36,6 +49,7 @@ pub(super) fn creating(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied
         state: UserTaskState::Creating,
         pending: vec![value.clone()],
         first_assignee: value.assignee.clone(),
+        global_listeners: global_listeners(a, value)?,
         ..UserTaskRow::default()
     };
     a.state.user_tasks.insert_new(key, row);
@@ -79,7 +93,9 @@ pub(super) fn canceling(a: &mut Applying<'_>, key: Key, value: &Value) -> Applie
 }
 
 fn enter(a: &mut Applying<'_>, key: Key, state: UserTaskState, value: &Value) -> Applied {
+    let global_listeners = global_listeners(a, value)?;
     change(a, key, |row| {
+        row.global_listeners = global_listeners;
         row.state = state;
         row.pending = vec![value.clone()];
         row.listeners_done = 0;
@@ -117,6 +133,7 @@ pub(super) fn denied(a: &mut Applying<'_>, key: Key, _value: &Value) -> Applied 
         row.state = UserTaskState::Created;
         row.pending.clear();
         row.listeners_done = 0;
+        row.global_listeners.clear();
         row.variable_update.clear();
     })
 }

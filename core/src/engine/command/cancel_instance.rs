@@ -36,6 +36,7 @@ pub(crate) fn cancel(
         )));
     }
     let at = At::new(p, key, &row.record)?;
+    p.event(key, of::ProcessInstance::Canceling, at.record.clone())?;
     lifecycle::ask_terminate(p, &at)?;
     p.respond(
         key,

@@ -20,7 +20,7 @@ use crate::model::{Behavior, Element, ElementId, Process};
 use crate::msgpack;
 use crate::record::intent::of;
 use crate::record::value::{BpmnElementType, ProcessInstanceCreationRecord, ProcessInstanceRecord};
-use crate::record::{Intent, Text};
+use crate::record::{Document, Intent, Text};
 
 /// Tags an instance may have.
 pub(crate) const TAGS_MAX: usize = 10;
@@ -67,6 +67,8 @@ pub(crate) fn create(p: &mut Processing<'_>, command: &Command, value: &Value) -
         process_definition_key: record.process_definition_key,
         version: record.version,
         process_instance_key: instance,
+        // They are in records of their own already.
+        variables: Document::EMPTY,
         ..ProcessInstanceCreationRecord::clone(value)
     });
     let key = p.next_key();
@@ -246,7 +248,7 @@ fn unsupported_start(id: &Text, kind: BpmnElementType) -> String {
         .map(|kind| kind.name())
         .collect();
     format!(
-        "Expected to create instance of process with start instructions but the element with id '{id}' targets unsupported element type '{}'. Supported element types are: {}",
+        "Expected to create instance of process with start instructions but the element with id '{id}' targets unsupported element type '{}'. Supported element types are: [{}]",
         kind.name(),
         supported.join(", ")
     )

@@ -1,6 +1,10 @@
-//! PROCESS_INSTANCE_BATCH: many children of one scope, in pieces that fit a step.
+//! PROCESS_INSTANCE_BATCH: many children of one scope, one by one.
 //!
-//! Each piece ends with a command for the next one; the index says where to go on.
+//! Each command handles one child and asks for the next, so that what a child causes runs between it
+//! and the others, and no scope is too wide for a step. The index says where to go on: for
+//! terminations the key of the next child, for activations how many are left (Camunda:
+//! `ProcessInstanceBatchTerminateProcessor`, `ProcessInstanceBatchActivateProcessor`). An event with
+//! the value of the last command says that all are done.
 
 use std::sync::Arc;
 
@@ -11,39 +15,49 @@ use crate::engine::output::Processing;
 use crate::ids::Key;
 use crate::model::Behavior;
 use crate::record::intent::of;
-use crate::record::value::ProcessInstanceBatchRecord;
-
-/// Children handled by one command.
-pub(crate) const CHILDREN_PER_BATCH: usize = 50;
+use crate::record::value::{ProcessInstanceBatchRecord, ProcessInstanceRecord};
+use crate::state::StateError;
 
 type Value = Arc<ProcessInstanceBatchRecord>;
 
-/// Asks for the termination of the children whose keys are from the index on.
-pub(crate) fn terminate(p: &mut Processing<'_>, _command: &Command, value: &Value) -> Outcome {
+/// Asks for the termination of the first child whose key is from the index on.
+pub(crate) fn terminate(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let scope = value.batch_element_instance_key;
-    let mut children = p.state().children.members(&scope)?.into_iter();
-    let mut handled = 0;
-    for child in children.by_ref().filter(|child| child.0 >= value.index) {
-        if handled == CHILDREN_PER_BATCH {
-            return again(p, value, child.0);
-        }
-        let Some(row) = p.state().elements.get(&child)? else {
-            continue;
-        };
-        if row.can_terminate() {
-            let record = row.record.clone();
-            p.command(child, of::ProcessInstance::TerminateElement, record)?;
-            handled += 1;
-        }
+    let Some((child, record)) = next_child(p, scope, value.index)? else {
+        return done(p, command, value, of::ProcessInstanceBatch::Terminated);
+    };
+    p.command(child, of::ProcessInstance::TerminateElement, record)?;
+    match next_child(p, scope, child.0 + 1)? {
+        Some((next, _)) => go_on(p, value, of::ProcessInstanceBatch::Terminate, next.0),
+        None => done(p, command, value, of::ProcessInstanceBatch::Terminated),
     }
-    Ok(())
 }
 
-/// Activates as many inner instances of a multi-instance body as the index says.
-pub(crate) fn activate(p: &mut Processing<'_>, _command: &Command, value: &Value) -> Outcome {
+/// The first child of `scope` with a key of at least `from` that can be terminated.
+fn next_child(
+    p: &Processing<'_>,
+    scope: Key,
+    from: i64,
+) -> Outcome<Option<(Key, Arc<ProcessInstanceRecord>)>> {
+    let state = p.state();
+    let found: Result<_, StateError> = state.children.with(&scope, |rows| {
+        for child in rows.range(Key(from)..).map(|(child, _)| *child) {
+            if let Some(row) = state.elements.get(&child)?
+                && row.can_terminate()
+            {
+                return Ok(Some((child, row.record.clone())));
+            }
+        }
+        Ok(None)
+    })?;
+    Ok(found?)
+}
+
+/// Asks for the activation of one inner instance of a multi-instance body.
+pub(crate) fn activate(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let Some(at) = At::find(p, value.batch_element_instance_key)? else {
         return Err(Stop::invalid_state(format!(
-            "Expected to activate children of element instance with key '{}', but it is not active",
+            "Expected to activate child for batch element instance, but no parent element instance found for key '{}'. The parent was likely terminated before processing this batch activation.",
             value.batch_element_instance_key
         )));
     };
@@ -52,33 +66,39 @@ pub(crate) fn activate(p: &mut Processing<'_>, _command: &Command, value: &Value
             "only a multi-instance body has numbered children",
         ));
     };
-    let inner = body.inner;
-    let left = value.index.max(0);
-    let now = left.min(CHILDREN_PER_BATCH as i64);
-    for _ in 0..now {
-        lifecycle::ask_activate_child_with_key(p, &at, inner)?;
+    if value.index > 0 {
+        lifecycle::ask_activate_child_with_key(p, &at, body.inner)?;
     }
-    if left > now {
-        return again_activate(p, value, left - now);
+    if value.index > 1 {
+        return go_on(
+            p,
+            value,
+            of::ProcessInstanceBatch::Activate,
+            value.index - 1,
+        );
     }
-    Ok(())
+    done(p, command, value, of::ProcessInstanceBatch::Activated)
 }
 
-fn again(p: &mut Processing<'_>, value: &Value, index: i64) -> Outcome {
-    let key = p.next_key();
-    let record = at_index(value, index);
-    p.command(key, of::ProcessInstanceBatch::Terminate, record)
-}
-
-fn again_activate(p: &mut Processing<'_>, value: &Value, index: i64) -> Outcome {
-    let key: Key = p.next_key();
-    let record = at_index(value, index);
-    p.command(key, of::ProcessInstanceBatch::Activate, record)
-}
-
-fn at_index(value: &Value, index: i64) -> ProcessInstanceBatchRecord {
-    ProcessInstanceBatchRecord {
+fn go_on(
+    p: &mut Processing<'_>,
+    value: &Value,
+    intent: of::ProcessInstanceBatch,
+    index: i64,
+) -> Outcome {
+    let record = ProcessInstanceBatchRecord {
         index,
         ..ProcessInstanceBatchRecord::clone(value)
-    }
+    };
+    let key = p.next_key();
+    p.command(key, intent, record)
+}
+
+fn done(
+    p: &mut Processing<'_>,
+    command: &Command,
+    value: &Value,
+    intent: of::ProcessInstanceBatch,
+) -> Outcome {
+    p.event(command.key, intent, value.clone())
 }

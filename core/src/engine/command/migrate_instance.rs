@@ -33,6 +33,7 @@ mod catch_events;
 mod check;
 mod compensation;
 mod flows;
+mod user_task;
 
 type Value = Arc<ProcessInstanceMigrationRecord>;
 
@@ -143,7 +144,11 @@ fn element_instance(p: &mut Processing<'_>, migration: &Migration, at: &At) -> O
         with_path.clone(),
     )?;
     flows::migrate(p, migration, at, &after)?;
-    migrate_job(p, &after, &with_path)?;
+    if user_task::changes_hands(at, &after) {
+        user_task::take_over(p, migration, at, &after)?;
+    } else {
+        migrate_job(p, &after, &with_path)?;
+    }
     if let Some(incident) = p.state().incident_of_element(at.key)? {
         migrate_incident(p, incident, &after, &with_path)?;
     }

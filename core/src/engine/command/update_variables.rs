@@ -76,6 +76,7 @@ fn update_task(
     let updating = Arc::new(UserTaskRecord {
         variables: value.variables.clone(),
         changed_attributes: vec![Text::from(user_tasks::VARIABLES)],
+        listeners_config_key: user_tasks::listeners_config(p),
         ..UserTaskRecord::clone(&row.record)
     });
     p.event(task, of::UserTask::Updating, updating.clone())?;

@@ -46,9 +46,9 @@ fn action(value: &Value, default: &str) -> Text {
 }
 
 /// The task in the hands of `value.assignee`; of nobody if that is empty.
-fn assigned(row: &UserTaskRow, value: &Value, default: &str) -> Value {
+fn assigned(row: &UserTaskRow, value: &Value, default: &str) -> UserTaskRecord {
     let changed = row.record.assignee != value.assignee;
-    Arc::new(UserTaskRecord {
+    UserTaskRecord {
         assignee: value.assignee.clone(),
         action: action(value, default),
         changed_attributes: if changed {
@@ -57,7 +57,7 @@ fn assigned(row: &UserTaskRow, value: &Value, default: &str) -> Value {
             Vec::new()
         },
         ..UserTaskRecord::clone(&row.record)
-    })
+    }
 }
 
 /// Gives the task to somebody, or takes it away.
@@ -91,11 +91,15 @@ fn begin(
     p: &mut Processing<'_>,
     command: &Command,
     intent: of::UserTask,
-    record: Value,
+    record: UserTaskRecord,
 ) -> Outcome {
     let Some(at) = At::find(p, record.element_instance_key)? else {
         return Err(Stop::fault("a user task without its element"));
     };
+    let record = Arc::new(UserTaskRecord {
+        listeners_config_key: user_tasks::listeners_config(p),
+        ..record
+    });
     p.event(command.key, intent, record.clone())?;
     task_transitions::begin(p, &at, record, command.request).map(|_ended| ())
 }
@@ -141,7 +145,7 @@ pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -
     }
     record.changed_attributes = changed;
     record.action = action(value, "update");
-    begin(p, command, of::UserTask::Updating, Arc::new(record))
+    begin(p, command, of::UserTask::Updating, record)
 }
 
 /// Puts `new` in the place of `old`; true if they differ.
@@ -157,11 +161,11 @@ fn replace<T: PartialEq + Clone>(old: &mut T, new: &T) -> bool {
 pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let key = command.key;
     let row = require(p, key, "complete")?;
-    let record = Arc::new(UserTaskRecord {
+    let record = UserTaskRecord {
         variables: value.variables.clone(),
         action: action(value, "complete"),
         ..UserTaskRecord::clone(&row.record)
-    });
+    };
     begin(p, command, of::UserTask::Completing, record)
 }
 

@@ -89,6 +89,7 @@ impl Element for MultiInstance {
             process_instance_key: at.record.process_instance_key,
             batch_element_instance_key: at.key,
             index: count as i64,
+            process_definition_key: at.record.process_definition_key,
         };
         let key = p.next_key();
         p.command(key, of::ProcessInstanceBatch::Activate, record)

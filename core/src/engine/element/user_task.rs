@@ -25,7 +25,7 @@ impl Element for UserTask {
         let properties = user_tasks::evaluate(p, at, task)?;
         subscriptions::open(p, at)?;
         let assignee = properties.assignee.clone();
-        let creating = user_tasks::create(p, at, task, properties)?;
+        let creating = user_tasks::create(p, at, &task.headers, properties)?;
         if task_listeners::call(p, at, TaskListenerEvent::Creating, 0, &creating, &[])? {
             return lifecycle::activated(p, at);
         }

@@ -63,7 +63,6 @@ pub(crate) fn complete(p: &mut Processing<'_>, at: &At) -> Outcome {
     if let Some((event, trigger)) = p.state().peek_trigger(at.key)?
         && trigger.element_id == at.record.element_id
     {
-        triggers::triggered(p, at, at.key, event, &at.record.element_id)?;
         let owner = Owner::of(&at.record);
         if activating {
             variables::merge_local(p, at.key, &owner, &trigger.variables)?;
@@ -75,6 +74,7 @@ pub(crate) fn complete(p: &mut Processing<'_>, at: &At) -> Outcome {
             };
             variables::merge(p, scope, &owner, &trigger.variables)?;
         }
+        triggers::triggered(p, at, at.key, event, &at.record.element_id)?;
     }
     // The index counts completed listener jobs of the phase; the applier of JOB COMPLETED moved it.
     let done = usize::try_from(row.listener_index).unwrap_or_default();

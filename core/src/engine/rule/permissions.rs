@@ -91,6 +91,15 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
                 _ => not_for_clients(command),
             }
         }
+        Value::GlobalListener(_) => {
+            let ask = |permission| guard.check(&Ask::new(R::GlobalListener, permission));
+            match command.intent {
+                Intent::GlobalListener(of::GlobalListener::Create) => ask(P::CreateTaskListener),
+                Intent::GlobalListener(of::GlobalListener::Update) => ask(P::UpdateTaskListener),
+                Intent::GlobalListener(of::GlobalListener::Delete) => ask(P::DeleteTaskListener),
+                _ => not_for_clients(command),
+            }
+        }
         Value::Resource(value) => match p.state().file(FileKind::Resource, value.key)? {
             Some(row) => guard.check(
                 &Ask::new(R::Resource, P::Read)

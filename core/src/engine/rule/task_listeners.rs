@@ -2,11 +2,13 @@
 //! the change.
 //!
 //! One job at a time, in the order of the model. The job's headers tell the task as the transition
-//! will leave it; what a worker corrects is seen by the listeners after it.
+//! will leave it; what a worker corrects is seen by the listeners after it. Listeners of all user
+//! tasks (global ones) are called before those of the model, or behind them if they ask for that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::engine::command::global_listener::ALL;
 use crate::engine::element;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
@@ -14,10 +16,12 @@ use crate::engine::output::Processing;
 use crate::engine::rule::jobs::{self, Properties};
 use crate::engine::rule::{expressions, user_tasks};
 use crate::json::write_string;
-use crate::model::{Behavior, Listener, TaskListenerEvent};
+use crate::model::{Behavior, Listener, TaskListenerEvent, UserTask};
 use crate::msgpack::{self, Reader, Token};
 use crate::record::field::Headers;
-use crate::record::value::{JobKind, JobRecord, JobResult, ListenerEventType, UserTaskRecord};
+use crate::record::value::{
+    GlobalListenerRecord, JobKind, JobRecord, JobResult, ListenerEventType, UserTaskRecord,
+};
 use crate::record::{Document, RawValue, Text};
 use crate::state::variable::document;
 
@@ -44,31 +48,81 @@ pub(crate) fn call(
     let Behavior::UserTask(model) = &at.element().behavior else {
         return Err(Stop::fault("listeners of what is no user task"));
     };
-    let next = model
-        .listeners
-        .iter()
-        .filter(|listener| listener.event == event)
-        .nth(usize::try_from(done).unwrap_or_default());
-    let Some(next) = next else {
+    let row = p.state().user_tasks.get(&task.user_task_key)?;
+    let global = row.as_ref().map_or(&[][..], |row| &row.global_listeners);
+    let Some(next) = next(model, global, event, done) else {
         return Ok(false);
     };
-    let created = create(p, at, event, &next.listener, task, changed);
+    let created = create(p, at, event, &next, &model.headers, task, changed);
     lifecycle::raise_incident(p, at, created)?;
     Ok(true)
+}
+
+/// Who is called next.
+enum Called<'m> {
+    /// A listener of the model.
+    Own(&'m Listener),
+    /// A listener of all user tasks.
+    Global(&'m GlobalListenerRecord),
+}
+
+/// The listener behind those that are done: global ones, those of the model, global ones that asked
+/// to come last.
+fn next<'m>(
+    model: &'m UserTask,
+    global: &'m [Arc<GlobalListenerRecord>],
+    event: TaskListenerEvent,
+    done: i32,
+) -> Option<Called<'m>> {
+    let of_all = |last: bool| {
+        let global = global
+            .iter()
+            .filter(move |listener| listener.after_non_global == last && hears(listener, event));
+        global.map(|listener| Called::Global(listener))
+    };
+    let own = model.listeners.iter();
+    let own = own
+        .filter(|listener| listener.event == event)
+        .map(|listener| Called::Own(&listener.listener));
+    of_all(false)
+        .chain(own)
+        .chain(of_all(true))
+        .nth(usize::try_from(done).unwrap_or_default())
+}
+
+fn hears(listener: &GlobalListenerRecord, event: TaskListenerEvent) -> bool {
+    let name = match event {
+        TaskListenerEvent::Creating => "creating",
+        TaskListenerEvent::Assigning => "assigning",
+        TaskListenerEvent::Updating => "updating",
+        TaskListenerEvent::Completing => "completing",
+        TaskListenerEvent::Canceling => "canceling",
+    };
+    let mut types = listener.event_types.iter();
+    types.any(|known| known.as_str() == ALL || known.as_str() == name)
 }
 
 fn create(
     p: &mut Processing<'_>,
     at: &At,
     event: TaskListenerEvent,
-    listener: &Listener,
+    called: &Called<'_>,
+    task_headers: &[(Text, Text)],
     task: &UserTaskRecord,
     changed: &[Text],
 ) -> Outcome {
+    let (job_type, retries, own) = match called {
+        Called::Own(listener) => (
+            jobs::job_type(p, &listener.job_type, at.key)?,
+            jobs::clamp(expressions::number(p, &listener.retries, at.key)?),
+            &listener.headers[..],
+        ),
+        Called::Global(listener) => (listener.job_type.clone(), listener.retries, task_headers),
+    };
     let properties = Properties {
-        job_type: jobs::job_type(p, &listener.job_type, at.key)?,
-        retries: jobs::clamp(expressions::number(p, &listener.retries, at.key)?),
-        headers: headers(&listener.headers, task, changed),
+        job_type,
+        retries,
+        headers: headers(own, task, changed),
         kind: JobKind::TaskListener,
         listener: match event {
             TaskListenerEvent::Creating => ListenerEventType::Creating,

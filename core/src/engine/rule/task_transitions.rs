@@ -150,6 +150,7 @@ pub(crate) fn assign_first(
     let assigned = Arc::new(UserTaskRecord {
         assignee,
         changed_attributes: vec![Text::from(user_tasks::ASSIGNEE)],
+        listeners_config_key: user_tasks::listeners_config(p),
         ..created.clone()
     });
     p.event(
@@ -303,6 +304,10 @@ pub(crate) fn cancel(p: &mut Processing<'_>, at: &At) -> Outcome<bool> {
             refuse(p, key, update.key, asked, update.record.clone(), text);
         }
     }
+    let record = Arc::new(UserTaskRecord {
+        listeners_config_key: user_tasks::listeners_config(p),
+        ..UserTaskRecord::clone(&record)
+    });
     p.event(key, of::UserTask::Canceling, record.clone())?;
     if task_listeners::call(p, at, TaskListenerEvent::Canceling, 0, &record, &[])? {
         return Ok(false);

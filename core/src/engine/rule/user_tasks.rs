@@ -28,18 +28,20 @@ pub(crate) const PRIORITY: &str = "priority";
 pub(crate) const VARIABLES: &str = "variables";
 /// Priorities a task may have.
 pub(crate) const PRIORITIES: std::ops::RangeInclusive<i64> = 0..=100;
+/// The priority where nobody says one.
+pub(crate) const PRIORITY_UNSAID: i64 = 50;
 
 /// What the model says about a task, evaluated.
 #[derive(Debug, Default)]
 pub(crate) struct Properties {
     pub(crate) assignee: Text,
-    candidate_groups: Vec<Text>,
-    candidate_users: Vec<Text>,
-    due_date: Text,
-    follow_up_date: Text,
-    form_key: Key,
-    external_form_reference: Text,
-    priority: i32,
+    pub(crate) candidate_groups: Vec<Text>,
+    pub(crate) candidate_users: Vec<Text>,
+    pub(crate) due_date: Text,
+    pub(crate) follow_up_date: Text,
+    pub(crate) form_key: Key,
+    pub(crate) external_form_reference: Text,
+    pub(crate) priority: i32,
 }
 
 /// Evaluates what the model says about a task.
@@ -69,7 +71,12 @@ pub(crate) fn evaluate(p: &Processing<'_>, at: &At, task: &UserTask) -> Outcome<
 }
 
 /// The key of the deployed form that the model means.
-fn linked_form(p: &Processing<'_>, at: &At, form_id: &Expr, binding: &Binding) -> Outcome<Key> {
+pub(crate) fn linked_form(
+    p: &Processing<'_>,
+    at: &At,
+    form_id: &Expr,
+    binding: &Binding,
+) -> Outcome<Key> {
     let id = expressions::text(p, form_id, at.key)?;
     let deployment = at.definition.record.deployment_key;
     let tenant = &at.record.tenant_id;
@@ -127,11 +134,17 @@ fn date(p: &Processing<'_>, at: &At, expr: Option<&Expr>) -> Outcome<Text> {
     Err(Failure::new(ErrorType::ExtractValueError, message).into())
 }
 
+/// The configuration of global listeners that a transition which begins now calls.
+pub(crate) fn listeners_config(p: &Processing<'_>) -> Key {
+    let config = p.state().global_listener_config.first();
+    config.copied().unwrap_or(Key::NONE)
+}
+
 /// Begins the creation of the task; nobody is assigned yet.
 pub(crate) fn create(
     p: &mut Processing<'_>,
     at: &At,
-    task: &UserTask,
+    headers: &[(Text, Text)],
     properties: Properties,
 ) -> Outcome<UserTaskRecord> {
     let key = p.next_key();
@@ -144,7 +157,7 @@ pub(crate) fn create(
         follow_up_date: properties.follow_up_date,
         form_key: properties.form_key,
         external_form_reference: properties.external_form_reference,
-        custom_headers: jobs::headers(&task.headers),
+        custom_headers: jobs::headers(headers),
         bpmn_process_id: at.record.bpmn_process_id.clone(),
         process_definition_version: at.record.version,
         process_definition_key: at.record.process_definition_key,
@@ -156,6 +169,7 @@ pub(crate) fn create(
         tenant_id: at.record.tenant_id.clone(),
         priority: properties.priority,
         tags: at.record.tags.clone(),
+        listeners_config_key: listeners_config(p),
         ..UserTaskRecord::default()
     };
     p.event(key, of::UserTask::Creating, creating.clone())?;

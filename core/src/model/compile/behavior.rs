@@ -405,22 +405,29 @@ fn timer(definition: Xml<'_>) -> Result<Timer, Refused> {
     )?))
 }
 
+/// The variables a condition waits for are those its expression names; a filter of the model only
+/// says by which changes.
 fn conditional(definition: Xml<'_>) -> Result<Conditional, Refused> {
-    let filter = find_extension(definition, "conditionalFilter");
-    let names = |attribute| -> Box<[Text]> {
-        filter
-            .and_then(|filter| filter.attribute(attribute))
-            .into_iter()
-            .flat_map(|list| list.split(','))
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(Text::from)
-            .collect()
-    };
+    let condition = expr(&child_content(definition, "condition").unwrap_or_default())?;
+    let mut variable_names: Vec<Text> = Vec::new();
+    for name in condition.variable_names() {
+        let root = name.split('.').next().unwrap_or(name);
+        if !variable_names.iter().any(|known| *known == *root) {
+            variable_names.push(root.into());
+        }
+    }
+    let variable_events = find_extension(definition, "conditionalFilter")
+        .and_then(|filter| filter.attribute("variableEvents"))
+        .into_iter()
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(Text::from)
+        .collect();
     Ok(Conditional {
-        condition: expr(&child_content(definition, "condition").unwrap_or_default())?,
-        variable_names: names("variableNames"),
-        variable_events: names("variableEvents"),
+        condition,
+        variable_names: variable_names.into(),
+        variable_events,
     })
 }
 

@@ -269,10 +269,11 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn priority(&mut self, node: Xml<'a>) {
-        self.present(node, "priority");
+        // Without the attribute it is that of every user task; Camunda's model builder leaves it out.
         let Some(source) = node.attribute("priority") else {
             return;
         };
+        self.present(node, "priority");
         if let Ok(Expr {
             code: Code::Number(number),
             ..

@@ -233,6 +233,8 @@ record_value! {
         batch_element_instance_key "batchElementInstanceKey": Key,
         /// Where to go on; -1 = from the beginning.
         index "index": i64 = -1,
+        /// Definition of the instance.
+        process_definition_key "processDefinitionKey": Key,
     }
 }
 

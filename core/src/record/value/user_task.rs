@@ -59,5 +59,7 @@ record_value! {
         tags "tags": Vec<Text>,
         /// Why a listener refused.
         denied_reason "deniedReason": Text,
+        /// Configuration of the global listeners that its transition calls.
+        listeners_config_key "listenersConfigKey": Key,
     }
 }

@@ -12,12 +12,13 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::starts;
+use crate::ids::Key;
 use crate::model::{Behavior, Element, ElementId, Process};
 use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType, ProcessInstanceMigrationRecord};
 
 /// The beginning of every text about an instance.
-fn expected(instance: crate::ids::Key) -> String {
+fn expected(instance: Key) -> String {
     format!("Expected to migrate process instance '{instance}' but ")
 }
 
@@ -242,7 +243,15 @@ fn unsupported(at: &At) -> Option<String> {
     })
 }
 
-/// A user task stays one of its kind: done by a job worker, or managed by the engine.
+/// The job that stands for a user task is not there.
+pub(super) fn no_job(migration: &Migration, at: &At, job: Key) -> Stop {
+    Stop::invalid_state(format!(
+        "Expected to migrate a job for user task '{}' on process instance with key '{}', but could not find job with key '{job}'. Please resolve any incidents on the user task before migrating the process instance.",
+        at.record.element_id, migration.instance
+    ))
+}
+
+/// A user task that the engine manages does not go to a job worker; the other way is open.
 fn implementation(migration: &Migration, at: &At, target: &Element) -> Outcome {
     let name = |element: &Element| {
         if let Behavior::UserTask(_) = &element.behavior {
@@ -252,7 +261,8 @@ fn implementation(migration: &Migration, at: &At, target: &Element) -> Outcome {
         }
     };
     let (old, new) = (name(at.element()), name(target));
-    if at.record.bpmn_element_type != BpmnElementType::UserTask || old == new {
+    let stays = matches!(at.element().behavior, Behavior::Job(_)) || old == new;
+    if at.record.bpmn_element_type != BpmnElementType::UserTask || stays {
         return Ok(());
     }
     Err(refused(

@@ -1,7 +1,9 @@
 //! Tokens that wait in front of joins: each is taken off its old flow and put on the new one.
 //!
-//! The gateway has to be mapped to one of its kind with no fewer flows. A flow that no instruction
-//! maps keeps its id, if that flow leads to the mapped gateway.
+//! The gateway has to be mapped to one of its kind with no fewer flows, and each flow with a token on
+//! it to a flow of its own that leads there.
+
+use std::collections::BTreeMap;
 
 use crate::engine::command::migrate_instance::{Migration, check};
 use crate::engine::fault::{Outcome, Stop};
@@ -62,8 +64,13 @@ pub(super) fn migrate(
             return Err(check::concurrent(migration));
         }
         let target = target_gateway(migration, gateway)?;
+        let mut moves = Vec::new();
         for (flow, count) in flows {
             let new = target_flow(migration, gateway, target, &flow)?;
+            moves.push((flow, new, count));
+        }
+        each_to_its_own(migration, &moves)?;
+        for (flow, new, count) in moves {
             for _ in 0..count {
                 let key = p.next_key();
                 let old = of_flow(at, &flow);
@@ -75,6 +82,33 @@ pub(super) fn migrate(
         }
     }
     Ok(())
+}
+
+/// No two flows become one.
+fn each_to_its_own(migration: &Migration, moves: &[(Text, Text, i32)]) -> Outcome {
+    let mut sources: BTreeMap<&Text, Vec<&str>> = BTreeMap::new();
+    for (old, new, _) in moves {
+        sources.entry(new).or_default().push(old);
+    }
+    let shared: Vec<String> = (sources.iter())
+        .filter(|(_, sources)| sources.len() > 1)
+        .map(|(target, sources)| {
+            format!(
+                "Active sequence flows '{}' mapped to target sequence flow '{target}'.",
+                sources.join(", ")
+            )
+        })
+        .collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    Err(check::invalid(
+        migration,
+        &format!(
+            "some active sequence flows are mapped to the same target sequence flow:\n{}\nEach active sequence flow must be mapped to a different sequence flow in the target process definition.",
+            shared.join("\n")
+        ),
+    ))
 }
 
 fn of_flow(scope: &At, flow: &Text) -> ProcessInstanceRecord {
@@ -118,7 +152,15 @@ fn target_flow(
     flow: &Text,
 ) -> Outcome<Text> {
     let process: &Process = &migration.target.process;
-    let id = migration.target_of(flow).unwrap_or(flow);
+    let Some(id) = migration.target_of(flow) else {
+        return Err(check::invalid(
+            migration,
+            &format!(
+                "joining gateway with id '{}' has a taken sequence flow with id '{flow}'. Taken sequence flows must be mapped to a sequence flow in the target process definition.",
+                gateway.id
+            ),
+        ));
+    };
     let leads_there = |flow| target.incoming.contains(&flow);
     if process.flow(id).is_some_and(leads_there) {
         return Ok(id.clone());
