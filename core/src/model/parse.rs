@@ -128,12 +128,7 @@ fn by_id<'s, 'a>(map: &'s FxHashMap<&'a str, Vec<Xml<'a>>>, node: Xml<'a>) -> &'
 
 /// An error that stands at an element.
 pub(super) fn error_at(node: Xml<'_>, reason: String) -> XmlError {
-    let position = node.document().text_pos_at(node.range().start);
-    XmlError {
-        line: position.row as usize,
-        column: position.col as usize,
-        reason,
-    }
+    XmlError::invalid(node.document().input_text(), node.range().start, reason)
 }
 
 /// A reference without its namespace prefix.
