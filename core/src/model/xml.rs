@@ -34,33 +34,31 @@ pub(super) const MAX_NAMESPACE_WORK: usize = 1_000_000;
 
 /// Why a text is not acceptable XML, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{}Error: URI=null Line={line}: {reason}", if *.fatal { "Fatal " } else { "" })]
-pub(crate) struct XmlError {
-    /// It is no XML; otherwise XML of another kind than expected.
-    pub fatal: bool,
-    /// Line, from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub reason: String,
-}
+#[error("{0}")]
+pub(crate) struct XmlError(String);
 
 impl XmlError {
+    /// No XML from this offset on.
     fn at(bytes: &[u8], offset: usize, reason: impl Into<String>) -> Self {
-        let before = &bytes[..offset.min(bytes.len())];
-        Self {
-            fatal: true,
-            line: memchr::memchr_iter(b'\n', before).count() + 1,
-            reason: reason.into(),
-        }
+        let (line, reason) = (line(bytes, offset), reason.into());
+        Self(format!("Fatal Error: URI=null Line={line}: {reason}"))
     }
 
     /// Well-formed XML that is not what it should be, up to this offset.
     pub(crate) fn invalid(text: &str, offset: usize, reason: impl Into<String>) -> Self {
-        Self {
-            fatal: false,
-            ..Self::at(text.as_bytes(), offset, reason)
-        }
+        let (line, reason) = (line(text.as_bytes(), offset), reason.into());
+        Self(format!("Error: URI=null Line={line}: {reason}"))
     }
+
+    /// Something that has no place in the file.
+    pub(crate) fn plain(reason: String) -> Self {
+        Self(reason)
+    }
+}
+
+/// The line of an offset, from 1.
+fn line(bytes: &[u8], offset: usize) -> usize {
+    memchr::memchr_iter(b'\n', &bytes[..offset.min(bytes.len())]).count() + 1
 }
 
 /// The text of a file, within the size limit, with or without byte order mark.
@@ -438,7 +436,11 @@ mod tests {
         ] {
             assert!(tree(text).is_err(), "{text:?}");
         }
-        assert_eq!(tree("<a>\n  <b></c>\n</a>").unwrap_err().line, 2);
+        assert_eq!(
+            refused("<a>\n  <b></c>\n</a>"),
+            "Fatal Error: URI=null Line=2: The element type \"b\" must be terminated by the \
+             matching end-tag \"</b>\"."
+        );
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) enum Simple {
     Uri,
     Boolean,
     Integer,
+    /// An integer of 32 bits.
+    Int,
     Double,
     /// A name that is unique in the file.
     Id,
@@ -37,8 +39,9 @@ pub(super) enum Wrong {
 
 impl Simple {
     /// Types that every table knows; the last one is no text but anything at all.
-    pub(super) const BUILT_IN: [&'static str; 9] = [
-        "string", "anyURI", "boolean", "integer", "double", "ID", "IDREF", "QName", "anyType",
+    pub(super) const BUILT_IN: [&'static str; 10] = [
+        "string", "anyURI", "boolean", "integer", "int", "double", "ID", "IDREF", "QName",
+        "anyType",
     ];
 
     pub(super) fn built_in(name: &str) -> Option<Self> {
@@ -47,6 +50,7 @@ impl Simple {
             "anyURI" => Self::Uri,
             "boolean" => Self::Boolean,
             "integer" => Self::Integer,
+            "int" => Self::Int,
             "double" => Self::Double,
             "ID" => Self::Id,
             "IDREF" => Self::IdRef,
@@ -70,6 +74,7 @@ impl Simple {
             Self::Uri => held(is_uri(value), "anyURI"),
             Self::Boolean => held(matches!(value, "true" | "false" | "1" | "0"), "boolean"),
             Self::Integer => held(is_integer(value), "integer"),
+            Self::Int => held(value.parse::<i32>().is_ok(), "int"),
             Self::Double => held(is_double(value), "double"),
             Self::Id | Self::IdRef => held(is_name(value), "NCName"),
             Self::QName => {
