@@ -77,7 +77,25 @@ impl<'a> Source<'a> {
     }
 
     /// Flow nodes name their flows; a name of nothing ends the reading where the rules ask for it.
+    /// In a file without any such names (hand-written ones do without) the flows themselves count.
     fn declare_flows(&mut self) -> Result<(), XmlError> {
+        let names = |node: &Xml<'_>| {
+            node.has_tag_name((BPMN, "outgoing")) || node.has_tag_name((BPMN, "incoming"))
+        };
+        if !self.root.descendants().any(|node| names(&node)) {
+            for flow in self.root.descendants() {
+                if Tag::of(flow) != Some(Tag::SequenceFlow) {
+                    continue;
+                }
+                if let Some(from) = flow.attribute("sourceRef").map(local) {
+                    self.outgoing.entry(from).or_default().push(flow);
+                }
+                if let Some(to) = flow.attribute("targetRef").map(local) {
+                    self.incoming.entry(to).or_default().push(flow);
+                }
+            }
+            return Ok(());
+        }
         for node in self.processes().flat_map(|process| process.descendants()) {
             let (Some(owner), Some(tag)) = (id(node), Tag::of(node)) else {
                 continue;

@@ -212,7 +212,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     /// What can be referred to needs an id.
-    fn identifiable(&mut self, node: Xml<'a>) {
+    pub(super) fn identifiable(&mut self, node: Xml<'a>) {
         if id(node).is_none() {
             self.error("Element id must be present and not empty.");
         }

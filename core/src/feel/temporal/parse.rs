@@ -105,12 +105,7 @@ impl<'a> Text<'a> {
         let hours = i32::from(self.two()?);
         self.take(':')?;
         let minutes = i32::from(self.two()?);
-        let seconds = if self.has(':') {
-            i32::from(self.two()?)
-        } else {
-            0
-        };
-        offset_seconds(negative, hours, minutes, seconds)
+        offset_seconds(negative, hours, minutes, 0)
     }
 
     /// What follows a time: nothing, an offset, a zone, or an offset with a zone in brackets.
@@ -121,10 +116,11 @@ impl<'a> Text<'a> {
             None
         };
         let mut zone = None;
-        if let Some(inner) = self
-            .rest
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
+        if offset.is_some()
+            && let Some(inner) = self
+                .rest
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
         {
             zone = Some(Zone::of(inner)?);
             self.rest = "";
@@ -192,11 +188,14 @@ pub fn date(text: &str) -> Option<Date> {
     Some(date)
 }
 
-/// A time, local unless it has seconds and an offset or zone.
+/// A time, local unless it has seconds and an offset or zone. The end of a day is its beginning.
 pub fn time(text: &str) -> Option<Temporal> {
     let mut text = Text {
         rest: text.strip_prefix('T').unwrap_or(text),
     };
+    if matches!(text.rest, "24:00" | "24:00:00") {
+        return Some(Temporal::LocalTime(Time::midnight()));
+    }
     let (time, seconds) = text.time()?;
     if text.end().is_some() {
         return Some(Temporal::LocalTime(time));
@@ -204,6 +203,8 @@ pub fn time(text: &str) -> Option<Temporal> {
     if !seconds {
         return None;
     }
+    // Only date-times name the zone of an offset.
+    (!text.rest.ends_with(']')).then_some(())?;
     let (offset, zone) = text.zone()?;
     let mut value = OffsetTime::new(time, zone.as_ref().or(offset.map(Zone::Offset).as_ref())?);
     if let Some(offset) = offset {

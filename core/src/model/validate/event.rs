@@ -68,6 +68,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     pub(super) fn message(&mut self, node: Xml<'a>) {
+        self.identifiable(node);
         let (starts, catches, throws) = self.uses(node).map_or((0, false, false), |uses| {
             (uses.starts, uses.catches, uses.throws)
         });

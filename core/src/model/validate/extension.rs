@@ -47,7 +47,7 @@ impl<'a> Check<'_, 'a> {
             "taskListeners" => self.task_listeners(node),
             "taskHeaders" => self.task_headers(node),
             "input" if in_mapping(node) => {
-                self.expression(attribute("source"));
+                self.optional_expression(attribute("source"));
                 self.path(attribute("target"));
             }
             "output" if in_mapping(node) => {
