@@ -71,7 +71,7 @@ fn below(folder: &Path, ends: &[&str], paths: &mut Vec<PathBuf>) {
 }
 
 fn document(json: &Json) -> Vec<u8> {
-    let mut bytes = json::to_msgpack(&json.to_string()).expect("variables");
+    let mut bytes = json::to_msgpack(json.to_string()).expect("variables");
     if !json.is_object() {
         bytes = vec![0x80];
     }

@@ -124,10 +124,8 @@ fn parse<'s>(
             parser.tail.operators()
         ),
         (Some(expr), Entry::UnaryTests) => {
-            let connected = match expr {
-                Expr::Test(Test::Compare(..) | Test::InRange(_)) => "",
-                _ => r#""and" | "or" | "#,
-            };
+            let simple = matches!(expr, Expr::Test(Test::Compare(..) | Test::InRange(_)));
+            let connected = if simple { "" } else { r#""and" | "or" | "# };
             let operators = parser.tail.operators();
             format!(r#"({operators}{connected}"," | end-of-input)"#)
         }

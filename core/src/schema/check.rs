@@ -410,9 +410,11 @@ impl<'a> Walk<'a> {
         let Err(wrong) = form.check(text, &declared) else {
             return Ok(());
         };
-        let value = match form {
-            Simple::Text | Simple::Uri | Simple::OneOf(_) => text,
-            _ => text.trim_matches([' ', '\t', '\n', '\r']),
+        let as_written = matches!(form, Simple::Text | Simple::Uri | Simple::OneOf(_));
+        let value = if as_written {
+            text
+        } else {
+            text.trim_matches([' ', '\t', '\n', '\r'])
         };
         let reason = match wrong {
             Wrong::NotA(name) => {
@@ -448,18 +450,15 @@ impl<'a> Walk<'a> {
         start: bool,
     ) -> Result<(), Violation> {
         let name = text.trim_matches([' ', '\t', '\n', '\r']);
-        match form {
-            Simple::IdRef => self.references.push(name),
-            Simple::Id if !self.ids.insert(name) => {
-                let reason =
-                    format!("cvc-id.2: There are multiple occurrences of ID value '{name}'.");
-                return Err(if start {
-                    self.at_start(node, reason)
-                } else {
-                    self.at_end(node, reason)
-                });
-            }
-            _ => {}
+        if matches!(form, Simple::IdRef) {
+            self.references.push(name);
+        } else if matches!(form, Simple::Id) && !self.ids.insert(name) {
+            let reason = format!("cvc-id.2: There are multiple occurrences of ID value '{name}'.");
+            return Err(if start {
+                self.at_start(node, reason)
+            } else {
+                self.at_end(node, reason)
+            });
         }
         Ok(())
     }

@@ -93,6 +93,11 @@ fn refused_extensions() {
 }
 
 #[test]
+fn refused_schema() {
+    check("refused_schema.txt");
+}
+
+#[test]
 fn loops() {
     check("loops.txt");
 }

@@ -141,10 +141,7 @@ fn date_and_time_of<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Out
 fn time<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     match arguments {
         [Value::String(text)] => or_message(parse::time(text), || {
-            // What ends in a zone or an offset is no local time.
-            let zoned = text.ends_with(['Z', 'z', ']'])
-                || text.contains(['@', '+'])
-                || text.rfind('-').is_some_and(|at| text[..at].contains(':'));
+            let zoned = parse::is_zoned_time(text);
             let kind = if zoned { "time" } else { "local-time" };
             format!("Failed to parse {kind} from '{text}'")
         }),

@@ -213,6 +213,24 @@ pub fn time(text: &str) -> Option<Temporal> {
     Some(Temporal::Time(value))
 }
 
+/// True for what looks like a time with an offset or a zone: digits, then `Z`, `+hh:mm` or `@`.
+pub fn is_zoned_time(text: &str) -> bool {
+    let mut text = Text {
+        rest: text.strip_prefix('T').unwrap_or(text),
+    };
+    let digits = |text: &mut Text<'_>| {
+        text.two()?;
+        text.take(':')?;
+        text.two()?;
+        text.take(':')?;
+        text.two()
+    };
+    if digits(&mut text).is_none() || (text.has('.') && text.digits().is_empty()) {
+        return false;
+    }
+    text.rest.starts_with('@') || (text.offset().is_some() && text.end().is_some())
+}
+
 /// A date-time; a date alone is its midnight.
 pub fn date_time(text: &str) -> Option<Temporal> {
     let mut text = Text { rest: text };
