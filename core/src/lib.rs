@@ -16,4 +16,5 @@ pub mod model;
 pub mod msgpack;
 pub mod record;
 pub mod schedule;
+mod schema;
 pub mod state;

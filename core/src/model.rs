@@ -18,7 +18,7 @@
 //! 4. All expressions are parsed. Flows, mappings, listeners, headers keep document order.
 //!
 //! The road from bytes to process, each step in its file: `xml` (limits, tree with positions),
-//! `parse` (elements of BPMN and of the extension namespace), `validate` (the rules, worded as
+//! [`crate::schema`] (what the vocabulary allows), `parse` (elements of BPMN and of the extension namespace), `validate` (the rules, worded as
 //! Camunda words them), `compile` (tree to arenas).
 
 #[expect(
@@ -42,6 +42,7 @@ use rustc_hash::FxHashMap;
 
 use crate::record::Text;
 use crate::record::value::BpmnElementType;
+use crate::schema;
 
 pub use element::{
     AdHoc, Behavior, Binding, CalledDecision, CalledElement, CatchEvent, CatchEventRef,
@@ -92,7 +93,11 @@ fn loops_text(loops: &[StraightThroughLoop], front: &str) -> String {
 /// The bytes are not XML, not BPMN, over a limit, or break a rule; all broken rules are named.
 pub fn compile(resource: &[u8]) -> Result<Vec<Process>, Refused> {
     let text = xml::text(resource).map_err(refused)?;
-    let tree = xml::tree(text).map_err(refused)?;
+    let tree = xml::tree(&text).map_err(refused)?;
+    if let Some(violation) = schema::bpmn(&tree) {
+        let error = xml::XmlError::invalid(&text, violation.offset, violation.reason);
+        return Err(refused(error));
+    }
     let source = parse::Source::new(&tree).map_err(refused)?;
     if let Some(report) = validate::validate(&source) {
         return Err(Refused::Invalid(report));
@@ -132,7 +137,7 @@ pub fn check_bindings(
     if !text.contains("bindingType") {
         return Ok(());
     }
-    let tree = xml::tree(text).map_err(refused)?;
+    let tree = xml::tree(&text).map_err(refused)?;
     let source = parse::Source::new(&tree).map_err(refused)?;
     match validate::unbound(&source, has) {
         Some(report) => Err(Refused::Invalid(report)),

@@ -19,6 +19,8 @@ mod clock;
 mod cluster_variable;
 #[path = "it/command.rs"]
 mod command;
+#[path = "it/corpus.rs"]
+mod corpus;
 #[path = "it/decimal.rs"]
 mod decimal;
 #[path = "it/decision.rs"]

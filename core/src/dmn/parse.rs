@@ -82,7 +82,7 @@ pub fn compile(bytes: &[u8]) -> Result<Graph, Refused> {
 pub fn compile_as(bytes: &[u8], unreadable: Unreadable) -> Result<Graph, Refused> {
     let invalid = |why: String| Refused(format!("Failed to parse DMN: {why}"));
     let text = xml::text(bytes).map_err(|error| invalid(error.to_string()))?;
-    let document = xml::tree(text).map_err(|error| invalid(error.to_string()))?;
+    let document = xml::tree(&text).map_err(|error| invalid(error.to_string()))?;
     let file = File::read(&document, unreadable).map_err(invalid)?;
     file.check_cycles()?;
     let mut compiler = Compiler::new(&file);

@@ -20,7 +20,7 @@ mod string;
 mod temporal;
 
 use super::ast::Arguments;
-use super::eval::{Interpreter, Outcome, Refusal};
+use super::eval::{Fatal, Interpreter, Outcome, Refusal};
 use super::value::Value;
 
 pub(super) use pattern::Patterns;
@@ -101,6 +101,11 @@ pub(super) fn get(number: u16) -> &'static Builtin {
 
 fn message<'e>(text: impl Into<String>) -> Outcome<'e> {
     Err(Refusal::Message(text.into()))
+}
+
+/// Ends the evaluation with what the reference's runtime says.
+fn thrown<'e>(text: impl Into<Box<str>>) -> Outcome<'e> {
+    Err(Refusal::Trouble(Fatal::Thrown(text.into()).into()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Errors come in two strengths, as in the reference. A [`Trouble::Error`] makes the construct
 //! around it null, with a warning that says why. A [`Trouble::Fatal`] ends the evaluation: a failed
-//! assertion, `?` outside of a test, or a limit.
+//! assertion, a number that does not exist (`modulo(1, 0)`, `log(0)`), `?` outside of a test, or a
+//! limit.
 //!
 //! Names are found from the innermost scope outwards, then among the variables. Scopes are one
 //! stack; a function keeps a copy of the stack it was defined under.
@@ -69,6 +70,8 @@ pub(crate) enum Trouble {
 #[derive(Debug)]
 pub(crate) enum Fatal {
     Assertion(Box<str>),
+    /// What the reference cannot compute, in its runtime's words.
+    Thrown(Box<str>),
     NoInput,
     Steps,
     Depth,
@@ -154,6 +157,9 @@ fn ended(trouble: Trouble, source: &str) -> EvalError {
             "No input value available. '{INPUT_SYMBOL}' can only be used inside an unary-test \
              expression."
         )),
+        Trouble::Fatal(Fatal::Thrown(why)) => {
+            EvalError::Failed(format!("failed to evaluate expression '{source}' : {why}"))
+        }
         Trouble::Fatal(Fatal::Assertion(why)) => EvalError::AssertFailed(format!(
             "Assertion failure on evaluate the expression '{source}': {why}"
         )),

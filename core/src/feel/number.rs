@@ -56,6 +56,15 @@ pub(super) fn digits(value: u128) -> u32 {
 
 const LIMIT: u128 = pow10(DIGITS);
 
+/// What the reference's runtime says of a floating point result that is no number.
+pub(super) fn no_number(result: f64) -> String {
+    let first = if result.is_nan() { 'N' } else { 'I' };
+    format!(
+        "java.lang.NumberFormatException: Character {first} is neither a decimal digit number, \
+         decimal point, nor \"e\" notation exponential mark."
+    )
+}
+
 impl Dec {
     pub const ZERO: Dec = Dec {
         coefficient: 0,

@@ -17,7 +17,7 @@ mod grammar;
 mod terminal;
 mod test;
 
-use super::ast::Expr;
+use super::ast::{Expr, Test};
 
 /// Longest source in bytes.
 const MAX_SOURCE: usize = 64 * 1024;
@@ -30,77 +30,161 @@ const ATTEMPTS_PER_BYTE: u32 = 64;
 
 /// Why a text is no expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to parse expression '{expression}': {reason} at line {line}, column {column}")]
+#[error("{message}")]
 pub struct ParseError {
-    /// The source, shortened if it is long.
-    pub expression: String,
-    pub reason: String,
+    /// What is wrong, in the words of the reference, with the source (shortened if it is long).
+    pub message: String,
     /// Byte offset of the place up to which the source makes sense.
     pub offset: usize,
-    /// Counted from 1.
-    pub line: usize,
-    /// In characters, counted from 1.
-    pub column: usize,
+}
+
+/// What may follow the part that was read last, as the reference lists it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Tail {
+    /// A value: it may be compared.
+    Value,
+    /// The right side of a comparison.
+    Operand,
+    /// A test of the implicit input.
+    Test,
+    /// The name of a type.
+    TypeName,
+}
+
+impl Tail {
+    fn operators(self) -> &'static str {
+        match self {
+            Self::Value => "binaryComparison | between | instanceOf | in | ",
+            Self::Operand => r#"path | filter | "**" | [*/] | [+\\-] | "#,
+            Self::Test => "",
+            Self::TypeName => r#""." | "#,
+        }
+    }
 }
 
 /// Parses a whole expression.
 pub(super) fn expression(source: &str) -> Result<Expr, ParseError> {
-    parse(source, Parser::expression)
+    parse(source, Entry::Expression, Parser::expression)
 }
 
 /// Parses a whole list of unary tests, a negation of such, or `-`.
 pub(super) fn unary_tests(source: &str) -> Result<Expr, ParseError> {
-    parse(source, Parser::unary_tests)
+    parse(source, Entry::UnaryTests, Parser::unary_tests)
+}
+
+/// What a source is read as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Entry {
+    Expression,
+    UnaryTests,
 }
 
 fn parse<'s>(
     source: &'s str,
+    entry: Entry,
     rule: impl FnOnce(&mut Parser<'s>) -> Option<Expr>,
 ) -> Result<Expr, ParseError> {
     if source.len() > MAX_SOURCE {
         let reason = format!("the expression is longer than {MAX_SOURCE} bytes");
-        return Err(error(source, MAX_SOURCE, reason));
+        return Err(error(source, MAX_SOURCE, &reason));
     }
     let mut parser = Parser {
         source,
         at: 0,
         depth: 0,
         attempts: ATTEMPTS_PER_BYTE * (source.len() as u32 + 16),
-        furthest: 0,
+        tail: Tail::Value,
         refusal: None,
     };
-    let parsed = rule(&mut parser).filter(|_| {
-        parser.blank();
-        parser.reached();
-        parser.at == source.len()
-    });
-    match parsed {
-        Some(expr) if parser.refusal.is_none() => Ok(expr),
-        _ => {
-            let offset = parser.furthest;
-            let reason = match parser.refusal {
-                Some(refusal) => refusal.to_owned(),
-                None => match source[offset..].chars().next() {
-                    Some(found) => format!("unexpected '{found}'"),
-                    None => "unexpected end".to_owned(),
-                },
-            };
-            Err(error(source, offset, reason))
+    let parsed = rule(&mut parser);
+    parser.blank();
+    if let Some(refusal) = parser.refusal {
+        return Err(match refusal {
+            Refusal::Limit(limit) => error(source, parser.at, limit),
+            Refusal::Comment => {
+                let expected = expected(source, source.len(), "\"*/\"");
+                error(source, source.len(), &expected)
+            }
+            Refusal::External => ParseError {
+                message: format!(
+                    "validation of expression '{}' failed: External functions are disabled. Use \
+                     the FunctionProvider SPI (recommended) or enable external function in the \
+                     configuration.",
+                    shown(source)
+                ),
+                offset: parser.at,
+            },
+        });
+    }
+    let offset = parser.at;
+    let list = match (parsed, entry) {
+        (Some(expr), _) if offset == source.len() => return Ok(expr),
+        (Some(_), Entry::Expression) => format!(
+            r#"({}"and" | "or" | end-of-input)"#,
+            parser.tail.operators()
+        ),
+        (Some(expr), Entry::UnaryTests) => {
+            let simple = matches!(expr, Expr::Test(Test::Compare(..) | Test::InRange(_)));
+            let connected = if simple { "" } else { r#""and" | "or" | "# };
+            let operators = parser.tail.operators();
+            format!(r#"({operators}{connected}"," | end-of-input)"#)
         }
+        (None, Entry::Expression) if offset == 0 => {
+            "(start-of-input | ifOp | forOp | quantifiedOp | disjunction)".to_owned()
+        }
+        (None, Entry::Expression) => "(ifOp | forOp | quantifiedOp | disjunction)".to_owned(),
+        (None, Entry::UnaryTests) if offset == 0 => {
+            "(start-of-input | negation | positiveUnaryTests | anyInput)".to_owned()
+        }
+        (None, Entry::UnaryTests) => "(negation | positiveUnaryTests | anyInput)".to_owned(),
+    };
+    Err(error(source, offset, &expected(source, offset, &list)))
+}
+
+/// What could have stood at a place, which place that is, and what stands there.
+fn expected(source: &str, offset: usize, list: &str) -> String {
+    let before = &source[..offset];
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    let line = before.matches('\n').count() + 1;
+    let column = before[line_start..].encode_utf16().count() + 1;
+    let mut found = String::new();
+    for c in source[offset..].chars().take(10) {
+        match c {
+            '"' => found.push_str("\\\""),
+            '\\' => found.push_str("\\\\"),
+            '\n' => found.push_str("\\n"),
+            '\r' => found.push_str("\\r"),
+            '\t' => found.push_str("\\t"),
+            ' '..='~' => found.push(c),
+            _ => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| found.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    format!("Expected {list}:{line}:{column}, found \"{found}\"")
+}
+
+fn error(source: &str, offset: usize, reason: &str) -> ParseError {
+    ParseError {
+        message: format!("failed to parse expression '{}': {reason}", shown(source)),
+        offset,
     }
 }
 
-fn error(source: &str, offset: usize, reason: String) -> ParseError {
-    const SHOWN: usize = 1000;
-    let before = source.get(..offset).unwrap_or(source);
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    ParseError {
-        expression: source.chars().take(SHOWN).collect(),
-        reason,
-        offset,
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-    }
+fn shown(source: &str) -> String {
+    const SHOWN: usize = 4000;
+    source.chars().take(SHOWN).collect()
+}
+
+/// Why a source is not read to its end.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    Limit(&'static str),
+    /// A comment is not closed.
+    Comment,
+    /// A function of the host is called for.
+    External,
 }
 
 struct Parser<'s> {
@@ -108,10 +192,10 @@ struct Parser<'s> {
     at: usize,
     depth: u32,
     attempts: u32,
-    /// How far any alternative came.
-    furthest: usize,
-    /// A limit that was hit; ends all further attempts.
-    refusal: Option<&'static str>,
+    /// What the part that was read last may be followed by.
+    tail: Tail,
+    /// Ends all further attempts.
+    refusal: Option<Refusal>,
 }
 
 impl<'s> Parser<'s> {
@@ -123,11 +207,7 @@ impl<'s> Parser<'s> {
         self.rest().chars().next()
     }
 
-    fn reached(&mut self) {
-        self.furthest = self.furthest.max(self.at);
-    }
-
-    fn refuse<T>(&mut self, refusal: &'static str) -> Option<T> {
+    fn refuse<T>(&mut self, refusal: Refusal) -> Option<T> {
         self.refusal.get_or_insert(refusal);
         None
     }
@@ -137,7 +217,6 @@ impl<'s> Parser<'s> {
         let start = self.at;
         let result = rule(self);
         if result.is_none() {
-            self.reached();
             self.at = start;
         }
         result
@@ -149,11 +228,11 @@ impl<'s> Parser<'s> {
             return None;
         }
         if self.depth == MAX_DEPTH {
-            return self.refuse("the expression is nested too deeply");
+            return self.refuse(Refusal::Limit("the expression is nested too deeply"));
         }
         self.attempts = match self.attempts.checked_sub(1) {
             Some(left) => left,
-            None => return self.refuse("the expression is too complex"),
+            None => return self.refuse(Refusal::Limit("the expression is too complex")),
         };
         self.depth += 1;
         let result = rule(self);
@@ -173,7 +252,8 @@ impl<'s> Parser<'s> {
                 match inner.find("*/") {
                     Some(end) => end + 4,
                     None => {
-                        self.refuse::<()>("a comment is not closed");
+                        self.at = self.source.len();
+                        self.refuse::<()>(Refusal::Comment);
                         return;
                     }
                 }
@@ -191,30 +271,24 @@ impl<'s> Parser<'s> {
             self.at += symbol.len();
             Some(())
         } else {
-            self.reached();
             None
         }
     }
 
-    /// Blanks, then this word and nothing that would make it part of a longer one.
+    /// Blanks, then this word. As in the reference, a longer word may begin with it: where an
+    /// operator may stand, `orx` is `or x`.
     fn keyword(&mut self, word: &str) -> Option<()> {
-        self.blank();
-        let rest = self.rest();
-        let after = rest.strip_prefix(word);
-        if after.is_some_and(|after| !after.starts_with(is_name_part)) {
-            self.at += word.len();
-            Some(())
-        } else {
-            self.reached();
-            None
-        }
+        self.symbol(word)
     }
 
-    /// Rules separated by commas, at least one.
+    /// Rules separated by commas, at least one. A comma with nothing behind it is left alone.
     fn separated<T>(&mut self, mut rule: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let mut items = vec![rule(self)?];
-        while self.attempt(|p| p.symbol(",")).is_some() {
-            items.push(rule(self)?);
+        while let Some(item) = self.attempt(|p| {
+            p.symbol(",")?;
+            rule(p)
+        }) {
+            items.push(item);
         }
         Some(items)
     }
@@ -225,7 +299,6 @@ impl<'s> Parser<'s> {
         let len = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
         let word = &rest[..len];
         if !word.starts_with(is_name_start) || RESERVED.contains(&word) {
-            self.reached();
             return None;
         }
         self.at += len;
@@ -281,7 +354,6 @@ impl<'s> Parser<'s> {
             }
             at += 2;
         }
-        self.reached();
         None
     }
 }

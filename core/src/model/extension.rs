@@ -19,7 +19,7 @@
 use rustc_hash::FxHashSet;
 
 use super::expression::{Expr, is_feel};
-use super::parse::{Xml, extension, flag, is_extension, parts};
+use super::parse::{Xml, extension, flag, given, is_extension, parts};
 use super::{
     Binding, CalledDecision, CalledElement, ExecutionListeners, Form, InputMapping, Job,
     LinkedResource, Listener, OutputMapping, Refused, Script, TaskListener, TaskListenerEvent,
@@ -46,22 +46,21 @@ fn literal(source: &str) -> Result<Expr, Refused> {
 }
 
 fn attribute(node: Xml<'_>, name: &str) -> Result<Expr, Refused> {
-    expr(node.attribute(name).unwrap_or(""))
+    expr(given(node, name).unwrap_or(""))
 }
 
 /// An attribute that may be absent; blank counts as absent.
 fn optional<'a>(node: Xml<'a>, name: &str) -> Option<&'a str> {
-    node.attribute(name)
-        .filter(|value| !value.trim().is_empty())
+    given(node, name).filter(|value| !value.trim().is_empty())
 }
 
 fn text(node: Xml<'_>, name: &str) -> Text {
-    node.attribute(name).unwrap_or("").into()
+    given(node, name).unwrap_or("").into()
 }
 
 /// Which version an element asks for.
 pub(super) fn binding(node: Xml<'_>) -> Binding {
-    match node.attribute("bindingType") {
+    match given(node, "bindingType") {
         Some("deployment") => Binding::Deployment,
         Some("versionTag") => Binding::VersionTag(text(node, "versionTag")),
         _ => Binding::Latest,
@@ -83,7 +82,7 @@ pub(super) fn job(element: Xml<'_>) -> Result<Option<Box<Job>>, Refused> {
     };
     Ok(Some(Box::new(Job {
         job_type: attribute(definition, "type")?,
-        retries: expr(definition.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
+        retries: expr(given(definition, "retries").unwrap_or(DEFAULT_RETRIES))?,
         priority: job_priority(element)?,
         headers: headers(extension(element, "taskHeaders")).into(),
         linked_resources: linked_resources(element)?,
@@ -123,14 +122,14 @@ pub(super) fn mappings(element: Xml<'_>) -> Result<Mappings, Refused> {
         return Ok(Mappings::default());
     };
     let path = |node: Xml<'_>| -> Box<[Text]> {
-        node.attribute("target")
+        given(node, "target")
             .unwrap_or("")
             .split('.')
             .map(Text::from)
             .collect()
     };
     let inputs = parts(mapping, "input").map(|node| {
-        let source = literal(node.attribute("source").unwrap_or(""))?;
+        let source = literal(given(node, "source").unwrap_or(""))?;
         Ok(InputMapping {
             source,
             target: path(node),
@@ -162,7 +161,7 @@ fn listeners<'a>(
     if found.len() * headers > MAX_LISTENER_HEADERS {
         return Err(Refused::Invalid(format!(
             "The listeners of element '{}' would have more than {MAX_LISTENER_HEADERS} headers",
-            element.attribute("id").unwrap_or("")
+            given(element, "id").unwrap_or("")
         )));
     }
     Ok(found)
@@ -180,7 +179,7 @@ fn listener(element: Xml<'_>, node: Xml<'_>) -> Result<Listener, Refused> {
     headers.extend(own);
     Ok(Listener {
         job_type: attribute(node, "type")?,
-        retries: expr(node.attribute("retries").unwrap_or(DEFAULT_RETRIES))?,
+        retries: expr(given(node, "retries").unwrap_or(DEFAULT_RETRIES))?,
         headers: headers.into(),
     })
 }
@@ -190,7 +189,7 @@ pub(super) fn execution_listeners(element: Xml<'_>) -> Result<ExecutionListeners
     let all = listeners(element, "executionListeners", "executionListener")?;
     let of = |event: &str| {
         all.iter()
-            .filter(|node| node.attribute("eventType") == Some(event))
+            .filter(|node| given(**node, "eventType") == Some(event))
             .map(|node| listener(element, *node))
             .collect::<Result<Box<[_]>, _>>()
     };
@@ -217,7 +216,7 @@ pub(super) fn task_listener_event(name: &str) -> Option<TaskListenerEvent> {
 fn task_listeners(element: Xml<'_>) -> Result<Box<[TaskListener]>, Refused> {
     listeners(element, "taskListeners", "taskListener")?
         .into_iter()
-        .filter_map(|node| Some((task_listener_event(node.attribute("eventType")?)?, node)))
+        .filter_map(|node| Some((task_listener_event(given(node, "eventType")?)?, node)))
         .map(|(event, node)| {
             Ok(TaskListener {
                 event,
@@ -357,7 +356,7 @@ pub(super) fn called_element(
         binding: binding(called),
         propagate_all_child_variables: flag(called, "propagateAllChildVariables", true),
         propagate_all_parent_variables: flag(called, "propagateAllParentVariables", true),
-        business_id: called.attribute("businessId").map(literal).transpose()?,
+        business_id: given(called, "businessId").map(literal).transpose()?,
         index,
     })))
 }

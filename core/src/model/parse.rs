@@ -7,7 +7,7 @@
 use roxmltree::{Document, Node};
 use rustc_hash::FxHashMap;
 
-use super::element_type::{Tag, ZEEBE};
+use super::element_type::{BPMN, Tag, ZEEBE};
 use super::xml::XmlError;
 
 /// An element of the file.
@@ -55,20 +55,13 @@ impl<'a> Source<'a> {
             }
             source.link(node);
         }
+        source.declare_flows()?;
         Ok(source)
     }
 
     fn link(&mut self, node: Xml<'a>) {
         let attribute = |name| node.attribute(name).map(local);
         match node.tag_name().name() {
-            "sequenceFlow" => {
-                if let Some(from) = attribute("sourceRef") {
-                    self.outgoing.entry(from).or_default().push(node);
-                }
-                if let Some(to) = attribute("targetRef") {
-                    self.incoming.entry(to).or_default().push(node);
-                }
-            }
             "boundaryEvent" => {
                 if let Some(host) = attribute("attachedToRef") {
                     self.boundary.entry(host).or_default().push(node);
@@ -83,6 +76,57 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Flow nodes name their flows; a name of nothing ends the reading where the rules ask for it.
+    /// In a file without any such names (hand-written ones do without) the flows themselves count.
+    fn declare_flows(&mut self) -> Result<(), XmlError> {
+        let names = |node: &Xml<'_>| {
+            node.has_tag_name((BPMN, "outgoing")) || node.has_tag_name((BPMN, "incoming"))
+        };
+        if !self.root.descendants().any(|node| names(&node)) {
+            for flow in self.root.descendants() {
+                if Tag::of(flow) != Some(Tag::SequenceFlow) {
+                    continue;
+                }
+                if let Some(from) = flow.attribute("sourceRef").map(local) {
+                    self.outgoing.entry(from).or_default().push(flow);
+                }
+                if let Some(to) = flow.attribute("targetRef").map(local) {
+                    self.incoming.entry(to).or_default().push(flow);
+                }
+            }
+            return Ok(());
+        }
+        for node in self.processes().flat_map(|process| process.descendants()) {
+            let (Some(owner), Some(tag)) = (id(node), Tag::of(node)) else {
+                continue;
+            };
+            if !tag.is_flow_node() {
+                continue;
+            }
+            for (list, name) in [(true, "outgoing"), (false, "incoming")] {
+                for reference in node.children().filter(|n| n.has_tag_name((BPMN, name))) {
+                    let flow = content(reference);
+                    let Some(found) = self.ids.get(local(&flow)).copied() else {
+                        let asked = list || tag == Tag::BoundaryEvent || handles_compensation(node);
+                        if asked {
+                            let reason =
+                                format!("Unable to find a model element instance for id {flow}");
+                            return Err(XmlError::plain(reason));
+                        }
+                        continue;
+                    };
+                    let flows = if list {
+                        &mut self.outgoing
+                    } else {
+                        &mut self.incoming
+                    };
+                    flows.entry(owner).or_default().push(found);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The element an attribute of `node` refers to.
     pub(super) fn referred(&self, node: Xml<'a>, attribute: &str) -> Option<Xml<'a>> {
         self.ids.get(local(node.attribute(attribute)?)).copied()
@@ -94,12 +138,12 @@ impl<'a> Source<'a> {
             .filter(|found| Tag::of(*found) == Some(tag))
     }
 
-    /// Sequence flows that start at `node`.
+    /// Sequence flows that `node` names as its outgoing ones.
     pub(super) fn outgoing(&self, node: Xml<'a>) -> &[Xml<'a>] {
         by_id(&self.outgoing, node)
     }
 
-    /// Sequence flows that end at `node`.
+    /// Sequence flows that `node` names as its incoming ones.
     pub(super) fn incoming(&self, node: Xml<'a>) -> &[Xml<'a>] {
         by_id(&self.incoming, node)
     }
@@ -128,12 +172,11 @@ fn by_id<'s, 'a>(map: &'s FxHashMap<&'a str, Vec<Xml<'a>>>, node: Xml<'a>) -> &'
 
 /// An error that stands at an element.
 pub(super) fn error_at(node: Xml<'_>, reason: String) -> XmlError {
-    let position = node.document().text_pos_at(node.range().start);
-    XmlError {
-        line: position.row as usize,
-        column: position.col as usize,
-        reason,
-    }
+    XmlError::invalid(node.document().input_text(), node.range().start, reason)
+}
+
+fn handles_compensation(node: Xml<'_>) -> bool {
+    flag(node, "isForCompensation", false)
 }
 
 /// A reference without its namespace prefix.
@@ -144,12 +187,17 @@ fn local(reference: &str) -> &str {
 }
 
 fn bpmn(node: Xml<'_>) -> bool {
-    node.tag_name().namespace() == Some(super::element_type::BPMN)
+    node.tag_name().namespace() == Some(BPMN)
+}
+
+/// An attribute; one that is empty counts as absent, as in the reference's model.
+pub(super) fn given<'a>(node: Xml<'a>, name: &str) -> Option<&'a str> {
+    node.attribute(name).filter(|value| !value.is_empty())
 }
 
 /// The id of an element; none if it is absent or empty.
 pub(super) fn id<'a>(node: Xml<'a>) -> Option<&'a str> {
-    node.attribute("id").filter(|id| !id.is_empty())
+    given(node, "id")
 }
 
 /// True if the process says so.

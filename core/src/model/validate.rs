@@ -32,11 +32,18 @@ pub(super) struct Check<'s, 'a> {
     source: &'s Source<'a>,
     usage: Usage<'a>,
     errors: Vec<String>,
+    /// What is wrong with expressions. The reference shows nothing else of an element that has any.
+    expression_errors: Vec<String>,
 }
 
 impl Check<'_, '_> {
     fn error(&mut self, text: impl Into<String>) {
         self.errors.push(text.into());
+    }
+
+    /// Something that is only known once expressions are read.
+    fn expression_error(&mut self, text: impl Into<String>) {
+        self.expression_errors.push(text.into());
     }
 
     fn error_if(&mut self, broken: bool, text: &str) {
@@ -52,6 +59,7 @@ pub(super) fn validate(source: &Source<'_>) -> Option<String> {
         source,
         usage: Usage::new(source),
         errors: Vec::new(),
+        expression_errors: Vec::new(),
     };
     let mut report = Report::default();
     let mut open = vec![source.root];
@@ -60,6 +68,9 @@ pub(super) fn validate(source: &Source<'_>) -> Option<String> {
             continue;
         }
         check.element(node);
+        if !check.expression_errors.is_empty() {
+            check.errors = std::mem::take(&mut check.expression_errors);
+        }
         report.add(node, &mut check.errors);
         open.extend(node.children().filter(|child| child.is_element()).rev());
     }
@@ -192,9 +203,6 @@ impl<'a> Check<'_, 'a> {
 
     /// Elements the engine does not run.
     fn unsupported(&mut self, _node: Xml<'a>, tag: Tag) {
-        if tag == Tag::CancelEvent {
-            return self.error("Event definition of this type is not supported");
-        }
         self.error(format!(
             "Elements of type '{}' are currently not supported. Please refer to the documentation \
              for a list of supported elements: \
@@ -204,9 +212,9 @@ impl<'a> Check<'_, 'a> {
     }
 
     /// What can be referred to needs an id.
-    fn identifiable(&mut self, node: Xml<'a>) {
+    pub(super) fn identifiable(&mut self, node: Xml<'a>) {
         if id(node).is_none() {
-            self.error("Link id must be present and not empty.");
+            self.error("Element id must be present and not empty.");
         }
     }
 }
@@ -215,9 +223,9 @@ impl<'a> Check<'_, 'a> {
 fn identify(node: Xml<'_>) -> String {
     let mut names = Vec::new();
     for element in node.ancestors().filter(|ancestor| ancestor.is_element()) {
-        if element.tag_name().namespace() != Some(ZEEBE)
-            && let Some(id) = id(element)
-        {
+        let named = element.tag_name().namespace() != Some(ZEEBE)
+            && Tag::of(element) != Some(Tag::Definitions);
+        if named && let Some(id) = id(element) {
             names.push(id);
             break;
         }

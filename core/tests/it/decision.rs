@@ -26,7 +26,7 @@ fn model(result: &str) -> String {
 
 fn process(called: &str) -> String {
     format!(
-        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' xmlns:zeebe='http://camunda.org/schema/zeebe/1.0'><process id='p' isExecutable='true'><startEvent id='s'/><sequenceFlow id='f1' sourceRef='s' targetRef='t'/><businessRuleTask id='t'><extensionElements><zeebe:calledDecision {called} resultVariable='result'/></extensionElements></businessRuleTask><sequenceFlow id='f2' sourceRef='t' targetRef='e'/><endEvent id='e'/></process></definitions>"
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' xmlns:zeebe='http://camunda.org/schema/zeebe/1.0' targetNamespace='t'><process id='p' isExecutable='true'><startEvent id='s'/><sequenceFlow id='f1' sourceRef='s' targetRef='t'/><businessRuleTask id='t'><extensionElements><zeebe:calledDecision {called} resultVariable='result'/></extensionElements></businessRuleTask><sequenceFlow id='f2' sourceRef='t' targetRef='e'/><endEvent id='e'/></process></definitions>"
     )
 }
 

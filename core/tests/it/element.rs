@@ -5,8 +5,17 @@ use ringflow_core::record::value::{ErrorType, JobRecord};
 
 use super::harness::{EngineHarness, document, json_of, text};
 
-/// A BPMN file around process content.
+/// A BPMN file around process content. Associations have to stand behind all else.
 pub(crate) fn bpmn(id: &str, content: &str) -> String {
+    let mut parts = content.split("<bpmn:association ");
+    let mut content = parts.next().unwrap_or_default().to_owned();
+    let mut associations = String::new();
+    for part in parts {
+        let (association, rest) = part.split_once("/>").unwrap();
+        associations += &format!("<bpmn:association {association}/>");
+        content += rest;
+    }
+    content += &associations;
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"

@@ -11,7 +11,7 @@ const STEPS: u32 = 200_000;
 
 /// Compiles and evaluates with few steps; the outcome as text.
 fn run(source: &str) -> Result<String, String> {
-    let expression = feel::compile(source).map_err(|error| error.reason)?;
+    let expression = feel::compile(source).map_err(|error| error.message)?;
     let environment = Environment {
         variables: &NoVariables,
         now_millis: 0,
@@ -44,7 +44,7 @@ fn nesting_is_refused_beyond_a_limit() {
         ("x[", "1", "]"),
         ("1 in (", "1", ")"),
         ("f(a: ", "1", ")"),
-        ("[1..", "2", "]"),
+        ("1 in [1..(", "2", ")]"),
     ];
     for (open, inner, close) in shapes {
         let nested = |levels: usize| [&open.repeat(levels), inner, &close.repeat(levels)].concat();
@@ -56,10 +56,8 @@ fn nesting_is_refused_beyond_a_limit() {
         assert!(run(&nested(1_000)).is_err(), "{open}");
         let _ = run(&open.repeat(5_000));
     }
-    assert_eq!(
-        run(&["(".repeat(10_000), "1".to_owned()].concat()).unwrap_err(),
-        "the expression is nested too deeply"
-    );
+    let refused = run(&["(".repeat(10_000), "1".to_owned()].concat()).unwrap_err();
+    assert!(refused.ends_with("': the expression is nested too deeply"));
 }
 
 #[test]
@@ -90,10 +88,8 @@ fn long_chains_are_no_nesting() {
         "7"
     );
     let source = "1".repeat(70_000);
-    assert_eq!(
-        run(&source).unwrap_err(),
-        "the expression is longer than 65536 bytes"
-    );
+    let refused = run(&source).unwrap_err();
+    assert!(refused.ends_with("': the expression is longer than 65536 bytes"));
 }
 
 #[test]
@@ -216,7 +212,10 @@ fn odd_numbers_and_temporals() {
         "extract(\"aaa\", \"\")",
         "split(\"\", \"\")",
     ] {
-        run(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+        // What the reference's runtime throws is a failure, all else has a value.
+        if let Err(error) = run(source) {
+            assert!(error.contains(" : java."), "{source}: {error}");
+        }
     }
 }
 

@@ -18,7 +18,8 @@ use ringflow_core::record::value::BpmnEventType;
 const FRONT: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<bpmn:definitions \
                      xmlns:bpmn=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" \
                      xmlns:zeebe=\"http://camunda.org/schema/zeebe/1.0\" \
-                     xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" id=\"defs\">";
+                     xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" id=\"defs\" \
+                     targetNamespace=\"t\">";
 
 fn file(content: &str) -> String {
     format!("{FRONT}{content}</bpmn:definitions>")
@@ -92,6 +93,11 @@ fn refused_extensions() {
 }
 
 #[test]
+fn refused_schema() {
+    check("refused_schema.txt");
+}
+
+#[test]
 fn loops() {
     check("loops.txt");
 }
@@ -101,16 +107,20 @@ fn what_is_not_xml_is_refused_with_its_position() {
     for (bytes, expected) in [
         (
             &b""[..],
-            "the document does not have a root node (line 1, column 1)",
+            "Fatal Error: URI=null Line=1: Premature end of file.",
         ),
-        (b"\xff", "The file is not UTF-8 (line 1, column 1)"),
+        (
+            b"\xff",
+            "Fatal Error: URI=null Line=1: Invalid byte 1 of 1-byte UTF-8 sequence.",
+        ),
         (
             b"<a/>",
-            "Expected BPMN 'definitions' as the root element but found 'a' (line 1, column 1)",
+            "Error: URI=null Line=1: cvc-elt.1.a: Cannot find the declaration of element 'a'.",
         ),
         (
             b"<!DOCTYPE a><a/>",
-            "DOCTYPE is not allowed (line 1, column 1)",
+            "Fatal Error: URI=null Line=1: DOCTYPE is disallowed when the feature \
+             \"http://apache.org/xml/features/disallow-doctype-decl\" set to true.",
         ),
     ] {
         let refused = compile(bytes).unwrap_err();
@@ -120,7 +130,7 @@ fn what_is_not_xml_is_refused_with_its_position() {
     let refused = compile(twice.as_bytes()).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "There are multiple occurrences of ID value 'a' (line 3, column 2)"
+        "Error: URI=null Line=3: cvc-id.2: There are multiple occurrences of ID value 'a'."
     );
 }
 

@@ -143,7 +143,7 @@ impl Builder {
         let (caught, handled) = (self.name("caught"), self.name("handled"));
         let after = self.name("f");
         self.content += &format!(
-            r#"<bpmn:subProcess id="{id}">{inner}{extra}</bpmn:subProcess>
+            r#"<bpmn:subProcess id="{id}">{extra}{inner}</bpmn:subProcess>
 <bpmn:boundaryEvent id="{caught}" attachedToRef="{id}"><bpmn:errorEventDefinition errorRef="error"/>
 </bpmn:boundaryEvent><bpmn:endEvent id="{handled}"/>"#
         );

@@ -81,7 +81,7 @@ impl Builder {
             &format!(r#"id="{handler}""#),
             &format!(r#"id="{handler}" isForCompensation="true""#),
         );
-        let task = self.repeated(&task, "serviceTask");
+        let task = self.repeated(&task);
         self.content += &format!(
             r#"<bpmn:boundaryEvent id="{id}" attachedToRef="{host}"><bpmn:compensateEventDefinition/></bpmn:boundaryEvent>
 {task}<bpmn:association id="{id}_to" associationDirection="One" sourceRef="{id}" targetRef="{handler}"/>"#
@@ -93,7 +93,7 @@ impl Builder {
         let id = self.name("adhoc");
         let by_job = self.dice.roll(2) == 0;
         let first = service_task(&format!("{id}_a"), "work");
-        let first = self.repeated(&first, "serviceTask");
+        let first = self.repeated(&first);
         let next = service_task(&format!("{id}_c"), "work");
         let follows = flow(&format!("{id}_f"), &format!("{id}_b"), &format!("{id}_c"));
         let collected = r#"outputCollection="all" outputElement="=x""#;
@@ -120,29 +120,30 @@ impl Builder {
         };
         let marked = format!(
             r#"<bpmn:adHocSubProcess id="{id}"{attributes}><bpmn:extensionElements>{extensions}</bpmn:extensionElements>
-{until}{first}<bpmn:manualTask id="{id}_b"/>{next}{follows}</bpmn:adHocSubProcess>"#
+{first}<bpmn:manualTask id="{id}_b"/>{next}{follows}{until}</bpmn:adHocSubProcess>"#
         );
-        let marked = self.repeated(&marked, "adHocSubProcess");
+        let marked = self.repeated(&marked);
         self.content += &marked;
         self.boundaries(&id);
         id
     }
 
     /// The activity, sometimes with a multi-instance marker.
-    fn repeated(&mut self, activity: &str, tag: &str) -> String {
+    fn repeated(&mut self, activity: &str) -> String {
         let sequential = match self.dice.roll(6) {
             0 => true,
             1 => false,
             _ => return activity.to_owned(),
         };
-        let end = format!("</bpmn:{tag}>");
-        activity.replace(
-            &end,
+        let extensions = "</bpmn:extensionElements>";
+        activity.replacen(
+            extensions,
             &format!(
-                r#"<bpmn:multiInstanceLoopCharacteristics isSequential="{sequential}"><bpmn:extensionElements>
+                r#"{extensions}<bpmn:multiInstanceLoopCharacteristics isSequential="{sequential}"><bpmn:extensionElements>
 <zeebe:loopCharacteristics inputCollection="=[1,2,3]" inputElement="item"/></bpmn:extensionElements>
-</bpmn:multiInstanceLoopCharacteristics>{end}"#
+</bpmn:multiInstanceLoopCharacteristics>"#
             ),
+            1,
         )
     }
 
@@ -152,7 +153,7 @@ impl Builder {
             0 => {
                 let id = self.name("job");
                 let task = service_task(&id, "work");
-                let task = self.repeated(&task, "serviceTask");
+                let task = self.repeated(&task);
                 self.content += &task;
                 self.boundaries(&id);
                 id
@@ -202,7 +203,7 @@ impl Builder {
                 let call = format!(
                     r#"<bpmn:callActivity id="{id}"><bpmn:extensionElements><zeebe:calledElement processId="child"/></bpmn:extensionElements></bpmn:callActivity>"#
                 );
-                let call = self.repeated(&call, "callActivity");
+                let call = self.repeated(&call);
                 self.content += &call;
                 self.boundaries(&id);
                 id

@@ -23,6 +23,8 @@ struct Node {
     /// Behind the extension elements.
     content: String,
     children: Vec<Node>,
+    /// Behind the children.
+    tail: String,
 }
 
 /// What a line says behind its first word.
@@ -146,10 +148,15 @@ fn render(node: &Node, out: &mut String) {
         .unwrap();
     }
     out.push_str(&node.content);
-    for child in &node.children {
+    // Associations have to stand behind all else.
+    let artifact = |child: &&Node| child.tag == "association";
+    for child in node.children.iter().filter(|child| !artifact(child)) {
         render(child, out);
     }
-    write!(out, "</bpmn:{}>", node.tag).unwrap();
+    for child in node.children.iter().filter(artifact) {
+        render(child, out);
+    }
+    write!(out, "{}</bpmn:{}>", node.tail, node.tag).unwrap();
 }
 
 fn escaped(text: &str) -> String {
@@ -428,7 +435,7 @@ impl Sketch {
                 }
                 if let Some(until) = words.get("until") {
                     write!(
-                        node.content,
+                        node.tail,
                         "<bpmn:completionCondition>{}</bpmn:completionCondition>",
                         escaped(until)
                     )

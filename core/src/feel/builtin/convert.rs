@@ -141,7 +141,9 @@ fn date_and_time_of<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Out
 fn time<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     match arguments {
         [Value::String(text)] => or_message(parse::time(text), || {
-            format!("Failed to parse time from '{text}'")
+            let zoned = parse::is_zoned_time(text);
+            let kind = if zoned { "time" } else { "local-time" };
+            format!("Failed to parse {kind} from '{text}'")
         }),
         [Value::LocalDateTime(local)] => Ok(Value::LocalTime(local.time())),
         [Value::DateTime(value)] => Ok(Value::Time(Arc::new(value.time()))),

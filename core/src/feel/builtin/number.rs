@@ -4,10 +4,10 @@
 //! called `scala` is a slip of the reference that callers by name depend on.
 
 use crate::feel::eval::{Interpreter, Outcome, Refusal};
-use crate::feel::number::{Dec, Rounding};
+use crate::feel::number::{Dec, Rounding, no_number};
 use crate::feel::value::Value;
 
-use super::{Builtin, fixed, message};
+use super::{Builtin, fixed, message, thrown};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     fixed("decimal", &["n", "scale"], decimal),
@@ -111,10 +111,12 @@ fn modulo<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
     };
     match floored() {
         Some(rest) => Ok(Value::Number(rest)),
-        None => message(if divisor.is_zero() {
-            "Division by zero"
+        None => thrown(if divisor.is_zero() && dividend.is_zero() {
+            "java.lang.ArithmeticException: Division undefined"
+        } else if divisor.is_zero() {
+            "java.lang.ArithmeticException: Division by zero"
         } else {
-            "Division impossible"
+            "java.lang.ArithmeticException: Division impossible"
         }),
     }
 }
@@ -123,9 +125,10 @@ fn through_float<'e>(arguments: &[Value<'e>], function: impl Fn(f64) -> f64) -> 
     let [Value::Number(number)] = arguments else {
         return Err(Refusal::Arguments);
     };
-    match Dec::from_f64(function(number.to_f64())) {
+    let result = function(number.to_f64());
+    match Dec::from_f64(result) {
         Some(result) => Ok(Value::Number(result)),
-        None => message("the result is no number"),
+        None => thrown(no_number(result)),
     }
 }
 

@@ -95,10 +95,25 @@ pub(super) fn matches(text: &str, regex: &Regex) -> Option<bool> {
 
 /// Where the pattern occurs.
 pub(super) fn find_all(text: &str, regex: &Regex) -> Option<Vec<Range<usize>>> {
-    regex
-        .find_iter(text)
-        .map(|found| found.ok().map(|found| found.range()))
-        .collect()
+    let mut all = Vec::new();
+    let mut at = 0;
+    while at <= text.len() {
+        let Some(found) = regex.find_from_pos(text, at).ok()? else {
+            break;
+        };
+        at = behind(text, &found.range());
+        all.push(found.range());
+    }
+    Some(all)
+}
+
+/// Where to look on after a match. As in Java, and unlike the iterators of the library, an empty
+/// match may follow another match at once.
+fn behind(text: &str, found: &Range<usize>) -> usize {
+    if !found.is_empty() {
+        return found.end;
+    }
+    found.end + text[found.end..].chars().next().map_or(1, char::len_utf8)
 }
 
 /// The parts between the matches, empty ones at the end included.
@@ -123,9 +138,13 @@ pub(super) fn replace(text: &str, regex: &Regex, replacement: &str) -> Option<St
     const MAX_RESULT: usize = 4_000_000;
     let mut out = String::new();
     let mut last = 0;
-    for captures in regex.captures_iter(text) {
-        let captures = captures.ok()?;
+    let mut at = 0;
+    while at <= text.len() {
+        let Some(captures) = regex.captures_from_pos(text, at).ok()? else {
+            break;
+        };
         let whole = captures.get(0)?;
+        at = behind(text, &whole.range());
         out.push_str(&text[last..whole.start()]);
         last = whole.end();
         expand(replacement, &captures, regex.captures_len(), &mut out)?;

@@ -9,7 +9,7 @@ use crate::feel::eval::{Interpreter, Outcome, Refusal, Shown};
 use crate::feel::number::Dec;
 use crate::feel::value::Value;
 
-use super::{Builtin, message, variadic};
+use super::{Builtin, message, thrown, variadic};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     variadic("min", &["list"], min),
@@ -124,6 +124,9 @@ fn stddev<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Out
     let Some(numbers) = numbers(interpreter, arguments)? else {
         return Ok(Value::Null);
     };
+    if numbers.len() == 1 {
+        return thrown("java.lang.ArithmeticException: Division undefined");
+    }
     let squares = || {
         let mean = average(&numbers)?;
         numbers.iter().try_fold(Dec::ZERO, |sum, number| {

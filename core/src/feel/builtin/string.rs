@@ -14,7 +14,7 @@ use crate::feel::eval::{Interpreter, Outcome, Refusal};
 use crate::feel::value::{Text, Value};
 
 use super::pattern::{self, Flags};
-use super::{Builtin, fixed, message};
+use super::{Builtin, fixed, message, thrown};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     fixed("substring", &["string", "start position"], substring),
@@ -80,20 +80,21 @@ fn substring<'e>(interpreter: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> 
     let from = if start > 0 { start - 1 } else { len + start };
     let to = length.map_or(len, |length| (from + length).min(len));
     if from < 0 || from > to {
-        return message(format!(
-            "Range [{from}, {to}) out of bounds for length {len}"
+        return thrown(format!(
+            "java.lang.StringIndexOutOfBoundsException: Range [{from}, {to}) out of bounds for \
+             length {len}"
         ));
     }
     let range = from as usize..to as usize;
     if text.is_ascii() {
         return Ok(part(text, range));
     }
-    let units: Vec<u16> = text
-        .encode_utf16()
-        .skip(range.start)
-        .take(range.len())
+    let units = text.encode_utf16().skip(range.start).take(range.len());
+    // Half of a character becomes a question mark, as when Java writes it out.
+    let part: String = char::decode_utf16(units)
+        .map(|c| c.unwrap_or('?'))
         .collect();
-    Ok(Value::text(String::from_utf16_lossy(&units)))
+    Ok(Value::text(part))
 }
 
 fn string_length<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {

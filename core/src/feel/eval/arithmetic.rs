@@ -5,7 +5,7 @@
 
 use crate::feel::WarningKind;
 use crate::feel::ast::{Expr, Operator};
-use crate::feel::number::Dec;
+use crate::feel::number::{Dec, no_number};
 use crate::feel::temporal;
 use crate::feel::value::Value;
 
@@ -34,7 +34,7 @@ impl<'e> Interpreter<'e> {
                 Operator::Subtract => x.checked_sub(*y),
                 Operator::Multiply => x.checked_mul(*y),
                 Operator::Divide => x.checked_div(*y),
-                Operator::Power => power(*x, *y),
+                Operator::Power => return power(*x, *y),
             };
             if let Some(number) = result {
                 return Ok(Value::Number(number));
@@ -75,12 +75,24 @@ impl<'e> Interpreter<'e> {
 }
 
 /// Whole powers are exact; others go through floating point.
-fn power(x: Dec, y: Dec) -> Option<Dec> {
-    if y.is_whole() {
-        x.pow(i64::from(y.low_i32()))
+fn power<'e>(x: Dec, y: Dec) -> Eval<'e> {
+    let why = if y.is_whole() {
+        match x.pow(i64::from(y.low_i32())) {
+            Some(number) => return Ok(Value::Number(number)),
+            None if y.low_i32().unsigned_abs() > 999_999_999 => {
+                "java.lang.ArithmeticException: Invalid operation".to_owned()
+            }
+            None if x.is_zero() => "java.lang.ArithmeticException: Division by zero".to_owned(),
+            None => "java.lang.ArithmeticException: Overflow".to_owned(),
+        }
     } else {
-        Dec::from_f64(x.to_f64().powf(y.to_f64()))
-    }
+        let result = x.to_f64().powf(y.to_f64());
+        match Dec::from_f64(result) {
+            Some(number) => return Ok(Value::Number(number)),
+            None => no_number(result),
+        }
+    };
+    Err(Fatal::Thrown(why.into()).into())
 }
 
 fn temporal_operation<'e>(operator: Operator, x: &Value<'e>, y: &Value<'e>) -> Option<Value<'e>> {

@@ -131,7 +131,8 @@ impl<'e> Interpreter<'e> {
 fn failed(trouble: Trouble, source: &str) -> Trouble {
     match trouble {
         limit @ Trouble::Fatal(Fatal::Steps | Fatal::Depth | Fatal::Size) => limit,
-        other @ (Trouble::Error(_) | Trouble::Fatal(Fatal::Assertion(_) | Fatal::NoInput)) => {
+        other @ (Trouble::Error(_)
+        | Trouble::Fatal(Fatal::Assertion(_) | Fatal::Thrown(_) | Fatal::NoInput)) => {
             Trouble::Error(ended(other, source).to_string().into())
         }
     }

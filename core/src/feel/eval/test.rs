@@ -47,6 +47,8 @@ impl<'e> Interpreter<'e> {
     fn in_range(&mut self, range: &'e RangeExpr) -> Eval<'e> {
         let start = self.eval(&range.start)?;
         let end = self.eval(&range.end)?;
+        // Each bound asks for the input; without one, that is said twice.
+        let _ = self.input();
         let input = self.input();
         let (Some(from), Some(to)) = (input.order(&start), input.order(&end)) else {
             self.warn(WarningKind::NotComparable, || {

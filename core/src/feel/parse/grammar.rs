@@ -8,7 +8,7 @@ use crate::feel::ast::{
     Comparison, Expr, For, Iteration, Operator, Quantified, RangeExpr, Source, Step, Test,
 };
 
-use super::Parser;
+use super::{Parser, Tail};
 
 const ADDITIVE: u8 = 0;
 const MULTIPLICATIVE: u8 = 1;
@@ -83,13 +83,36 @@ impl<'s> Parser<'s> {
         })))
     }
 
+    /// A name and what it runs over: a count from one number to another, or a value without
+    /// operators.
     fn iterator(&mut self) -> Option<Iteration> {
         let name = self.name()?.into();
         self.keyword("in")?;
-        let first = self.arithmetic(ADDITIVE)?;
-        let source = match self.attempt(|p| p.symbol("..")) {
-            Some(()) => Source::Counting(first, self.arithmetic(ADDITIVE)?),
-            None => Source::List(first),
+        self.blank();
+        let start = self.at;
+        let value = self.attempt(Self::stepped);
+        let end = self.at;
+        self.blank();
+        let goes_on = value.is_none()
+            || self.rest().starts_with("..")
+            || self.rest().starts_with(['+', '-', '*', '/']);
+        self.at = start;
+        let counting = if goes_on {
+            self.attempt(|p| {
+                let first = p.arithmetic(ADDITIVE)?;
+                p.symbol("..")?;
+                Some(Source::Counting(first, p.arithmetic(ADDITIVE)?))
+            })
+        } else {
+            None
+        };
+        let source = match counting {
+            Some(counting) => counting,
+            None => {
+                let value = value?;
+                self.at = end;
+                Source::List(value)
+            }
         };
         Some(Iteration { name, source })
     }
@@ -128,7 +151,10 @@ impl<'s> Parser<'s> {
         if let Some('<' | '>') = self.peek() {
             return self.comparing_test();
         }
-        let left = self.arithmetic(ADDITIVE)?;
+        let Some(left) = self.attempt(|p| p.arithmetic(ADDITIVE)) else {
+            return self.range_test();
+        };
+        self.tail = Tail::Value;
         self.blank();
         let (comparison, negated) = match self.peek() {
             Some('=') => (Comparison::Equal, false),
@@ -153,6 +179,7 @@ impl<'s> Parser<'s> {
             p.at += if long { 2 } else { 1 };
             match p.arithmetic(ADDITIVE) {
                 Some(right) => {
+                    p.tail = Tail::Operand;
                     let compare = Expr::Compare(comparison, Box::new((left, right)));
                     Ok(if negated {
                         Expr::Not(Box::new(compare))
@@ -175,7 +202,6 @@ impl<'s> Parser<'s> {
         match rule(self, left) {
             Ok(expr) => Some(expr),
             Err(left) => {
-                self.reached();
                 self.at = start;
                 Some(left)
             }
@@ -189,7 +215,10 @@ impl<'s> Parser<'s> {
             Some((low, self.arithmetic(ADDITIVE)?))
         });
         match bounds {
-            Some((low, high)) => Ok(Expr::Between(Box::new((left, low, high)))),
+            Some((low, high)) => {
+                self.tail = Tail::Operand;
+                Ok(Expr::Between(Box::new((left, low, high))))
+            }
             None => Err(left),
         }
     }
@@ -197,7 +226,11 @@ impl<'s> Parser<'s> {
     fn type_or_membership(&mut self, left: Expr) -> Result<Expr, Expr> {
         if self.attempt(|p| p.keyword("instance")).is_some() {
             return match self.keyword("of").and_then(|()| self.type_name()) {
-                Some(name) => Ok(Expr::InstanceOf(Box::new(left), name)),
+                Some(name) => {
+                    let spaced = name.contains(' ') || &*name == "function";
+                    self.tail = if spaced { Tail::Test } else { Tail::TypeName };
+                    Ok(Expr::InstanceOf(Box::new(left), name))
+                }
                 None => Err(left),
             };
         }
@@ -205,7 +238,9 @@ impl<'s> Parser<'s> {
             let group = self.attempt(|p| {
                 p.symbol("(")?;
                 let tests = p.nested(Self::positive_tests)?;
-                p.symbol(")").map(|()| tests)
+                p.symbol(")")?;
+                p.tail = Tail::Test;
+                Some(tests)
             });
             match group {
                 Some(tests) => Some(tests),
@@ -251,7 +286,6 @@ impl<'s> Parser<'s> {
                 break;
             };
             let Some(right) = self.arithmetic(strength + 1) else {
-                self.reached();
                 self.at = start;
                 break;
             };
@@ -337,8 +371,26 @@ impl<'s> Parser<'s> {
         self.name()
     }
 
-    /// The rest of a range whose start was read, from the dots on.
-    pub(super) fn range_from(&mut self, start: Expr, start_closed: bool) -> Option<Expr> {
+    /// A range as a test of the implicit input.
+    pub(super) fn range_test(&mut self) -> Option<Expr> {
+        let range = self.attempt(Self::range)?;
+        self.tail = Tail::Test;
+        Some(Expr::Test(Test::InRange(Box::new(range))))
+    }
+
+    /// A range. Nothing is tried where no dots follow, since brackets mean other things too.
+    pub(super) fn range(&mut self) -> Option<RangeExpr> {
+        self.blank();
+        let start_closed = match self.peek()? {
+            '[' => true,
+            '(' | ']' => false,
+            _ => return None,
+        };
+        if !self.rest().contains("..") {
+            return None;
+        }
+        self.at += 1;
+        let start = self.operand()?;
         self.symbol("..")?;
         let end = self.operand()?;
         self.blank();
@@ -348,13 +400,12 @@ impl<'s> Parser<'s> {
             _ => return None,
         };
         self.at += 1;
-        let range = RangeExpr {
+        Some(RangeExpr {
             start,
             start_closed,
             end,
             end_closed,
-        };
-        Some(Expr::Test(Test::InRange(Box::new(range))))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //! Order matters: a temporal with a constant text is read before calls, calls before variables,
 //! variables before the literals, whose words are reserved.
 
-use crate::feel::ast::{Arguments, Call, Expr, Test};
+use crate::feel::ast::{Arguments, Call, Expr};
 use crate::feel::builtin;
 use crate::feel::number::Dec;
 use crate::feel::temporal::parse::{self as temporal, Temporal};
@@ -28,11 +28,6 @@ impl Parser<'_> {
             }
             '(' => self.attempt(Self::parenthesis),
             '[' => self.attempt(Self::list),
-            ']' => self.attempt(|p| {
-                p.at += 1;
-                let start = p.operand()?;
-                p.range_from(start, false)
-            }),
             '{' => self.attempt(Self::context),
             _ => self.word(),
         }
@@ -45,7 +40,6 @@ impl Parser<'_> {
         let whole = count(unsigned);
         let fraction = unsigned[whole..].strip_prefix('.').map_or(0, count);
         if whole + fraction == 0 {
-            self.reached();
             return None;
         }
         let len = whole + if fraction > 0 { fraction + 1 } else { 0 };
@@ -58,27 +52,14 @@ impl Parser<'_> {
     fn parenthesis(&mut self) -> Option<Expr> {
         self.at += 1;
         let inner = self.expression()?;
-        if self.attempt(|p| p.symbol(")")).is_some() {
-            return Some(inner);
-        }
-        self.range_from(inner, false)
+        self.symbol(")").map(|()| inner)
     }
 
-    /// A list, or a range that begins with a bracket.
     fn list(&mut self) -> Option<Expr> {
         self.at += 1;
-        if self.attempt(|p| p.symbol("]")).is_some() {
-            return Some(Expr::List(Box::default()));
-        }
-        let first = self.expression()?;
-        self.blank();
-        if self.rest().starts_with("..") {
-            return self.range_from(first, true);
-        }
-        let mut items = vec![first];
-        while self.attempt(|p| p.symbol(",")).is_some() {
-            items.push(self.expression()?);
-        }
+        let items = self
+            .attempt(|p| p.separated(Self::expression))
+            .unwrap_or_default();
         self.symbol("]")?;
         Some(Expr::List(items.into()))
     }
@@ -243,11 +224,10 @@ impl Parser<'_> {
 
     /// An expression; a range stands for itself here and not for a test.
     fn argument(&mut self) -> Option<Expr> {
-        let expr = self.expression()?;
-        if let Expr::Test(Test::InRange(range)) = expr {
-            return Some(Expr::Range(range));
+        match self.attempt(Self::range) {
+            Some(range) => Some(Expr::Range(Box::new(range))),
+            None => self.expression(),
         }
-        Some(expr)
     }
 
     fn parameter(&mut self) -> Option<&str> {
@@ -282,7 +262,7 @@ impl Parser<'_> {
             p.symbol("{")
         });
         if external.is_some() {
-            return self.refuse("external functions are disabled");
+            return self.refuse(super::Refusal::External);
         }
         let body = self.expression()?;
         Some(Expr::Function(parameters.into(), Box::new(body)))

@@ -5,7 +5,7 @@
 
 use crate::feel::ast::{Comparison, Expr, Test};
 
-use super::Parser;
+use super::{Parser, Tail};
 
 impl Parser<'_> {
     pub(super) fn unary_tests(&mut self) -> Option<Expr> {
@@ -14,8 +14,8 @@ impl Parser<'_> {
             p.symbol("(")?;
             let tests = p.positive_tests()?;
             p.symbol(")")?;
-            p.blank();
-            p.rest().is_empty().then(|| Expr::Not(Box::new(tests)))
+            p.tail = Tail::Test;
+            Some(Expr::Not(Box::new(tests)))
         });
         if let Some(negation) = negation {
             return Some(negation);
@@ -44,6 +44,9 @@ impl Parser<'_> {
         if let Some('<' | '>') = self.peek() {
             return self.comparing_test();
         }
+        if let Some(range) = self.range_test() {
+            return Some(range);
+        }
         let expr = self.expression()?;
         self.blank();
         if let Expr::Test(_) = expr {
@@ -71,10 +74,9 @@ impl Parser<'_> {
         };
         self.attempt(|p| {
             p.at += len;
-            Some(Expr::Test(Test::Compare(
-                comparison,
-                Box::new(p.operand()?),
-            )))
+            let bound = p.operand()?;
+            p.tail = Tail::Operand;
+            Some(Expr::Test(Test::Compare(comparison, Box::new(bound))))
         })
     }
 }

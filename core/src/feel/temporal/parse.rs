@@ -105,12 +105,7 @@ impl<'a> Text<'a> {
         let hours = i32::from(self.two()?);
         self.take(':')?;
         let minutes = i32::from(self.two()?);
-        let seconds = if self.has(':') {
-            i32::from(self.two()?)
-        } else {
-            0
-        };
-        offset_seconds(negative, hours, minutes, seconds)
+        offset_seconds(negative, hours, minutes, 0)
     }
 
     /// What follows a time: nothing, an offset, a zone, or an offset with a zone in brackets.
@@ -121,10 +116,11 @@ impl<'a> Text<'a> {
             None
         };
         let mut zone = None;
-        if let Some(inner) = self
-            .rest
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
+        if offset.is_some()
+            && let Some(inner) = self
+                .rest
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
         {
             zone = Some(Zone::of(inner)?);
             self.rest = "";
@@ -192,11 +188,14 @@ pub fn date(text: &str) -> Option<Date> {
     Some(date)
 }
 
-/// A time, local unless it has seconds and an offset or zone.
+/// A time, local unless it has seconds and an offset or zone. The end of a day is its beginning.
 pub fn time(text: &str) -> Option<Temporal> {
     let mut text = Text {
         rest: text.strip_prefix('T').unwrap_or(text),
     };
+    if matches!(text.rest, "24:00" | "24:00:00") {
+        return Some(Temporal::LocalTime(Time::midnight()));
+    }
     let (time, seconds) = text.time()?;
     if text.end().is_some() {
         return Some(Temporal::LocalTime(time));
@@ -204,12 +203,32 @@ pub fn time(text: &str) -> Option<Temporal> {
     if !seconds {
         return None;
     }
+    // Only date-times name the zone of an offset.
+    (!text.rest.ends_with(']')).then_some(())?;
     let (offset, zone) = text.zone()?;
     let mut value = OffsetTime::new(time, zone.as_ref().or(offset.map(Zone::Offset).as_ref())?);
     if let Some(offset) = offset {
         value.offset = offset;
     }
     Some(Temporal::Time(value))
+}
+
+/// True for what looks like a time with an offset or a zone: digits, then `Z`, `+hh:mm` or `@`.
+pub fn is_zoned_time(text: &str) -> bool {
+    let mut text = Text {
+        rest: text.strip_prefix('T').unwrap_or(text),
+    };
+    let digits = |text: &mut Text<'_>| {
+        text.two()?;
+        text.take(':')?;
+        text.two()?;
+        text.take(':')?;
+        text.two()
+    };
+    if digits(&mut text).is_none() || (text.has('.') && text.digits().is_empty()) {
+        return false;
+    }
+    text.rest.starts_with('@') || (text.offset().is_some() && text.end().is_some())
 }
 
 /// A date-time; a date alone is its midnight.

@@ -10,7 +10,7 @@ use crate::model::element_type::Tag;
 use crate::model::expression::Expr;
 use crate::model::extension::{self, expr};
 use crate::model::parse::{
-    Xml, child_content, children, event_definitions, extension as find_extension, flag,
+    Xml, child_content, children, event_definitions, extension as find_extension, flag, given,
 };
 use crate::model::{
     AdHoc, Behavior, CatchEvent, Code, Conditional, Container, ElementId, FlowId, Message,
@@ -57,7 +57,7 @@ impl<'a> Compiler<'_, 'a> {
             Tag::ReceiveTask => Behavior::Receive(self.message(xml)?),
             Tag::CallActivity => {
                 let ids = self.call_activities;
-                let index = ids.partition_point(|id| Some(*id) < xml.attribute("id"));
+                let index = ids.partition_point(|id| Some(*id) < given(xml, "id"));
                 Behavior::Call(
                     extension::called_element(xml, index as u32)?
                         .ok_or_else(|| impossible("a called element", xml))?,
@@ -104,7 +104,7 @@ impl<'a> Compiler<'_, 'a> {
 
     fn default(&self, gateway: Xml<'a>) -> Option<FlowId> {
         let flow = self.source.referred(gateway, "default")?;
-        self.flow_ids.get(flow.attribute("id")?).copied()
+        self.flow_ids.get(given(flow, "id")?).copied()
     }
 
     fn multi_instance(&self, place: ElementId) -> Result<Behavior, Refused> {
@@ -114,7 +114,7 @@ impl<'a> Compiler<'_, 'a> {
             characteristics.ok_or_else(|| impossible("loop characteristics", xml))?;
         let zeebe = find_extension(characteristics, "loopCharacteristics")
             .ok_or_else(|| impossible("loop characteristics", xml))?;
-        let given = |name| zeebe.attribute(name).filter(|value| !value.is_empty());
+        let given = |name| given(zeebe, name).filter(|value| !value.is_empty());
         let output = match (given("outputCollection"), given("outputElement")) {
             (Some(collection), Some(element)) => Some(MultiInstanceOutput {
                 collection: collection.into(),
@@ -152,7 +152,7 @@ impl<'a> Compiler<'_, 'a> {
         let zeebe = find_extension(xml, "adHoc");
         let given = |name| {
             zeebe
-                .and_then(|zeebe| zeebe.attribute(name))
+                .and_then(|zeebe| given(zeebe, name))
                 .filter(|value| !value.trim().is_empty())
         };
         let output = match (given("outputCollection"), given("outputElement")) {
@@ -182,14 +182,14 @@ impl<'a> Compiler<'_, 'a> {
         msgpack::write_array_header(&mut out, activities.len());
         for activity in activities {
             let xml = self.draft(*activity).xml;
-            let id = xml.attribute("id").unwrap_or("");
+            let id = given(xml, "id").unwrap_or("");
             let documentation = child_content(xml, "documentation").unwrap_or_default();
             let mut entries = Vec::new();
             put_text(&mut entries, "elementId", id);
             put_text(
                 &mut entries,
                 "elementName",
-                xml.attribute("name").unwrap_or(""),
+                given(xml, "name").unwrap_or(""),
             );
             put_text(&mut entries, "documentation", &documentation);
             let properties = extension::properties(xml);
@@ -240,10 +240,9 @@ impl<'a> Compiler<'_, 'a> {
             .source
             .referred_as(element, "messageRef", Tag::Message)
             .ok_or_else(|| impossible("a message", element))?;
-        let key =
-            find_extension(message, "subscription").and_then(|s| s.attribute("correlationKey"));
+        let key = find_extension(message, "subscription").and_then(|s| given(s, "correlationKey"));
         Ok(Box::new(Message {
-            name: expr(message.attribute("name").unwrap_or(""))?,
+            name: expr(given(message, "name").unwrap_or(""))?,
             correlation_key: key.map(expr).transpose()?,
         }))
     }
@@ -260,11 +259,7 @@ impl<'a> Compiler<'_, 'a> {
     /// The code of the error or escalation a throw event refers to.
     fn thrown(&self, definition: Xml<'a>, reference: &str, code: &str) -> Result<Expr, Refused> {
         let referred = self.source.referred(definition, reference);
-        expr(
-            referred
-                .and_then(|found| found.attribute(code))
-                .unwrap_or(""),
-        )
+        expr(referred.and_then(|found| given(found, code)).unwrap_or(""))
     }
 
     fn signal(&self, definition: Xml<'a>) -> Result<Expr, Refused> {
@@ -273,7 +268,7 @@ impl<'a> Compiler<'_, 'a> {
             .referred_as(definition, "signalRef", Tag::Signal);
         expr(
             signal
-                .and_then(|signal| signal.attribute("name"))
+                .and_then(|signal| given(signal, "name"))
                 .unwrap_or(""),
         )
     }
@@ -291,7 +286,7 @@ impl<'a> Compiler<'_, 'a> {
                 CatchEvent::Escalation(self.code(definition, "escalationRef", "escalationCode"))
             }
             Tag::ConditionalEvent => CatchEvent::Conditional(Box::new(conditional(definition)?)),
-            Tag::LinkEvent => CatchEvent::Link(definition.attribute("name").unwrap_or("").into()),
+            Tag::LinkEvent => CatchEvent::Link(given(definition, "name").unwrap_or("").into()),
             Tag::CompensateEvent => CatchEvent::Compensation {
                 handler: self
                     .source
@@ -336,7 +331,7 @@ impl<'a> Compiler<'_, 'a> {
 
     /// The link catch event of the same scope with the same name.
     fn link_target(&self, draft: &Draft<'a>, link: Xml<'a>) -> Result<ElementId, Refused> {
-        let name = link.attribute("name").unwrap_or("");
+        let name = given(link, "name").unwrap_or("");
         draft
             .scope
             .and_then(|scope| self.links.get(&(scope, name)).copied())
@@ -347,7 +342,7 @@ impl<'a> Compiler<'_, 'a> {
     fn publish(&self, referring: Xml<'a>, extended: Xml<'a>) -> Result<ThrowEvent, Refused> {
         let publish = find_extension(extended, "publishMessage")
             .ok_or_else(|| impossible("a task definition", extended))?;
-        let given = |name| publish.attribute(name).filter(|value| !value.is_empty());
+        let given = |name| given(publish, name).filter(|value| !value.is_empty());
         Ok(ThrowEvent::Publish(Box::new(PublishMessage {
             name: self.message(referring)?.name,
             correlation_key: expr(given("correlationKey").unwrap_or(""))?,
@@ -417,7 +412,7 @@ fn conditional(definition: Xml<'_>) -> Result<Conditional, Refused> {
         }
     }
     let variable_events = find_extension(definition, "conditionalFilter")
-        .and_then(|filter| filter.attribute("variableEvents"))
+        .and_then(|filter| given(filter, "variableEvents"))
         .into_iter()
         .flat_map(|list| list.split(','))
         .map(str::trim)

@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use super::Check;
 use crate::model::element_type::Tag;
 use crate::model::parse::{
-    Xml, child, child_content, event_definitions, extension, extensions, flag, parts,
+    Xml, child, child_content, event_definitions, extension, extensions, flag, given, parts,
 };
 
 impl<'a> Check<'_, 'a> {
@@ -150,7 +150,7 @@ impl<'a> Check<'_, 'a> {
         let Some(message) = message else {
             return self.error("Must reference a message");
         };
-        let name = message.attribute("name").filter(|name| !name.is_empty());
+        let name = given(message, "name").filter(|name| !name.is_empty());
         let taken = self
             .source
             .boundary_events(node)
@@ -158,7 +158,7 @@ impl<'a> Check<'_, 'a> {
             .flat_map(|event| event_definitions(*event))
             .filter(|(tag, _)| *tag == Tag::MessageEvent)
             .filter_map(|(_, definition)| self.source.referred(definition, "messageRef"))
-            .any(|other| name.is_some() && other.attribute("name") == name);
+            .any(|other| name.is_some() && given(other, "name") == name);
         if taken {
             self.error("Cannot reference the same message name as a boundary event");
         }
@@ -180,10 +180,7 @@ impl<'a> Check<'_, 'a> {
         };
         let (source, target) = (flow_node("sourceRef"), flow_node("targetRef"));
         for (attribute, found, gap) in [("sourceRef", source, ""), ("targetRef", target, " ")] {
-            match node
-                .attribute(attribute)
-                .filter(|reference| !reference.trim().is_empty())
-            {
+            match given(node, attribute).filter(|reference| !reference.trim().is_empty()) {
                 None => {
                     self.error(format!(
                         "SequenceFlow is missing required attribute {attribute}"
@@ -287,5 +284,5 @@ pub(super) fn has_listener(node: Xml<'_>, event: &str) -> bool {
     extension(node, "executionListeners")
         .into_iter()
         .flat_map(|listeners| parts(listeners, "executionListener"))
-        .any(|listener| listener.attribute("eventType") == Some(event))
+        .any(|listener| given(listener, "eventType") == Some(event))
 }

@@ -9,8 +9,8 @@ use super::Check;
 use super::activity::{either, has_listener};
 use crate::model::element_type::Tag;
 use crate::model::parse::{
-    Source, Xml, child, children, content, event_definitions, extension, extensions, flag, id,
-    parent_tag, parts,
+    Source, Xml, child, children, content, event_definitions, extension, extensions, flag, given,
+    id, parent_tag,
 };
 
 /// Who refers to a message, signal or escalation.
@@ -30,7 +30,7 @@ pub(super) struct Usage<'a>(FxHashMap<&'a str, Uses>);
 impl<'a> Usage<'a> {
     pub(super) fn new(source: &Source<'a>) -> Self {
         let mut usage = Self(FxHashMap::default());
-        for node in source.processes().flat_map(|process| process.descendants()) {
+        for node in source.root.descendants() {
             let reference = match Tag::of(node) {
                 Some(Tag::MessageEvent | Tag::ReceiveTask | Tag::SendTask) => "messageRef",
                 Some(Tag::SignalEvent) => "signalRef",
@@ -62,12 +62,13 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn named(&mut self, node: Xml<'a>) {
-        if node.attribute("name").unwrap_or("").is_empty() {
+        if given(node, "name").unwrap_or("").is_empty() {
             self.error("Name must be present and not empty");
         }
     }
 
     pub(super) fn message(&mut self, node: Xml<'a>) {
+        self.identifiable(node);
         let (starts, catches, throws) = self.uses(node).map_or((0, false, false), |uses| {
             (uses.starts, uses.catches, uses.throws)
         });
@@ -83,19 +84,19 @@ impl<'a> Check<'_, 'a> {
         } else if starts == 1 {
             self.named(node);
         }
-        self.optional_expression(node.attribute("name"));
+        self.optional_expression(given(node, "name"));
     }
 
     pub(super) fn signal(&mut self, node: Xml<'a>) {
         if self.uses(node).is_some() {
             self.named(node);
         }
-        self.optional_expression(node.attribute("name"));
+        self.optional_expression(given(node, "name"));
     }
 
     pub(super) fn escalation(&mut self, node: Xml<'a>) {
         let thrown = self.uses(node).is_some_and(|uses| uses.throws);
-        if thrown && node.attribute("escalationCode").unwrap_or("").is_empty() {
+        if thrown && given(node, "escalationCode").unwrap_or("").is_empty() {
             self.error("EscalationCode must be present and not empty");
         }
     }
@@ -137,18 +138,6 @@ impl<'a> Check<'_, 'a> {
         if event_definitions(node).count() > 1 {
             self.error("Start event can't have more than one type");
         }
-        let public = extension(node, "properties")
-            .into_iter()
-            .flat_map(|properties| parts(properties, "property"))
-            .filter(|property| property.attribute("name") == Some("publicAccess"))
-            .any(|property| {
-                property
-                    .attribute("value")
-                    .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-            });
-        if public {
-            self.error("Start event forms with public access enabled are not supported");
-        }
         self.no_start_listener(node, "start events");
     }
 
@@ -171,7 +160,7 @@ impl<'a> Check<'_, 'a> {
             let name = self
                 .source
                 .referred(definition, reference)
-                .and_then(|n| n.attribute("name"));
+                .and_then(|n| given(n, "name"));
             if let Some(name) = name {
                 self.constant_name(name, kind);
             }
@@ -297,8 +286,7 @@ impl<'a> Check<'_, 'a> {
         let waits = event_definitions(node)
             .filter(|(tag, _)| *tag == Tag::CompensateEvent)
             .all(|(_, definition)| {
-                definition
-                    .attribute("waitForCompletion")
+                given(definition, "waitForCompletion")
                     .is_none_or(|v| v.eq_ignore_ascii_case("true"))
             });
         if !waits {
@@ -363,10 +351,11 @@ impl<'a> Check<'_, 'a> {
             Tag::ErrorEvent => self.error_event(node, parent),
             Tag::EscalationEvent => self.escalation_event(node, throws),
             Tag::LinkEvent => {
-                let unnamed = node.attribute("name").unwrap_or("").is_empty();
+                let unnamed = given(node, "name").unwrap_or("").is_empty();
                 self.error_if(unnamed, "Link name must be present and not empty.");
             }
             Tag::CompensateEvent => self.compensate_event(node),
+            Tag::CancelEvent => self.error("Event definition of this type is not supported"),
             _ => {}
         }
     }
@@ -387,7 +376,7 @@ impl<'a> Check<'_, 'a> {
     fn error_event(&mut self, node: Xml<'a>, parent: Option<Tag>) {
         let error = self.source.referred_as(node, "errorRef", Tag::Error);
         let code = error
-            .and_then(|error| error.attribute("errorCode"))
+            .and_then(|error| given(error, "errorCode"))
             .unwrap_or("");
         if parent == Some(Tag::EndEvent) {
             if error.is_none() {
@@ -405,7 +394,7 @@ impl<'a> Check<'_, 'a> {
             .source
             .referred_as(node, "escalationRef", Tag::Escalation);
         let code = escalation
-            .and_then(|e| e.attribute("escalationCode"))
+            .and_then(|e| given(e, "escalationCode"))
             .unwrap_or("");
         if throws && escalation.is_none() {
             self.error("Must reference an escalation");
@@ -419,7 +408,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn compensate_event(&mut self, node: Xml<'a>) {
-        let Some(reference) = node.attribute("activityRef").filter(|r| !r.is_empty()) else {
+        let Some(reference) = given(node, "activityRef").filter(|r| !r.is_empty()) else {
             return;
         };
         let activity = self.source.referred(node, "activityRef");

@@ -29,7 +29,7 @@ impl<'a> Check<'_, 'a> {
         match Expr::parse(source) {
             Ok(expr) => Some(expr),
             Err(error) => {
-                self.error(error.to_string());
+                self.expression_error(error.to_string());
                 None
             }
         }
@@ -42,10 +42,18 @@ impl<'a> Check<'_, 'a> {
         }
     }
 
+    /// An attribute whose expression the reference reads only when it is needed, and this engine at
+    /// once.
+    pub(super) fn readable(&mut self, source: Option<&str>) {
+        if let Some(Err(error)) = source.map(Expr::parse) {
+            self.error(error.to_string());
+        }
+    }
+
     /// An attribute that may be static or FEEL.
     pub(super) fn expression(&mut self, source: Option<&str>) {
         if source.is_none() {
-            self.error("Expected expression but not found.");
+            self.expression_error("Expected expression but not found.");
         }
         self.optional_expression(source);
     }
@@ -54,7 +62,7 @@ impl<'a> Check<'_, 'a> {
     pub(super) fn feel(&mut self, source: Option<&str>) {
         let Some(source) = source else { return };
         if self.parsed(source).is_some_and(|expr| expr.is_static()) {
-            self.error(format!(
+            self.expression_error(format!(
                 "Expected expression but found static value '{source}'. An expression must start \
                  with '=' (e.g. '={source}')."
             ));
@@ -64,7 +72,7 @@ impl<'a> Check<'_, 'a> {
     /// An attribute that must be there and FEEL.
     pub(super) fn mandatory_feel(&mut self, source: Option<&str>) {
         if source.is_none() {
-            self.error("Expected expression but not found.");
+            self.expression_error("Expected expression but not found.");
         }
         self.feel(source);
     }
@@ -81,7 +89,7 @@ impl<'a> Check<'_, 'a> {
             return;
         };
         if expr.is_static() && !accepted(&expr) {
-            self.error(format!(
+            self.expression_error(format!(
                 "Expected static value to {description}, but found '{source}'."
             ));
         }
@@ -90,7 +98,7 @@ impl<'a> Check<'_, 'a> {
     /// The target of a mapping.
     pub(super) fn path(&mut self, path: Option<&str>) {
         let Some(path) = path.filter(|path| !path.is_empty()) else {
-            return self.error("Expected path expression but not found.");
+            return self.expression_error("Expected path expression but not found.");
         };
         let name = |name: &str| {
             !name.is_empty()
@@ -98,13 +106,13 @@ impl<'a> Check<'_, 'a> {
                 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         };
         if !path.split('.').all(name) {
-            self.error(format!(
+            self.expression_error(format!(
                 "Expected path expression '{path}' but doesn't match the pattern \
                  '[a-zA-Z_][a-zA-Z0-9_]*(\\.[a-zA-Z_][a-zA-Z0-9_]*)*'."
             ));
         }
         if RESERVED.contains(&path) {
-            self.error(format!(
+            self.expression_error(format!(
                 "Expected path expression '{path}' but is one of the reserved words ({}).",
                 RESERVED.join(", ")
             ));
@@ -118,7 +126,7 @@ impl<'a> Check<'_, 'a> {
     pub(super) fn condition(&mut self, node: Xml<'a>) {
         let condition = content(node);
         if condition.is_empty() {
-            return self.error("Attribute 'condition' must be present and not empty");
+            return self.expression_error("Attribute 'condition' must be present and not empty");
         }
         self.feel(Some(&condition));
     }
@@ -133,7 +141,7 @@ impl<'a> Check<'_, 'a> {
                 Ok(constant) => constant.result_type,
                 Err(problem) => {
                     let problem = problem.split(WARNINGS_LEAD).next().unwrap_or_default();
-                    return self.error(format!(
+                    return self.expression_error(format!(
                         "Expected constant expression but found '{name}', which could not be \
                          evaluated without context: {problem}"
                     ));
@@ -141,7 +149,7 @@ impl<'a> Check<'_, 'a> {
             },
         };
         if found != ResultType::String {
-            self.error(format!(
+            self.expression_error(format!(
                 "Expected constant expression of type String for {kind} name '{name}', but was \
                  {found}"
             ));
@@ -171,7 +179,7 @@ impl<'a> Check<'_, 'a> {
             Code::Feel(_) => None,
         };
         if let Some(problem) = problem {
-            self.error(format!(
+            self.expression_error(format!(
                 "Invalid timer {} expression ({problem})",
                 kind.name()
             ));

@@ -8,7 +8,7 @@ use super::process::duplicates;
 use crate::model::element_type::Tag;
 use crate::model::expression::{Code, Expr, is_feel};
 use crate::model::extension::{DEFAULT_RETRIES, comma_separated, task_listener_event};
-use crate::model::parse::{Xml, content, extension, is_extension, parts};
+use crate::model::parse::{Xml, content, extension, given, is_extension, parts};
 use crate::schedule::date;
 
 /// Header keys that the engine itself sets.
@@ -23,7 +23,7 @@ const LISTENED: &str = "process, subProcess, callActivity, adHocSubProcess, task
 
 impl<'a> Check<'_, 'a> {
     pub(super) fn extension(&mut self, node: Xml<'a>) {
-        let attribute = |name| node.attribute(name);
+        let attribute = |name: &str| given(node, name);
         match node.tag_name().name() {
             "taskDefinition" => {
                 self.job_type_and_retries(node);
@@ -34,20 +34,20 @@ impl<'a> Check<'_, 'a> {
                 let known = ["start", "end", "beforeAll", "cancel"];
                 self.event_type(node, |event| known.contains(&event));
                 self.job_type_and_retries(node);
-                self.expression(attribute("type"));
-                self.optional_expression(attribute("retries"));
+                self.readable(attribute("type"));
+                self.readable(attribute("retries"));
             }
             "executionListeners" => self.execution_listeners(node),
             "taskListener" => {
                 self.event_type(node, |event| task_listener_event(event).is_some());
                 self.job_type_and_retries(node);
-                self.expression(attribute("type"));
-                self.optional_expression(attribute("retries"));
+                self.readable(attribute("type"));
+                self.readable(attribute("retries"));
             }
             "taskListeners" => self.task_listeners(node),
             "taskHeaders" => self.task_headers(node),
             "input" if in_mapping(node) => {
-                self.expression(attribute("source"));
+                self.optional_expression(attribute("source"));
                 self.path(attribute("target"));
             }
             "output" if in_mapping(node) => {
@@ -59,17 +59,17 @@ impl<'a> Check<'_, 'a> {
                 if is_extension(node, "subscription") {
                     self.mandatory_feel(attribute("correlationKey"));
                 } else {
-                    self.expression(attribute("correlationKey"));
+                    self.readable(attribute("correlationKey"));
                 }
-                self.optional_expression(attribute("messageId"));
-                self.optional_expression(attribute("timeToLive"));
+                self.readable(attribute("messageId"));
+                self.readable(attribute("timeToLive"));
             }
             "loopCharacteristics" => self.loop_characteristics(node),
             "calledElement" => {
                 self.present(node, "processId");
                 self.binding(node);
                 self.expression(attribute("processId"));
-                self.optional_expression(attribute("businessId"));
+                self.readable(attribute("businessId"));
             }
             "calledDecision" => {
                 self.present(node, "decisionId");
@@ -84,6 +84,10 @@ impl<'a> Check<'_, 'a> {
             }
             "formDefinition" => self.form_definition(node),
             "userTaskForm" => {
+                self.error_if(
+                    given(node, "id").is_none(),
+                    "Element id must be present and not empty.",
+                );
                 let empty = content(node).is_empty();
                 self.error_if(
                     empty,
@@ -103,13 +107,13 @@ impl<'a> Check<'_, 'a> {
             "priorityDefinition" => self.priority(node),
             "jobPriorityDefinition" => {
                 self.present(node, "priority");
-                self.optional_expression(attribute("priority"));
+                self.readable(attribute("priority"));
             }
             "linkedResource" => {
                 self.present(node, "resourceId");
                 self.present(node, "resourceType");
                 self.binding(node);
-                self.optional_expression(attribute("resourceId"));
+                self.readable(attribute("resourceId"));
             }
             "adHoc" => {
                 let given = |name| attribute(name).filter(|value: &&str| !value.trim().is_empty());
@@ -122,24 +126,20 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn present(&mut self, node: Xml<'a>, name: &str) {
-        if node.attribute(name).unwrap_or("").is_empty() {
+        if given(node, name).unwrap_or("").is_empty() {
             self.error(format!("Attribute '{name}' must be present and not empty"));
         }
     }
 
     fn event_type(&mut self, node: Xml<'a>, known: impl Fn(&str) -> bool) {
-        if !node.attribute("eventType").is_some_and(known) {
+        if !given(node, "eventType").is_some_and(known) {
             self.error("Attribute 'eventType' must be present and not empty");
         }
     }
 
     fn job_type_and_retries(&mut self, node: Xml<'a>) {
         self.present(node, "type");
-        if node
-            .attribute("retries")
-            .unwrap_or(DEFAULT_RETRIES)
-            .is_empty()
-        {
+        if given(node, "retries").unwrap_or(DEFAULT_RETRIES).is_empty() {
             self.error("Attribute 'retries' must be present and not empty");
         }
     }
@@ -158,7 +158,7 @@ impl<'a> Check<'_, 'a> {
             ));
         }
         let key = |listener: &Xml<'a>| {
-            let given = |name| listener.attribute(name).unwrap_or("null");
+            let given = |name| given(*listener, name).unwrap_or("null");
             format!(
                 "eventType[{}] and type[{}]",
                 given("eventType"),
@@ -183,63 +183,59 @@ impl<'a> Check<'_, 'a> {
 
     fn task_headers(&mut self, node: Xml<'a>) {
         let keys: Vec<&str> = parts(node, "header")
-            .filter_map(|header| header.attribute("key"))
+            .filter_map(|header| given(header, "key"))
             .collect();
         for key in keys
             .iter()
             .filter(|key| key.starts_with(RESERVED_HEADER_PREFIX))
         {
-            self.error(format!(
+            self.expression_error(format!(
                 "Attribute 'key' contains '{key}', but header keys starting with \
                  '{RESERVED_HEADER_PREFIX}' are reserved for internal use."
             ));
         }
         for (key, _) in duplicates(keys.into_iter().map(str::to_owned)) {
-            self.error(format!("Headers contain duplicate entries for key '{key}'"));
+            self.expression_error(format!("Headers contain duplicate entries for key '{key}'"));
         }
     }
 
     fn loop_characteristics(&mut self, node: Xml<'a>) {
         self.present(node, "inputCollection");
-        let given = |name| node.attribute(name).is_some_and(|value| !value.is_empty());
+        let is_given = |name| given(node, name).is_some();
         for (set, missing) in [
             ("outputCollection", "outputElement"),
             ("outputElement", "outputCollection"),
         ] {
-            if given(set) && !given(missing) {
+            if is_given(set) && !is_given(missing) {
                 self.error(format!(
                     "Attribute '{missing}' must be present if the attribute '{set}' is set"
                 ));
             }
         }
-        self.mandatory_feel(node.attribute("inputCollection"));
-        self.feel(
-            node.attribute("outputElement")
-                .filter(|element| !element.is_empty()),
-        );
+        self.mandatory_feel(given(node, "inputCollection"));
+        self.feel(given(node, "outputElement").filter(|element| !element.is_empty()));
     }
 
     fn binding(&mut self, node: Xml<'a>) {
         let binding = node.attribute("bindingType");
         if binding.is_some_and(|name| !["deployment", "latest", "versionTag"].contains(&name)) {
-            return self
-                .error("Attribute 'bindingType' must be one of: deployment, latest, versionTag");
+            self.error("Attribute 'bindingType' must be one of: deployment, latest, versionTag");
         }
         let tagged = node
             .attribute("versionTag")
             .is_some_and(|tag| !tag.trim().is_empty());
         if binding == Some("versionTag") && !tagged {
             self.error(
-                "Attribute 'versionTag' must be present and not empty if 'bindingType=versionTag'",
+                "Attribute 'versionTag' must be present and not empty if 'bindingType' is \
+                 'versionTag'",
             );
+        } else if binding != Some("versionTag") && tagged {
+            self.error("Attribute 'versionTag' may only be used if 'bindingType' is 'versionTag'");
         }
     }
 
     fn form_definition(&mut self, node: Xml<'a>) {
-        let given = |name| {
-            node.attribute(name)
-                .is_some_and(|value: &str| !value.trim().is_empty())
-        };
+        let given = |name| given(node, name).is_some_and(|value: &str| !value.trim().is_empty());
         let managed = owner(node).is_some_and(|task| extension(task, "userTask").is_some());
         let (other, suffix) = if managed {
             ("externalReference", " for native user tasks")
@@ -253,15 +249,16 @@ impl<'a> Check<'_, 'a> {
             ));
         }
         self.binding(node);
-        self.optional_expression(node.attribute("formId"));
-        self.optional_expression(node.attribute("externalReference"));
+        for name in ["formId", "externalReference"] {
+            self.readable(node.attribute(name));
+        }
     }
 
     fn assignment(&mut self, node: Xml<'a>) {
-        self.optional_expression(node.attribute("assignee"));
+        self.optional_expression(given(node, "assignee"));
         for name in ["candidateGroups", "candidateUsers"] {
             self.static_value(
-                node.attribute(name),
+                given(node, name),
                 |value| value.source.is_empty() || comma_separated(&value.source).is_some(),
                 "be a list of comma-separated values, e.g. 'a,b,c'",
             );
@@ -270,7 +267,7 @@ impl<'a> Check<'_, 'a> {
 
     fn priority(&mut self, node: Xml<'a>) {
         // Without the attribute it is that of every user task; Camunda's model builder leaves it out.
-        let Some(source) = node.attribute("priority") else {
+        let Some(source) = given(node, "priority") else {
             return;
         };
         self.present(node, "priority");
@@ -280,7 +277,7 @@ impl<'a> Check<'_, 'a> {
         }) = Expr::parse(source)
             && !(0..=100).contains(&number)
         {
-            return self.error(format!(
+            return self.expression_error(format!(
                 "Priority must be a number between 0 and 100, but was '{source}'"
             ));
         }
@@ -292,10 +289,7 @@ impl<'a> Check<'_, 'a> {
     }
 
     fn conditional_filter(&mut self, node: Xml<'a>) {
-        let given = |name| {
-            node.attribute(name)
-                .filter(|value: &&str| !value.trim().is_empty())
-        };
+        let given = |name| given(node, name).filter(|value: &&str| !value.trim().is_empty());
         for event in given("variableEvents")
             .into_iter()
             .flat_map(|list| list.split(','))

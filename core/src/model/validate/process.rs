@@ -10,7 +10,7 @@ use super::Check;
 use crate::model::compile::is_event_sub_process;
 use crate::model::element_type::{Sort, Tag};
 use crate::model::parse::{
-    Xml, child, child_content, children, event_definitions, extension, flag, id, parent_tag,
+    Xml, child, child_content, children, event_definitions, extension, flag, given, id, parent_tag,
 };
 
 type Definition<'a> = (Tag, Xml<'a>);
@@ -59,7 +59,7 @@ impl<'a> Check<'_, 'a> {
     fn duplicate_conditions(&mut self, process: Xml<'a>, starts: &[Definition<'a>]) {
         let process_id = id(process).unwrap_or("").to_owned();
         for (condition, _) in duplicates(conditions(starts)) {
-            self.error(format!(
+            self.expression_error(format!(
                 "Duplicate condition expression '{condition}' found in conditional start events of \
                  process '{process_id}'. Condition expressions for conditional start events must \
                  be unique within a process."
@@ -70,7 +70,7 @@ impl<'a> Check<'_, 'a> {
             .flat_map(event_definitions)
             .collect();
         for (condition, _) in duplicates(conditions(&inside)) {
-            self.error(format!(
+            self.expression_error(format!(
                 "Duplicate condition expression '{condition}' found in conditional start events of \
                  event subprocesses in process '{process_id}'. Condition expressions for \
                  conditional start events in event subprocesses must be unique within a process."
@@ -200,7 +200,7 @@ impl<'a> Check<'_, 'a> {
             .iter()
             .filter(|(found, _)| *found == tag)
             .filter_map(|(_, definition)| self.source.referred(*definition, reference))
-            .filter_map(|referred| referred.attribute("name"))
+            .filter_map(|referred| given(referred, "name"))
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect()
@@ -213,7 +213,7 @@ impl<'a> Check<'_, 'a> {
         for (_, definition) in definitions.iter().filter(|(tag, _)| *tag == kind.tag) {
             match self.source.referred(*definition, kind.reference) {
                 None => without += 1,
-                Some(referred) => match referred.attribute(kind.code) {
+                Some(referred) => match given(referred, kind.code) {
                     None => without_code += 1,
                     Some(code) => codes.push(code.to_owned()),
                 },
@@ -269,14 +269,14 @@ impl<'a> Check<'_, 'a> {
                 self.error(format!("Must not define completionCondition {job}"));
             }
             let given = extension(node, "adHoc")
-                .and_then(|ad_hoc| ad_hoc.attribute("activeElementsCollection"));
+                .and_then(|ad_hoc| given(ad_hoc, "activeElementsCollection"));
             if given.is_some_and(|collection| !collection.is_empty()) {
                 self.error(format!("Must not define activeElementsCollection {job}"));
             }
         }
         if let Some(ad_hoc) = extension(node, "adHoc") {
-            let element = ad_hoc.attribute("outputElement");
-            let collection = ad_hoc.attribute("outputCollection");
+            let element = given(ad_hoc, "outputElement");
+            let collection = given(ad_hoc, "outputCollection");
             if element.unwrap_or("").is_empty() != collection.unwrap_or("").is_empty() {
                 self.error(format!(
                     "OutputElement and OutputCollection must both be set, or neither of them set. \
@@ -364,6 +364,6 @@ fn link_names<'d, 'a: 'd>(definitions: &'d [Definition<'a>]) -> impl Iterator<It
     definitions
         .iter()
         .filter(|(tag, _)| *tag == Tag::LinkEvent)
-        .filter_map(|(_, definition)| definition.attribute("name"))
+        .filter_map(|(_, definition)| given(*definition, "name"))
         .filter(|name| !name.is_empty())
 }
