@@ -30,6 +30,8 @@ mod partition;
 mod peer;
 mod raft;
 mod shard;
+#[cfg(test)]
+mod sim;
 
 pub use broker::{Broker, StartError};
 pub use cluster::{ClusterOptions, Replica};

@@ -28,6 +28,7 @@ pub(crate) mod log_store;
 pub(crate) mod message;
 pub(crate) mod network;
 pub(crate) mod payload;
+pub(crate) mod pipeline;
 pub(crate) mod receive;
 pub(crate) mod runtime;
 pub(crate) mod send;

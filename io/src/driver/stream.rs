@@ -19,11 +19,26 @@ use crate::driver::{self, Driver};
 pub(crate) enum Stream {
     Uring(glommio::net::TcpStream),
     Plain(tokio::net::TcpStream),
+    #[cfg(test)]
+    Simulated(crate::sim::network::Pipe),
+}
+
+/// A connection on its way from the thread that accepted it to the one that will own it.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Tcp(TcpStream),
+    #[cfg(test)]
+    Simulated(crate::sim::network::Pipe),
 }
 
 impl Stream {
     /// Takes over a connection that another thread accepted.
-    pub(crate) fn adopt(accepted: TcpStream) -> io::Result<Self> {
+    pub(crate) fn adopt(accepted: Accepted) -> io::Result<Self> {
+        let accepted = match accepted {
+            Accepted::Tcp(accepted) => accepted,
+            #[cfg(test)]
+            Accepted::Simulated(pipe) => return Ok(Self::Simulated(pipe)),
+        };
         accepted.set_nodelay(true)?;
         match driver::driver() {
             Driver::Uring => {
@@ -39,6 +54,8 @@ impl Stream {
                 accepted.set_nonblocking(true)?;
                 tokio::net::TcpStream::from_std(accepted).map(Self::Plain)
             }
+            #[cfg(test)]
+            Driver::Simulated => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -60,14 +77,20 @@ impl Stream {
                 stream.set_nodelay(true)?;
                 Ok(Self::Plain(stream))
             }
+            #[cfg(test)]
+            Driver::Simulated => crate::sim::network::connect(address, within)
+                .await
+                .map(Self::Simulated),
         }
     }
 
     /// Gives up the connection to another thread; only the plain driver accepts connections.
-    pub(crate) fn release(self) -> io::Result<TcpStream> {
+    pub(crate) fn release(self) -> io::Result<Accepted> {
         match self {
-            Self::Plain(stream) => stream.into_std(),
+            Self::Plain(stream) => stream.into_std().map(Accepted::Tcp),
             Self::Uring(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+            #[cfg(test)]
+            Self::Simulated(pipe) => Ok(Accepted::Simulated(pipe)),
         }
     }
 }
@@ -85,6 +108,8 @@ impl AsyncRead for Stream {
                 ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
                 Poll::Ready(Ok(buffer.filled().len()))
             }
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_read(cx, into),
         }
     }
 }
@@ -98,6 +123,8 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_write(cx, bytes),
         }
     }
 
@@ -105,6 +132,8 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_flush(cx),
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_flush(cx),
         }
     }
 
@@ -112,6 +141,8 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_close(cx),
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_close(cx),
         }
     }
 }

@@ -113,6 +113,18 @@ pub(crate) struct Outgoing {
     up: Arc<AtomicBool>,
 }
 
+#[cfg(test)]
+impl Outgoing {
+    /// What a simulated link carries next.
+    pub(crate) async fn next(&mut self) -> Option<ToPeer> {
+        self.messages.recv().await
+    }
+
+    pub(crate) fn set_up(&self) {
+        self.up.store(true, Ordering::Release);
+    }
+}
+
 /// What the two halves of a dialled link share.
 #[derive(Default)]
 struct Dialled {

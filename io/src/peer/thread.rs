@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
@@ -266,7 +266,7 @@ pub(crate) fn push_last_chance(shared: &Shared, to: PartitionId, command: Comman
         let request = Request {
             command,
             reply: None,
-            enqueued: Instant::now(),
+            enqueued: driver::now(),
             counted: false,
         };
         // If even the reserved lane is full, a time-out in state makes it good.
