@@ -40,5 +40,6 @@ pub use metrics::{
     HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
 };
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
+pub use peer::tls::PeerTls;
 pub use submit::{AskedItems, JobStream, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

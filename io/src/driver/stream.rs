@@ -14,19 +14,28 @@ use futures::io::{AsyncRead, AsyncWrite};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::driver::{self, Driver};
+use crate::peer::tls::Session;
 
 /// A connection.
 pub(crate) enum Stream {
     Uring(glommio::net::TcpStream),
     Plain(tokio::net::TcpStream),
+    Encrypted(Box<Encrypted>),
     #[cfg(test)]
     Simulated(crate::sim::network::Pipe),
+}
+
+/// An encrypted connection: what carries it, and the session.
+pub(crate) struct Encrypted {
+    carrier: Stream,
+    session: Session,
 }
 
 /// A connection on its way from the thread that accepted it to the one that will own it.
 #[derive(Debug)]
 pub(crate) enum Accepted {
     Tcp(TcpStream),
+    Encrypted(Box<Accepted>, Session),
     #[cfg(test)]
     Simulated(crate::sim::network::Pipe),
 }
@@ -36,6 +45,9 @@ impl Stream {
     pub(crate) fn adopt(accepted: Accepted) -> io::Result<Self> {
         let accepted = match accepted {
             Accepted::Tcp(accepted) => accepted,
+            Accepted::Encrypted(carrier, session) => {
+                return Self::adopt(*carrier).map(|carrier| carrier.encrypted(session));
+            }
             #[cfg(test)]
             Accepted::Simulated(pipe) => return Ok(Self::Simulated(pipe)),
         };
@@ -57,6 +69,12 @@ impl Stream {
             #[cfg(test)]
             Driver::Simulated => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// The same connection under a session.
+    pub(crate) fn encrypted(self, session: Session) -> Self {
+        let carrier = self;
+        Self::Encrypted(Box::new(Encrypted { carrier, session }))
     }
 
     /// Connects to `address`, at most for `within`.
@@ -88,6 +106,10 @@ impl Stream {
     pub(crate) fn release(self) -> io::Result<Accepted> {
         match self {
             Self::Plain(stream) => stream.into_std().map(Accepted::Tcp),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = *encrypted;
+                Ok(Accepted::Encrypted(Box::new(carrier.release()?), session))
+            }
             Self::Uring(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
             #[cfg(test)]
             Self::Simulated(pipe) => Ok(Accepted::Simulated(pipe)),
@@ -108,6 +130,10 @@ impl AsyncRead for Stream {
                 ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
                 Poll::Ready(Ok(buffer.filled().len()))
             }
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.poll_read(carrier, cx, into)
+            }
             #[cfg(test)]
             Self::Simulated(pipe) => Pin::new(pipe).poll_read(cx, into),
         }
@@ -123,6 +149,10 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.poll_write(carrier, cx, bytes)
+            }
             #[cfg(test)]
             Self::Simulated(pipe) => Pin::new(pipe).poll_write(cx, bytes),
         }
@@ -132,6 +162,10 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_flush(cx),
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.poll_out(carrier, cx)
+            }
             #[cfg(test)]
             Self::Simulated(pipe) => Pin::new(pipe).poll_flush(cx),
         }
@@ -141,6 +175,12 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_close(cx),
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.end();
+                ready!(session.poll_out(carrier, cx))?;
+                Pin::new(carrier).poll_close(cx)
+            }
             #[cfg(test)]
             Self::Simulated(pipe) => Pin::new(pipe).poll_close(cx),
         }

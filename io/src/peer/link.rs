@@ -185,6 +185,7 @@ async fn connect(shared: &Shared, node: u32) -> Result<Ends, String> {
         .ok_or("its address is not known yet".to_owned())?;
     let stream = Stream::connect(address, CONNECT_WITHIN)
         .await
+        .and_then(|stream| shared.options.cluster.dialled(stream))
         .map_err(|error| format!("{address}: {error}"))?;
     let (reader, mut writer) = stream.split();
     let mut reader = Reader::new(reader);

@@ -61,7 +61,15 @@ pub(crate) async fn listen(
         let (shared, gossip) = (Arc::clone(&shared), Rc::clone(&gossip));
         let (strangers, refusals) = (Rc::clone(&strangers), Rc::clone(&refusals));
         driver::spawn(async move {
-            let mut stream = Stream::Plain(stream);
+            let stream = shared.options.cluster.accepted(Stream::Plain(stream));
+            let mut stream = match stream {
+                Ok(stream) => stream,
+                Err(error) => {
+                    strangers.set(strangers.get() - 1);
+                    refusals.tell(&from.to_string(), &error.to_string());
+                    return;
+                }
+            };
             let met = meet(&shared, &mut stream).await;
             strangers.set(strangers.get() - 1);
             match met {

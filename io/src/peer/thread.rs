@@ -159,6 +159,7 @@ async fn look(shared: &Shared, contact: &str) -> Result<(u32, u64, SocketAddr), 
     let address = address::resolve(contact).await?;
     let stream = Stream::connect(address, CONNECT_WITHIN)
         .await
+        .and_then(|stream| shared.options.cluster.dialled(stream))
         .map_err(|error| error.to_string())?;
     let (reader, mut writer) = stream.split();
     let mut reader = frame::Reader::new(reader);

@@ -109,6 +109,7 @@ impl Peer {
             .ok_or_else(|| format!("the address of member {} is not known yet", self.target))?;
         let stream = Stream::connect(address, CONNECT_WITHIN)
             .await
+            .and_then(|stream| self.partition.shared.options.cluster.dialled(stream))
             .map_err(|error| format!("member {} at {address}: {error}", self.target))?;
         let (reader, mut writer) = stream.split();
         let mut reader = Reader::new(reader);
