@@ -581,6 +581,23 @@ fn a_seed_tells_everything() {
     first.unwrap();
 }
 
+/// A quorum commits what the leader's own disk has not yet. When all are killed at that moment and come
+/// back before anybody elects, a leader that went on in its term gave out the same indexes again, and
+/// work was done twice.
+#[test]
+fn a_leader_does_not_go_on_in_its_term() {
+    for seed in 0..3 {
+        let mut simulation = Simulation::new(seed);
+        simulation.begin().unwrap();
+        for _ in 0..6 {
+            simulation.pass(2_500 + below(500)).unwrap();
+            (0..SIZE).for_each(|node| simulation.kill(node));
+            simulation.start_some(true).unwrap();
+        }
+        simulation.recover().unwrap();
+    }
+}
+
 /// The oracle over a real replica: one whose state is bent by hand must be told from the others.
 #[test]
 fn a_wrong_replica_is_caught() {

@@ -294,6 +294,7 @@ impl RaftLogStorage<Group> for LogStore {
         let mailbox = Arc::clone(&self.mailbox);
         let on_durable = Box::new(move |result| {
             mailbox.append_took(driver::since(appended));
+            mailbox.feed.durable();
             callback.io_completed(check_durable(result, "appending to the log"));
         });
         self.inner

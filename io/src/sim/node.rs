@@ -32,7 +32,7 @@ use crate::peer::link::{LinkHandle, Outgoing, ToPeer};
 use crate::peer::listener::GroupConnection;
 use crate::peer::{message, thread};
 use crate::shard;
-use crate::shard::mailbox::PartitionTable;
+use crate::shard::mailbox::{Mailbox, PartitionTable};
 use crate::sim::executor::{self, below, once_in};
 use crate::sim::network::{self, Pipe};
 use crate::submit::{Shared, Submitter};
@@ -304,6 +304,8 @@ async fn deliver(nodes: &Nodes, to: u32, bytes: Vec<u8>) {
 
 /// What gossip and links tell: who is up and leads what, a little late.
 pub(crate) async fn tell(nodes: Nodes) {
+    let traced = std::env::var_os("SIM_TRACE").is_some();
+    let mut told = Vec::new();
     loop {
         driver::sleep(Duration::from_millis(50 + below(100))).await;
         let network = network::network();
@@ -312,6 +314,30 @@ pub(crate) async fn tell(nodes: Nodes) {
             .iter()
             .map(|node| node.running.clone())
             .collect();
+        if traced {
+            let now: Vec<String> = all
+                .iter()
+                .map(|node| match node {
+                    None => "down".to_owned(),
+                    Some(node) => {
+                        let roles = node.shared.partitions.iter();
+                        let roles = roles.map(|it| format!("{:?}", it.status.role()));
+                        roles.collect::<Vec<_>>().join(" ")
+                    }
+                })
+                .collect();
+            if now != told {
+                let at = executor::world_now().as_millis() - 1_000_000;
+                let positions = all.iter().flatten().map(|node| {
+                    let of = |mailbox: &Arc<Mailbox>| {
+                        (mailbox.status.term(), mailbox.feed.committed().0)
+                    };
+                    node.shared.partitions.iter().map(of).collect::<Vec<_>>()
+                });
+                println!("{at}ms {now:?} {:?}", positions.collect::<Vec<_>>());
+                told = now;
+            }
+        }
         for (to, hearer) in all.iter().enumerate() {
             let Some(hearer) = hearer else { continue };
             for (from, teller) in all.iter().enumerate().filter(|(from, _)| *from != to) {

@@ -15,7 +15,7 @@
 //! What had no answer may have happened or not. Not asserted: the order of two commands of different
 //! clients, and that answers hold what the records say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ringflow_core::record::intent::of;
 use ringflow_core::record::{Intent, Record, RecordType};
@@ -37,8 +37,8 @@ pub(crate) struct Exported {
     position: u64,
     /// Numbers of commands of clients, with how often they are there.
     commands: BTreeMap<i64, u32>,
-    /// By the number of the intent in [`creates`], and key.
-    created: BTreeSet<(usize, i64)>,
+    /// Where, by the number of the intent in [`creates`] and key.
+    created: BTreeMap<(usize, i64), u64>,
 }
 
 /// Intents that create something under a key of its own.
@@ -89,10 +89,10 @@ impl Exported {
             let creates = creates().iter().position(|it| *it == record.intent);
             if record.record_type == RecordType::Event
                 && let Some(kind) = creates
-                && !self.created.insert((kind, record.key.0))
+                && let Some(before) = self.created.insert((kind, record.key.0), record.position.0)
             {
                 return Err(format!(
-                    "keys: {:?} of {} again at {}",
+                    "keys: {:?} of {} at {before} and again at {}",
                     record.intent, record.key, record.position
                 ));
             }
