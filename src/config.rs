@@ -291,13 +291,6 @@ impl Reader<'_> {
             let expected = format!("a name of 1 to {NAME_BYTES_MAX} bytes");
             return Err(self.settings.invalid(Id::ClusterName, expected));
         }
-        if !self.one_of(Id::PeerTls, &[("false", true), ("true", false)])? {
-            return Err(self.settings.invalid(
-                Id::PeerTls,
-                "false: connections between brokers cannot be encrypted yet, keep them in a network \
-                 of their own",
-            ));
-        }
         let points = self.text(Id::ContactPoints).split([',', ' ']);
         let points = points.map(str::trim).filter(|point| !point.is_empty());
         let contact_points: Vec<String> = points
@@ -331,6 +324,7 @@ impl Reader<'_> {
             listen,
             advertised,
             storage: String::new(),
+            tls: self.peer_tls()?,
         })
     }
 

@@ -129,7 +129,18 @@ settings! {
     PeerTls = "cluster.peer-tls", default "false",
         aliases ["camunda.security.transport-layer-security.cluster.enabled",
                  "zeebe.broker.network.security.enabled"],
-        "Encryption between brokers; only false is supported yet.";
+        "Encryption between brokers: true or false, the same on every broker.";
+    PeerTlsCertificates = "cluster.peer-tls-certificate-chain", default "",
+        aliases ["camunda.security.transport-layer-security.cluster.certificate-chain-path",
+                 "zeebe.broker.network.security.certificateChainPath"],
+        "PEM file of this broker's certificates, its own first.";
+    PeerTlsKey = "cluster.peer-tls-private-key", default "",
+        aliases ["camunda.security.transport-layer-security.cluster.certificate-private-key-path",
+                 "zeebe.broker.network.security.privateKeyPath"],
+        "PEM file of the key of this broker's certificate, without passphrase.";
+    PeerTlsAuthority = "cluster.peer-tls-authority", default "",
+        aliases [],
+        "PEM file of the certificates that sign those of brokers; empty = the chain itself.";
     Cores = "shards.cores", default "auto",
         aliases [],
         "Cores that carry shards: a list such as 1-3,5, auto (all but core 0), or none (unpinned).";
@@ -138,8 +149,7 @@ settings! {
         "Input and output driver: auto (probe), uring or plain.";
     TimeZone = "engine.time-zone", default "UTC",
         aliases [],
-        "Zone of timers with calendar parts and of dates in expressions: UTC or a name such as \
-         Europe/Berlin. The same on every broker.";
+        "Zone of calendar timers and dates in expressions, as Europe/Berlin; one for all brokers.";
     GrpcAddress = "api.grpc.address", default "0.0.0.0:26500",
         aliases [],
         "Host and port of the gRPC API; port 0 picks a free one.";

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `SYSTEM_TEST_ROUNDS` | rounds of the kill test | 12 |
 //! | `SYSTEM_TEST_KILLS` | kills of each cluster test | 5 |
+//! | `SYSTEM_TEST_FAULTS` | rounds of the faults of networks and processes | 1 |
 //! | `SYSTEM_TEST_BINARY` | the binary to test, e.g. a release build | the one built with the tests |
 //! | `SYSTEM_TEST_SEED` | its seed | from the clock, printed |
 #![expect(
@@ -33,6 +34,8 @@ mod broker;
 mod client;
 #[path = "system/cluster.rs"]
 mod cluster;
+#[path = "system/faults.rs"]
+mod faults;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/load.rs"]
@@ -41,6 +44,8 @@ mod load;
 mod management;
 #[path = "system/models.rs"]
 mod models;
+#[path = "system/network.rs"]
+mod network;
 #[path = "system/outage.rs"]
 mod outage;
 #[path = "../export/tests/it/postgres.rs"]

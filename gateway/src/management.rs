@@ -47,7 +47,8 @@ impl Management {
     }
 
     fn ready(&self) -> bool {
-        let ready = self.healthy() && !self.front.is_stopping();
+        let in_place = self.front.backend.commands.topology().in_place;
+        let ready = in_place && !self.front.is_stopping();
         if ready {
             self.started.store(true, Ordering::Relaxed);
         }

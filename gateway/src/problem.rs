@@ -9,6 +9,7 @@
 //! | `NoSuchPartition`, `Inactive`, `NoTopology`, `ShuttingDown` | UNAVAILABLE | 503 | the same |
 //! | `StorageUnavailable` | UNAVAILABLE | 503 | UNAVAILABLE |
 //! | `UnknownOutcome` | ABORTED | 502 | ABORTED |
+//! | `LeadershipLost` | UNAVAILABLE | 503 | UNAVAILABLE |
 //! | `Timeout` | DEADLINE_EXCEEDED | 504 | DEADLINE_EXCEEDED |
 //! | `Unauthenticated` | UNAUTHENTICATED | 401 | Unauthorized |
 //! | `Missing` | NOT_FOUND | 404 | NOT_FOUND |
@@ -128,8 +129,10 @@ pub enum Problem {
     NoTopology,
     /// The gateway ends.
     ShuttingDown,
-    /// The leader went away after it got the command.
+    /// The connection to the leader was cut after it got the command.
     UnknownOutcome,
+    /// The leader lost its place after it got the command.
+    LeadershipLost(PartitionId),
     /// No answer in time.
     Timeout,
     /// No credentials, or wrong ones.
@@ -221,6 +224,7 @@ impl Problem {
             | Self::Inactive { .. }
             | Self::NoTopology
             | Self::ShuttingDown
+            | Self::LeadershipLost(_)
             | Self::StorageUnavailable(_) => row(Code::Unavailable, 503, "UNAVAILABLE"),
             Self::UnknownOutcome => row(Code::Aborted, 502, "ABORTED"),
             Self::Timeout => row(Code::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),
@@ -287,6 +291,7 @@ impl Problem {
             | Self::NoJobsUnderPressure { .. }
             | Self::ShuttingDown
             | Self::UnknownOutcome
+            | Self::LeadershipLost(_)
             | Self::Unauthenticated(_)
             | Self::Missing(_)
             | Self::Taken(_)
@@ -366,6 +371,11 @@ impl Problem {
                  prematurely with the broker; the request may or may not have been accepted, and \
                  may not be safe to retry."
                 .into(),
+            Self::LeadershipLost(partition) => format!(
+                "Expected to handle request, but the leader of partition '{partition}' lost its \
+                 place before it answered; the request may or may not have been accepted"
+            )
+            .into(),
             Self::Timeout => "Expected to handle request, but request timed out between gateway \
                  and broker"
                 .into(),

@@ -194,6 +194,7 @@ impl Front {
                 reason: reason.to_owned(),
             }),
             Err(SubmitError::UnknownOutcome) => Err(Problem::UnknownOutcome),
+            Err(SubmitError::LeadershipLost) => Err(Problem::LeadershipLost(to)),
             Err(SubmitError::Timeout) => Err(Problem::Timeout),
             Err(SubmitError::NoSuchPartition) => Err(Problem::NoSuchPartition(to)),
         };

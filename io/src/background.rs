@@ -11,7 +11,8 @@ use crossbeam::channel::{Sender, TrySendError, bounded};
 /// Jobs that wait at most.
 const LANE: usize = 256;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Work for the background thread.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// Sends jobs to the background thread, which ends with the last of these handles.
 #[derive(Clone, Debug)]
@@ -31,6 +32,13 @@ impl Background {
                 }
             })?;
         Ok(Self { lane })
+    }
+
+    /// A lane whose jobs are run by whoever holds its other end.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (Self, crossbeam::channel::Receiver<Job>) {
+        let (lane, jobs) = bounded(LANE);
+        (Self { lane }, jobs)
     }
 
     /// Runs `job` on the background thread, or here if its lane is full.

@@ -4,12 +4,11 @@
 //! then answer "unavailable". Dropping a broker without [`Broker::stop`] ends its threads without a
 //! snapshot, as a crash would, except that the lock of the data directory is released.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_storage::log::{Flusher, IoChoice};
@@ -91,6 +90,8 @@ impl Broker {
         let choice = match driver {
             Driver::Uring => IoChoice::Auto,
             Driver::Plain => IoChoice::Plain,
+            #[cfg(test)]
+            Driver::Simulated => IoChoice::Plain,
         };
         let flusher = Flusher::start("log", choice).map_err(data_error)?;
         let memory = StateMemory::new(
@@ -296,10 +297,8 @@ fn settle_owner(data: &DataDir, options: &BrokerOptions, in_use: bool) -> Result
 
 /// Who this broker is, drawn anew at each start.
 pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluster {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = since_epoch.map_or(0, |since| since.as_millis() as u64);
     // Later starts have larger numbers; two in one millisecond still differ.
-    let drawn = RandomState::new().build_hasher().finish() & 0xffff;
+    let (millis, drawn) = (driver::wall_millis(), driver::draw() & 0xffff);
     let of = &options.cluster;
     let identity = Identity {
         node: options.node_id,

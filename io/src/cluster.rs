@@ -6,9 +6,13 @@
 //! leader; the ranks of the others descend or ascend from round to round, so that the leaders of a
 //! broker that is gone spread over the rest. Same rule as Camunda's round-robin partitioning.
 
+use std::io;
 use std::net::SocketAddr;
 
 use ringflow_core::ids::PartitionId;
+
+use crate::driver::stream::Stream;
+use crate::peer::tls::PeerTls;
 
 /// Largest number of brokers.
 pub const CLUSTER_SIZE_MAX: u32 = 1024;
@@ -31,6 +35,8 @@ pub struct ClusterOptions {
     pub advertised: Option<String>,
     /// Name of the secondary-storage backend; brokers must agree.
     pub storage: String,
+    /// Encryption of all connections between brokers; `None` = plain.
+    pub tls: Option<PeerTls>,
 }
 
 impl Default for ClusterOptions {
@@ -43,11 +49,28 @@ impl Default for ClusterOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 26502)),
             advertised: None,
             storage: "none".to_owned(),
+            tls: None,
         }
     }
 }
 
 impl ClusterOptions {
+    /// A dialled connection as the cluster wants it.
+    pub(crate) fn dialled(&self, stream: Stream) -> io::Result<Stream> {
+        match &self.tls {
+            None => Ok(stream),
+            Some(tls) => Ok(stream.encrypted(tls.dialled()?)),
+        }
+    }
+
+    /// An accepted connection as the cluster wants it.
+    pub(crate) fn accepted(&self, stream: Stream) -> io::Result<Stream> {
+        match &self.tls {
+            None => Ok(stream),
+            Some(tls) => Ok(stream.encrypted(tls.accepted()?)),
+        }
+    }
+
     /// True if there are other brokers.
     #[must_use]
     pub const fn is_many(&self) -> bool {

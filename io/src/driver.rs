@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::options::DriverChoice;
 
@@ -29,6 +29,9 @@ pub(crate) enum Driver {
     Uring,
     /// tokio, current-thread.
     Plain,
+    /// A whole cluster on one thread with a clock of its own (`sim.rs`).
+    #[cfg(test)]
+    Simulated,
 }
 
 /// How the executor of one shard is set up.
@@ -52,6 +55,43 @@ pub(crate) fn set_driver(driver: Driver) {
 
 pub(crate) fn driver() -> Driver {
     DRIVER.get()
+}
+
+/// The clock that never goes backwards. Everything on a shard asks here, so that a simulation can say
+/// what time it is.
+#[inline]
+pub(crate) fn now() -> Instant {
+    #[cfg(test)]
+    if driver() == Driver::Simulated {
+        return crate::sim::executor::now();
+    }
+    Instant::now()
+}
+
+/// Time since `earlier`, by the same clock.
+#[inline]
+pub(crate) fn since(earlier: Instant) -> Duration {
+    now().saturating_duration_since(earlier)
+}
+
+/// Milliseconds of the wall clock since 1970.
+pub(crate) fn wall_millis() -> u64 {
+    #[cfg(test)]
+    if driver() == Driver::Simulated {
+        return crate::sim::executor::wall_millis();
+    }
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A number nobody can foresee, where it matters that others draw another one.
+pub(crate) fn draw() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    #[cfg(test)]
+    if driver() == Driver::Simulated {
+        return crate::sim::executor::draw();
+    }
+    RandomState::new().build_hasher().finish()
 }
 
 /// The driver for `choice` on this host, and why, in words for one log line.
@@ -91,6 +131,8 @@ pub(crate) fn run<T: 'static>(
     match driver {
         Driver::Uring => uring::run(options, main),
         Driver::Plain => plain::block_on(options, main),
+        #[cfg(test)]
+        Driver::Simulated => Err("a simulation is not run like this".to_owned()),
     }
 }
 
@@ -107,6 +149,8 @@ pub(crate) fn block_on<T>(
     match driver {
         Driver::Uring => Ok(uring::executor(options)?.run(main)),
         Driver::Plain => plain::block_on(options, main),
+        #[cfg(test)]
+        Driver::Simulated => Err("a simulation is not run like this".to_owned()),
     }
 }
 
@@ -116,6 +160,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
     match driver() {
         Driver::Uring => drop(glommio::spawn_local(future).detach()),
         Driver::Plain => drop(tokio::task::spawn_local(future)),
+        #[cfg(test)]
+        Driver::Simulated => crate::sim::executor::spawn(future),
     }
 }
 
@@ -124,6 +170,8 @@ pub(crate) fn sleep(duration: Duration) -> Sleep {
     match driver() {
         Driver::Uring => Sleep::Uring(glommio::timer::Timer::new(duration)),
         Driver::Plain => Sleep::Plain(Box::pin(tokio::time::sleep(duration))),
+        #[cfg(test)]
+        Driver::Simulated => Sleep::Simulated(crate::sim::executor::Alarm::after(duration)),
     }
 }
 
@@ -144,6 +192,8 @@ pub(crate) fn need_preempt() -> bool {
     match driver() {
         Driver::Uring => glommio::executor().need_preempt(),
         Driver::Plain => false,
+        #[cfg(test)]
+        Driver::Simulated => crate::sim::executor::draw().is_multiple_of(8),
     }
 }
 
@@ -151,6 +201,8 @@ pub(crate) fn need_preempt() -> bool {
 pub(crate) enum Sleep {
     Uring(glommio::timer::Timer),
     Plain(Pin<Box<tokio::time::Sleep>>),
+    #[cfg(test)]
+    Simulated(crate::sim::executor::Alarm),
 }
 
 impl Future for Sleep {
@@ -160,6 +212,8 @@ impl Future for Sleep {
         match &mut *self {
             Self::Uring(timer) => Pin::new(timer).poll(cx).map(|_: Instant| ()),
             Self::Plain(sleep) => sleep.as_mut().poll(cx),
+            #[cfg(test)]
+            Self::Simulated(alarm) => Pin::new(alarm).poll(cx),
         }
     }
 }
@@ -182,6 +236,11 @@ struct EndProcess;
 
 impl Drop for EndProcess {
     fn drop(&mut self) {
+        #[cfg(test)]
+        if driver() == Driver::Simulated {
+            // The panic is the failure of the test and names the seed.
+            return;
+        }
         tracing::error!("a shard task panicked; the process ends and recovers from its log");
         std::process::abort();
     }

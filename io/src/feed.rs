@@ -62,6 +62,8 @@ pub(crate) struct FeedLane {
     /// Grows whenever the partition begins or ceases to be led here; a reader serves one of these.
     epoch: AtomicU64,
     closed: AtomicBool,
+    /// The reader waits for entries that a quorum has and this disk has not yet.
+    starved: AtomicBool,
     published: Notify,
     /// The reader of the log files, while no [`FeedReader`] has it.
     log: ArrayQueue<log::Reader>,
@@ -79,6 +81,7 @@ impl FeedLane {
             has_reader: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            starved: AtomicBool::new(false),
             published: Notify::new(),
             log: ArrayQueue::new(1),
         }
@@ -109,6 +112,13 @@ impl FeedLane {
         self.committed_index.store(index, Ordering::Release);
         self.committed.store(last.0, Ordering::Release);
         self.published.notify_one();
+    }
+
+    /// Says that more of the log is on this disk.
+    pub(crate) fn durable(&self) {
+        if self.starved.load(Ordering::Acquire) && self.starved.swap(false, Ordering::AcqRel) {
+            self.published.notify_one();
+        }
     }
 
     /// Ends the present reader: the partition is led elsewhere now, or anew.
@@ -253,16 +263,30 @@ impl FeedReader {
                     return Ok(Some(next.batch));
                 }
                 Some(next) => {
-                    self.catch_up(next.index - 1)?;
+                    let upto = next.index - 1;
                     self.held = Some(next);
+                    self.catch_up_or_wait(lane, upto).await?;
                 }
                 None if committed > self.after => {
-                    self.catch_up(lane.committed_index.load(Ordering::Acquire))?;
+                    let upto = lane.committed_index.load(Ordering::Acquire);
+                    self.catch_up_or_wait(lane, upto).await?;
                 }
                 None if closed => return Ok(None),
                 None => lane.published.notified().await,
             }
         }
+    }
+
+    /// Reads some of what is missing from the log. What a quorum has committed may not be on this
+    /// disk yet: then waits until it is, or something else has changed.
+    async fn catch_up_or_wait(&mut self, lane: &FeedLane, upto: u64) -> Result<(), FeedError> {
+        // Before the look, so that no write is missed.
+        lane.starved.store(true, Ordering::Release);
+        self.catch_up(upto)?;
+        if self.ready.is_empty() {
+            lane.published.notified().await;
+        }
+        Ok(())
     }
 
     /// Reads some of what is missing from the log, up to entry `upto`.

@@ -30,6 +30,8 @@ mod partition;
 mod peer;
 mod raft;
 mod shard;
+#[cfg(test)]
+mod sim;
 
 pub use broker::{Broker, StartError};
 pub use cluster::{ClusterOptions, Replica};
@@ -38,5 +40,6 @@ pub use metrics::{
     HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
 };
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
+pub use peer::tls::PeerTls;
 pub use submit::{AskedItems, JobStream, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

@@ -186,6 +186,8 @@ pub struct Limits {
     pub commands_in_batch: usize,
     /// Bytes of the records of one command's step (Camunda's maximum message size).
     pub step_bytes: usize,
+    /// Largest batch of the log, hence largest entry, in bytes; above what an iteration gathers.
+    pub log_batch_bytes: usize,
     /// Records of one iteration, after which it is sealed.
     pub iteration_records: usize,
     /// Time of one iteration, after which it is sealed even if commands wait.
@@ -217,6 +219,7 @@ impl Default for Limits {
             pipeline_depth: 3,
             commands_in_batch: 100,
             step_bytes: 4 << 20,
+            log_batch_bytes: 8 << 20,
             iteration_records: 4096,
             iteration_time: Duration::from_micros(500),
             due_commands: 256,

@@ -38,6 +38,7 @@ use crate::partition::transfer::Transfers;
 use crate::raft::join::{self, Joining};
 use crate::raft::log_store::LogStore;
 use crate::raft::receive::Staged;
+use crate::raft::runtime::Moment;
 use crate::raft::serve;
 use crate::raft::{Answer, EntryId, Group, Handle, StoredMembership, log_index, payload};
 use crate::shard::mailbox::{Mailbox, StopMode};
@@ -140,6 +141,12 @@ impl Partition {
         core.lose_callers();
         core.refuse_waiting("the partition has failed");
         self.mailbox.wake();
+    }
+
+    /// Makes its state another than its log says, for tests of who should notice.
+    #[cfg(test)]
+    pub(crate) fn bend(&self) {
+        self.core.borrow_mut().bend();
     }
 
     pub(crate) fn is_dead(&self) -> bool {
@@ -293,7 +300,7 @@ impl Turn<'_> {
             return Err(Broken(format!("the group has ended: {fatal}")));
         }
         let alone = partition.shared.options.cluster.replication_factor == 1;
-        let heard = |at: &Instant| at.elapsed() < QUORUM_WITHIN;
+        let heard = |at: &Moment| driver::since(at.0) < QUORUM_WITHIN;
         let quorum = alone || metrics.last_quorum_acked.as_deref().is_some_and(heard);
         let elected = metrics.state == ServerState::Leader && quorum;
         partition.mailbox.status.set_term(metrics.current_term);
@@ -364,10 +371,13 @@ impl Turn<'_> {
 
     /// Refuses client commands while the disk is nearly full or the export is too far behind.
     fn check_intake(&mut self) {
-        if self.disk_checked.is_some_and(|at| at.elapsed() < IDLE_TICK) {
+        if self
+            .disk_checked
+            .is_some_and(|at| driver::since(at) < IDLE_TICK)
+        {
             return;
         }
-        self.disk_checked = Some(Instant::now());
+        self.disk_checked = Some(driver::now());
         let partition = self.partition;
         let options = &partition.shared.options;
         let free = ringflow_storage::watermark::DiskSpace::of(partition.dir.path());

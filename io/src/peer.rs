@@ -22,3 +22,4 @@ pub(crate) mod message;
 pub(crate) mod roster;
 pub(crate) mod serve;
 pub(crate) mod thread;
+pub(crate) mod tls;

@@ -28,6 +28,7 @@ pub(crate) mod log_store;
 pub(crate) mod message;
 pub(crate) mod network;
 pub(crate) mod payload;
+pub(crate) mod pipeline;
 pub(crate) mod receive;
 pub(crate) mod runtime;
 pub(crate) mod send;
@@ -147,6 +148,9 @@ pub(crate) fn config(partition: u16, replicas: u32) -> Arc<Config> {
         max_in_snapshot_log_to_keep: u64::MAX,
         purge_batch_size: 1,
         enable_pre_vote: Some(true),
+        // A quorum commits without waiting for the leader's own disk. One that was ended before its
+        // disk had everything must not go on in its term: it would give out the same indexes again.
+        enable_leader_restore: Some(false),
         // A member that lost its disk is known and treated as such, see `join`.
         allow_log_reversion: Some(true),
         ..Config::default()

@@ -138,7 +138,7 @@ async fn start_partition(
         &plan.memory,
         plan.flusher.clone(),
     )?);
-    let raft = start_group(plan, &partition)
+    let raft = start_group(&partition)
         .await
         .map_err(|error| format!("its group cannot be started: {error}"))?;
     let (end, ended) = oneshot::channel();
@@ -156,8 +156,9 @@ async fn start_partition(
     Ok(ended)
 }
 
-async fn start_group(plan: &ShardPlan, partition: &Rc<Partition>) -> Result<Handle, String> {
-    let options = &plan.shared.options;
+/// Starts the group of a partition, which then elects or joins.
+pub(crate) async fn start_group(partition: &Rc<Partition>) -> Result<Handle, String> {
+    let options = &partition.shared.options;
     let this = u64::from(options.node_id);
     let raft = Handle::new(
         this,

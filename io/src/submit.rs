@@ -3,7 +3,8 @@
 //! A submitted command is accepted when it is in a lane and done when its answer arrives, which is
 //! after its records are committed. The two points fail differently: before acceptance nothing has
 //! happened ([`SubmitError::ResourceExhausted`], [`SubmitError::Unavailable`]); after it the command
-//! may take effect although no answer comes ([`SubmitError::Timeout`], [`SubmitError::UnknownOutcome`]).
+//! may take effect although no answer comes ([`SubmitError::Timeout`], [`SubmitError::UnknownOutcome`],
+//! [`SubmitError::LeadershipLost`]).
 //!
 //! In a cluster a command goes to the leader of its partition wherever that is, over a link to its
 //! broker (`peer/link.rs`), and is tried again only while it is certain that nothing has happened.
@@ -13,7 +14,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::peer::link::Jobs;
 pub use ringflow_core::engine::StreamSpec;
@@ -25,6 +26,7 @@ use ringflow_core::record::value::JobRecord;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
+use crate::driver;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
 use crate::peer::link::ToPeer;
@@ -55,9 +57,13 @@ pub enum SubmitError {
         /// Why.
         reason: &'static str,
     },
-    /// The partition was lost while the command was on its way: it may take effect or not.
+    /// The connection to the leader was cut, or its broker ended, while the command was on its way:
+    /// it may take effect or not.
     #[error("the partition was lost before it answered; the command may or may not take effect")]
     UnknownOutcome,
+    /// The leader lost its place before the command was committed: it may take effect or not.
+    #[error("the leader lost its place before it answered; the command may or may not take effect")]
+    LeadershipLost,
     /// No answer in time: the command may take effect or not.
     #[error("no answer in time; the command may or may not take effect")]
     Timeout,
@@ -230,16 +236,16 @@ impl Submitter {
         if to.0 == 0 || to.0 > self.partition_count() {
             return Err(SubmitError::NoSuchPartition);
         }
-        let begun = Instant::now();
+        let begun = driver::now();
         let mut changes = self.shared.cluster.watch();
         loop {
-            let left = timeout.saturating_sub(begun.elapsed());
+            let left = timeout.saturating_sub(driver::since(begun));
             let outcome = match self.place(to) {
                 Place::Here => self.submit_here(to, command.clone(), left).await,
                 Place::At(node) => self.submit_there(node, to, command.clone(), left).await,
                 Place::Nowhere => Err(NO_LEADER),
             };
-            let waited = begun.elapsed();
+            let waited = driver::since(begun);
             match outcome {
                 Err(SubmitError::Unavailable { .. })
                     if waited < LEADER_PATIENCE && waited < timeout => {}
@@ -286,21 +292,32 @@ impl Submitter {
         }
     }
 
-    /// As [`Submitter::submit`], on this broker or not at all.
-    pub(crate) async fn submit_here(
+    /// Hands in a command here; the answer comes by itself.
+    pub(crate) fn begin(
         &self,
         to: PartitionId,
         mut command: Command,
-        timeout: Duration,
-    ) -> Result<Response, SubmitError> {
+    ) -> Result<oneshot::Receiver<Result<Response, Loss>>, SubmitError> {
         let id = self.shared.next_request.fetch_add(1, Ordering::Relaxed);
         command.request = Some(RequestId(id));
         let (reply, answer) = oneshot::channel();
         self.hand_in(to, command, Some(reply))?;
+        Ok(answer)
+    }
+
+    /// As [`Submitter::submit`], on this broker or not at all.
+    pub(crate) async fn submit_here(
+        &self,
+        to: PartitionId,
+        command: Command,
+        timeout: Duration,
+    ) -> Result<Response, SubmitError> {
+        let answer = self.begin(to, command)?;
         match tokio::time::timeout(timeout, answer).await {
             Err(_elapsed) => Err(SubmitError::Timeout),
             Ok(Ok(Ok(response))) => Ok(response),
             Ok(Ok(Err(Loss::NotTaken(reason)))) => Err(SubmitError::Unavailable { reason }),
+            Ok(Ok(Err(Loss::LeadershipLost))) => Err(SubmitError::LeadershipLost),
             Ok(Ok(Err(Loss::Unknown)) | Err(_)) => Err(SubmitError::UnknownOutcome),
         }
     }
@@ -344,7 +361,7 @@ impl Submitter {
         let request = Request {
             command,
             reply,
-            enqueued: Instant::now(),
+            enqueued: driver::now(),
             counted,
         };
         let pushed = if counted {

@@ -124,6 +124,10 @@ pub struct Topology {
     pub partitions_count: u16,
     /// Replicas of each partition.
     pub replication_factor: u32,
+    /// Every replica of the broker that was asked has led or followed since its start and has not
+    /// failed: readiness of a broker, which neither waits for partitions that are kept elsewhere nor
+    /// ends with an election.
+    pub in_place: bool,
 }
 
 impl Topology {
@@ -212,6 +216,10 @@ pub(crate) fn of(shared: &Shared) -> Topology {
         cluster_size: options.cluster.size,
         partitions_count: options.partitions,
         replication_factor: options.cluster.replication_factor,
+        in_place: shared.partitions.iter().all(|mailbox| {
+            let status = &mailbox.status;
+            status.has_led_or_followed() && status.health() != Health::Dead
+        }),
     }
 }
 

@@ -22,5 +22,7 @@ mod pressure;
 mod process;
 #[path = "it/streams.rs"]
 mod streams;
+#[path = "it/tls.rs"]
+mod tls;
 #[path = "it/world.rs"]
 mod world;

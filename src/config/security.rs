@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use ringflow_gateway::{TlsFile, TlsIdentity};
+use ringflow_io::PeerTls;
 
 use super::{Access, Reader};
 use crate::initialization::Initialization;
@@ -32,6 +33,35 @@ impl Reader<'_> {
             ));
         }
         Ok(Access::Basic)
+    }
+
+    /// What brokers prove themselves to each other with.
+    pub(super) fn peer_tls(&self) -> Result<Option<PeerTls>, SettingError> {
+        if !self.one_of(Id::PeerTls, &[("false", false), ("true", true)])? {
+            return Ok(None);
+        }
+        for file in [Id::PeerTlsCertificates, Id::PeerTlsKey] {
+            if self.text(file).is_empty() {
+                return Err(self
+                    .settings
+                    .invalid(file, "a PEM file, for cluster.peer-tls"));
+            }
+        }
+        let certificates = Path::new(self.text(Id::PeerTlsCertificates));
+        let authority = match self.text(Id::PeerTlsAuthority) {
+            "" => certificates,
+            path => Path::new(path),
+        };
+        PeerTls::load(
+            certificates,
+            Path::new(self.text(Id::PeerTlsKey)),
+            authority,
+        )
+        .map(Some)
+        .map_err(|why| {
+            let expected = format!("true with files that can be used: {why}");
+            self.settings.invalid(Id::PeerTls, expected)
+        })
     }
 
     /// What a listener proves itself with.

@@ -151,6 +151,12 @@ pub trait Committer: Debug {
     fn commit(&mut self, parts: &[Commit<'_>]) -> Vec<Result<(), CommitError>>;
 }
 
+impl Committer for Box<dyn Committer> {
+    fn commit(&mut self, parts: &[Commit<'_>]) -> Vec<Result<(), CommitError>> {
+        (**self).commit(parts)
+    }
+}
+
 /// The parent of a path that has one by construction.
 pub(crate) fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or_else(|| Path::new(".")).to_owned()

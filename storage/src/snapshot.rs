@@ -33,7 +33,7 @@ use crate::state::Applied;
 pub use install::{Staging, restore};
 pub use manifest::{Manifest, ManifestFile};
 pub use send::SnapshotReader;
-pub use take::{OnTaken, take, take_and_wait};
+pub use take::{Making, OnTaken, prepare, take, take_and_wait};
 
 /// Beginning of the names of unfinished snapshots.
 const PENDING: &str = "pending-";

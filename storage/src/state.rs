@@ -357,7 +357,6 @@ impl StateStore {
             layers.pending.fold(change);
         }
         layers.applied = applied;
-        layers.oldest.get_or_insert_with(Instant::now);
     }
 
     /// Up to where reads show the state.
@@ -380,14 +379,16 @@ impl StateStore {
         layers.pending.bytes() + layers.frozen.as_ref().map_or(0, |frozen| frozen.bytes())
     }
 
-    /// True if a flush should begin now.
+    /// True if a flush should begin at `now`. What is pending ages from the first time this was
+    /// asked about it.
     #[must_use]
-    pub fn flush_due(&self, limit: PendingLimit) -> bool {
-        let layers = self.layers.borrow();
-        !layers.flushing
-            && layers.oldest.is_some_and(|oldest| {
-                layers.pending.bytes() >= limit.bytes || oldest.elapsed() >= limit.age
-            })
+    pub fn flush_due(&self, limit: PendingLimit, now: Instant) -> bool {
+        let layers = &mut *self.layers.borrow_mut();
+        if layers.flushing || layers.applied == layers.persisted {
+            return false;
+        }
+        let oldest = *layers.oldest.get_or_insert(now);
+        layers.pending.bytes() >= limit.bytes || now.saturating_duration_since(oldest) >= limit.age
     }
 
     /// Writes everything pending into RocksDB on this thread.

@@ -47,6 +47,8 @@ impl Refusal {
 pub(crate) struct Start {
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
+    /// Network namespace the process is put into.
+    pub(crate) space: Option<String>,
 }
 
 impl Start {
@@ -55,6 +57,7 @@ impl Start {
         Self {
             arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
             environment: Vec::new(),
+            space: None,
         }
     }
 
@@ -75,8 +78,21 @@ pub(crate) struct Broker {
 
 /// The binary with an empty environment.
 pub(crate) fn ringflow() -> Command {
+    ringflow_in(None)
+}
+
+/// The same in a network namespace; the process is the binary's own.
+fn ringflow_in(space: Option<&str>) -> Command {
     let other = std::env::var_os("SYSTEM_TEST_BINARY");
-    let mut command = Command::new(other.unwrap_or(env!("CARGO_BIN_EXE_ringflow").into()));
+    let binary = other.unwrap_or(env!("CARGO_BIN_EXE_ringflow").into());
+    let mut command = match space {
+        None => Command::new(binary),
+        Some(space) => {
+            let mut command = Command::new(crate::network::IP);
+            command.args(["netns", "exec", space]).arg(binary);
+            command
+        }
+    };
     command.env_clear().stdin(Stdio::null());
     command
 }
@@ -180,7 +196,7 @@ impl Place {
             .append(true)
             .open(self.path().join("stderr"))
             .unwrap();
-        let mut command = ringflow();
+        let mut command = ringflow_in(start.space.as_deref());
         command
             .arg("start")
             .arg("--data-dir")

@@ -122,6 +122,7 @@ impl Commands for Fake {
             cluster_size: 1,
             partitions_count: self.partitions,
             replication_factor: 1,
+            in_place: *self.role.lock().unwrap() != Role::Inactive,
         }
     }
 

@@ -14,7 +14,7 @@ async fn get(running: &Running, path: &str) -> Http {
 #[tokio::test]
 async fn probes_follow_the_partitions() {
     let running = start(Fake::new(2, fake::echo)).await;
-    *running.fake.role.lock().unwrap() = Role::Follower;
+    *running.fake.role.lock().unwrap() = Role::Inactive;
     for (path, status) in [
         ("/actuator/health", 503),
         ("/actuator/health/status", 503),
@@ -24,13 +24,21 @@ async fn probes_follow_the_partitions() {
     ] {
         assert_eq!(get(&running, path).await.status, status, "{path}");
     }
+    // A broker whose replicas follow is ready, although nobody leads as far as it knows.
+    *running.fake.role.lock().unwrap() = Role::Follower;
+    for (path, status) in [
+        ("/actuator/health", 503),
+        ("/actuator/health/readiness", 200),
+    ] {
+        assert_eq!(get(&running, path).await.status, status, "{path}");
+    }
     *running.fake.role.lock().unwrap() = Role::Leader;
     let answer = get(&running, "/actuator/health/readiness").await;
     assert_eq!(
         (answer.status, answer.text.as_str()),
         (200, "{\"status\":\"UP\"}")
     );
-    *running.fake.role.lock().unwrap() = Role::Follower;
+    *running.fake.role.lock().unwrap() = Role::Inactive;
     assert_eq!(
         get(&running, "/actuator/health/readiness").await.status,
         503

@@ -507,6 +507,12 @@ async fn both_protocols_tell_lost_answers_apart() {
         ),
         (SubmitError::UnknownOutcome, Code::Aborted, 502, "ABORTED"),
         (
+            SubmitError::LeadershipLost,
+            Code::Unavailable,
+            503,
+            "UNAVAILABLE",
+        ),
+        (
             SubmitError::ResourceExhausted,
             Code::ResourceExhausted,
             503,

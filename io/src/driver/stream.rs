@@ -14,16 +14,43 @@ use futures::io::{AsyncRead, AsyncWrite};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::driver::{self, Driver};
+use crate::peer::tls::Session;
 
 /// A connection.
 pub(crate) enum Stream {
     Uring(glommio::net::TcpStream),
     Plain(tokio::net::TcpStream),
+    Encrypted(Box<Encrypted>),
+    #[cfg(test)]
+    Simulated(crate::sim::network::Pipe),
+}
+
+/// An encrypted connection: what carries it, and the session.
+pub(crate) struct Encrypted {
+    carrier: Stream,
+    session: Session,
+}
+
+/// A connection on its way from the thread that accepted it to the one that will own it.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Tcp(TcpStream),
+    Encrypted(Box<Accepted>, Session),
+    #[cfg(test)]
+    Simulated(crate::sim::network::Pipe),
 }
 
 impl Stream {
     /// Takes over a connection that another thread accepted.
-    pub(crate) fn adopt(accepted: TcpStream) -> io::Result<Self> {
+    pub(crate) fn adopt(accepted: Accepted) -> io::Result<Self> {
+        let accepted = match accepted {
+            Accepted::Tcp(accepted) => accepted,
+            Accepted::Encrypted(carrier, session) => {
+                return Self::adopt(*carrier).map(|carrier| carrier.encrypted(session));
+            }
+            #[cfg(test)]
+            Accepted::Simulated(pipe) => return Ok(Self::Simulated(pipe)),
+        };
         accepted.set_nodelay(true)?;
         match driver::driver() {
             Driver::Uring => {
@@ -39,7 +66,15 @@ impl Stream {
                 accepted.set_nonblocking(true)?;
                 tokio::net::TcpStream::from_std(accepted).map(Self::Plain)
             }
+            #[cfg(test)]
+            Driver::Simulated => Err(io::ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// The same connection under a session.
+    pub(crate) fn encrypted(self, session: Session) -> Self {
+        let carrier = self;
+        Self::Encrypted(Box::new(Encrypted { carrier, session }))
     }
 
     /// Connects to `address`, at most for `within`.
@@ -60,14 +95,24 @@ impl Stream {
                 stream.set_nodelay(true)?;
                 Ok(Self::Plain(stream))
             }
+            #[cfg(test)]
+            Driver::Simulated => crate::sim::network::connect(address, within)
+                .await
+                .map(Self::Simulated),
         }
     }
 
     /// Gives up the connection to another thread; only the plain driver accepts connections.
-    pub(crate) fn release(self) -> io::Result<TcpStream> {
+    pub(crate) fn release(self) -> io::Result<Accepted> {
         match self {
-            Self::Plain(stream) => stream.into_std(),
+            Self::Plain(stream) => stream.into_std().map(Accepted::Tcp),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = *encrypted;
+                Ok(Accepted::Encrypted(Box::new(carrier.release()?), session))
+            }
             Self::Uring(_) => Err(io::Error::from(io::ErrorKind::Unsupported)),
+            #[cfg(test)]
+            Self::Simulated(pipe) => Ok(Accepted::Simulated(pipe)),
         }
     }
 }
@@ -85,6 +130,12 @@ impl AsyncRead for Stream {
                 ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
                 Poll::Ready(Ok(buffer.filled().len()))
             }
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.poll_read(carrier, cx, into)
+            }
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_read(cx, into),
         }
     }
 }
@@ -98,6 +149,12 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.poll_write(carrier, cx, bytes)
+            }
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_write(cx, bytes),
         }
     }
 
@@ -105,6 +162,12 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_flush(cx),
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.poll_out(carrier, cx)
+            }
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_flush(cx),
         }
     }
 
@@ -112,6 +175,14 @@ impl AsyncWrite for Stream {
         match &mut *self {
             Self::Uring(stream) => Pin::new(stream).poll_close(cx),
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Encrypted(encrypted) => {
+                let Encrypted { carrier, session } = &mut **encrypted;
+                session.end();
+                ready!(session.poll_out(carrier, cx))?;
+                Pin::new(carrier).poll_close(cx)
+            }
+            #[cfg(test)]
+            Self::Simulated(pipe) => Pin::new(pipe).poll_close(cx),
         }
     }
 }

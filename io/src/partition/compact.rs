@@ -8,7 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use openraft::async_runtime::WatchReceiver;
 use ringflow_storage::snapshot::{self, Snapshot};
@@ -24,6 +24,8 @@ use crate::raft::{EntryId, Handle, entry_id, raft_index};
 const IDLE_POLL: Duration = Duration::from_millis(2);
 /// Least time between snapshots, however fast the log grows.
 const SNAPSHOT_PAUSE: Duration = Duration::from_secs(10);
+/// How long a member may catch up with entries that are to be forgotten.
+const HELD_UP_FOR: Duration = Duration::from_secs(2);
 /// Bytes of entries between the marks by which the size of the log is known.
 const MARK_BYTES: u64 = 16 << 20;
 
@@ -32,10 +34,15 @@ const MARK_BYTES: u64 = 16 << 20;
 pub(crate) struct Compaction {
     newest: RefCell<Option<Snapshot>>,
     tried: Cell<Instant>,
+    /// A snapshot is on its way from the first step to the last.
     running: Cell<bool>,
+    /// The files of the state or of the snapshots are being read or written.
+    taking: Cell<bool>,
     /// Bytes this process had written when the newest snapshot was taken.
     bytes_at_snapshot: Cell<u64>,
     purged: Cell<u64>,
+    /// Up to where the log is to be forgotten, and since when.
+    wanted: Cell<(u64, Option<Instant>)>,
     growth: RefCell<Growth>,
 }
 
@@ -81,10 +88,12 @@ impl Compaction {
     pub(crate) fn new(newest: Option<Snapshot>, log: &LogStore, held_bytes: u64) -> Self {
         Self {
             newest: RefCell::new(newest),
-            tried: Cell::new(Instant::now()),
+            tried: Cell::new(driver::now()),
             running: Cell::new(false),
+            taking: Cell::new(false),
             bytes_at_snapshot: Cell::new(0),
             purged: Cell::new(log.purged_index()),
+            wanted: Cell::new((0, None)),
             growth: RefCell::new(Growth {
                 before: held_bytes,
                 ..Growth::default()
@@ -101,6 +110,14 @@ impl Compaction {
         self.growth.borrow().held(written(partition))
     }
 
+    /// True if the log could not be forgotten for a while, and a member that has it up to entry
+    /// `behind` needs what is to be forgotten.
+    pub(crate) fn is_held_up_by(&self, partition: &Partition, behind: u64) -> bool {
+        let (upto, since) = self.wanted.get();
+        let late = since.is_some_and(|since| driver::since(since) >= HELD_UP_FOR);
+        late && behind < upto && partition.log.purged_index() < upto
+    }
+
     /// Takes over a snapshot that came from the leader and is the state now; the log begins behind
     /// it.
     pub(crate) fn replace(&self, partition: &Partition, received: Snapshot) {
@@ -114,15 +131,10 @@ impl Compaction {
         self.purged.set(upto);
         self.growth.borrow_mut().purge(upto);
         let metrics = &partition.mailbox.metrics;
-        metrics.snapshot_millis.set(epoch_millis());
+        metrics.snapshot_millis.set(driver::wall_millis());
         metrics.snapshot_index.set(upto);
         metrics.purged_index.set(upto);
     }
-}
-
-fn epoch_millis() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    since_epoch.map_or(0, |since| since.as_millis() as u64)
 }
 
 /// Bytes of entries that this process wrote or took over.
@@ -137,20 +149,21 @@ fn written(partition: &Partition) -> u64 {
 
 /// Starts a snapshot if it is time and there is something new.
 pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
+    note_purged(partition);
     let compaction = &partition.compaction;
     let written = written(partition);
     let applied = partition.core.borrow().applied().index;
     compaction.growth.borrow_mut().note(applied, written);
     let limits = &partition.shared.options.limits;
     let grown = written - compaction.bytes_at_snapshot.get() >= limits.snapshot_log_bytes;
-    let waited = compaction.tried.get().elapsed();
+    let waited = driver::since(compaction.tried.get());
     let due =
         waited >= partition.shared.options.snapshot_interval || (grown && waited >= SNAPSHOT_PAUSE);
     if compaction.running.get() || !due {
         return;
     }
     compaction.running.set(true);
-    compaction.tried.set(Instant::now());
+    compaction.tried.set(driver::now());
     let partition = Rc::clone(partition);
     let raft = raft.clone();
     driver::spawn(async move {
@@ -161,20 +174,23 @@ pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
 
 /// Takes a snapshot if there is something new, and purges what is no longer needed.
 pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
-    let started = Instant::now();
+    let started = driver::now();
     let newest_index = partition
         .compaction
         .newest()
         .map_or(0, |snapshot| snapshot.applied().index);
     let written = written(partition);
     if partition.core.borrow().applied().index > newest_index {
-        match take(partition).await {
+        partition.compaction.taking.set(true);
+        let taken = take(partition).await;
+        partition.compaction.taking.set(false);
+        match taken {
             Ok(taken) => {
                 let metrics = &partition.mailbox.metrics;
                 metrics.snapshots_taken.add(1);
-                metrics.snapshot_millis.set(epoch_millis());
+                metrics.snapshot_millis.set(driver::wall_millis());
                 metrics.snapshot_index.set(taken.applied().index);
-                metrics.snapshot.record(started.elapsed());
+                metrics.snapshot.record(driver::since(started));
                 let covered = entry_id(taken.applied().index, taken.applied().term);
                 let deleted = snapshot::delete_old(&partition.dir.snapshots(), &taken);
                 if let Err(error) = deleted {
@@ -206,9 +222,17 @@ async fn tell(raft: &Handle, covered: Option<EntryId>) -> Option<()> {
     Some(())
 }
 
-/// Waits until no snapshot is being taken.
+/// Waits until a snapshot that was begun is told and the log behind it is purged.
 pub(crate) async fn idle(partition: &Partition) {
     while partition.compaction.running.get() {
+        driver::sleep(IDLE_POLL).await;
+    }
+}
+
+/// Waits until nothing reads the state's files. Telling the group of a snapshot is not waited for:
+/// that is answered by the task which installs received ones, and it would wait for itself.
+pub(crate) async fn not_taking(partition: &Partition) {
+    while partition.compaction.taking.get() {
         driver::sleep(IDLE_POLL).await;
     }
 }
@@ -222,7 +246,8 @@ async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
         // The receiver is gone only if the shard has ended.
         let _ = done.send(result);
     });
-    let started = snapshot::take(&partition.store, &partition.dir.snapshots(), on_taken);
+    let started = snapshot::prepare(&partition.store, &partition.dir.snapshots())
+        .and_then(|making| start(partition, making, on_taken));
     let taken = match started {
         Ok(()) => taken.await,
         Err(error) => Ok(Err(error)),
@@ -232,6 +257,25 @@ async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("the snapshot thread has ended".to_owned()),
     }
+}
+
+/// Makes a snapshot on a thread of its own, because the background thread has rows to write.
+fn start(
+    partition: &Partition,
+    making: snapshot::Making,
+    on_taken: snapshot::OnTaken,
+) -> Result<(), ringflow_storage::Error> {
+    #[cfg(test)]
+    if driver::driver() == driver::Driver::Simulated {
+        partition
+            .shared
+            .background
+            .run(move || on_taken(making.run()));
+        return Ok(());
+    }
+    // A simulation alone needs to know where.
+    let _ = partition;
+    making.start(on_taken)
 }
 
 async fn purge(partition: &Rc<Partition>, raft: &Handle) {
@@ -268,10 +312,18 @@ async fn purge(partition: &Rc<Partition>, raft: &Handle) {
         return;
     };
     if raft.trigger().purge_log(index).await.is_ok() {
-        let metrics = &partition.mailbox.metrics;
-        compaction.purged.set(upto);
-        compaction.growth.borrow_mut().purge(upto);
-        metrics.purged_index.set(upto);
+        compaction.wanted.set((upto, Some(driver::now())));
+    }
+}
+
+/// Takes note of what the group has let go: it may keep entries for members it still sends them to.
+fn note_purged(partition: &Partition) {
+    let compaction = &partition.compaction;
+    let purged = partition.log.purged_index();
+    if purged > compaction.purged.get() {
+        compaction.purged.set(purged);
+        compaction.growth.borrow_mut().purge(purged);
+        partition.mailbox.metrics.purged_index.set(purged);
     }
 }
 

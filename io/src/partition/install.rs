@@ -41,7 +41,11 @@ async fn exchange(
     snapshot: Snapshot,
 ) -> Result<(), Broken> {
     let broken = |what: String| Broken(format!("installing a snapshot failed: {what}"));
-    compact::idle(partition).await;
+    // Who led a moment ago may not have noticed yet that it does no more.
+    if partition.core.borrow().is_leading() {
+        partition.core.borrow_mut().step_down()?;
+    }
+    compact::not_taking(partition).await;
     while !partition.persisting.is_free() {
         driver::sleep(RETRY).await;
     }

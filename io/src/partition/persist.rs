@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringflow_storage::state::{Flushed, PendingLimit};
 use tokio::sync::oneshot;
@@ -50,7 +50,8 @@ pub(crate) fn limit(partition: &Partition) -> PendingLimit {
 
 /// Begins a write if it is due.
 pub(crate) fn tick(partition: &Rc<Partition>) {
-    if !partition.persisting.is_free() || !partition.store.flush_due(limit(partition)) {
+    let due = partition.store.flush_due(limit(partition), driver::now());
+    if !due || !partition.persisting.is_free() || !is_backed(partition) {
         return;
     }
     let partition = Rc::clone(partition);
@@ -62,9 +63,17 @@ pub(crate) fn tick(partition: &Rc<Partition>) {
     });
 }
 
+/// True if this replica's own log has everything on disk that its state would be written up to. A
+/// quorum can commit without this disk; a state that outlives the log it was built from would have
+/// to be refused at the next start.
+fn is_backed(partition: &Partition) -> bool {
+    let applied = partition.store.applied().index;
+    applied <= partition.log.durable_index() || applied <= partition.log.purged_index()
+}
+
 /// Writes everything that is pending and waits for it.
 pub(crate) async fn all(partition: &Rc<Partition>) -> Result<(), Broken> {
-    while partition.persisting.running.get() {
+    while partition.persisting.running.get() || !is_backed(partition) {
         driver::sleep(RETRY).await;
     }
     write(partition).await
@@ -85,7 +94,7 @@ async fn write_until_done(partition: &Partition) -> Result<(), Broken> {
         let Some(job) = partition.store.begin_flush() else {
             return Ok(());
         };
-        let started = Instant::now();
+        let started = driver::now();
         let (done, outcome) = oneshot::channel();
         partition.shared.background.run(move || {
             // The receiver is gone only if the shard has ended.
@@ -101,7 +110,7 @@ async fn write_until_done(partition: &Partition) -> Result<(), Broken> {
         match flushed {
             Flushed::Nothing | Flushed::Written => {
                 persisting.stalled.set(false);
-                metrics.persist.record(started.elapsed());
+                metrics.persist.record(driver::since(started));
                 metrics.persists.add(1);
                 metrics
                     .last_persisted_position

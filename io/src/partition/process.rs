@@ -28,7 +28,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use ringflow_core::engine::effect::Effect;
 use ringflow_core::engine::input::Command;
@@ -40,6 +40,7 @@ use ringflow_core::record::{Record, batch};
 use ringflow_core::state::store::WriteSet;
 use ringflow_storage::state::{Applied, StateStore};
 
+use crate::driver;
 use crate::feed::{FeedBatch, Published};
 use crate::partition::propose::Sizes;
 use crate::partition::push::{OpenStreams, Pushed};
@@ -152,6 +153,23 @@ impl Core {
         })
     }
 
+    /// Makes its state another than its log says.
+    #[cfg(test)]
+    pub(crate) fn bend(&mut self) {
+        let mut changes = WriteSet::default();
+        changes.rows.push(ringflow_core::state::store::RowChange {
+            key: Box::from(&b"\x01bent"[..]),
+            value: Some(Box::from(&b"bent"[..])),
+            born: true,
+        });
+        self.store.commit(changes, self.applied);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn digest(&self) -> [u8; 16] {
+        self.engine.digest().0
+    }
+
     /// Last entry applied.
     pub(crate) fn applied(&self) -> Applied {
         self.applied
@@ -202,10 +220,7 @@ impl Core {
 
     /// The wall clock, never backwards within one process.
     pub(crate) fn now(&mut self) -> Timestamp {
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        let millis = i64::try_from(driver::wall_millis()).unwrap_or(i64::MAX);
         self.last_time = self.last_time.max(millis);
         Timestamp(self.last_time)
     }
@@ -283,7 +298,7 @@ impl Core {
             .held
             .pop_front()
             .ok_or_else(|| Broken("an own entry was committed that is not held".to_owned()))?;
-        let committed = Instant::now();
+        let committed = driver::now();
         let last = Position(held.base.0 + held.records.len() as u64);
         self.mailbox
             .metrics
@@ -301,7 +316,7 @@ impl Core {
                 .sample(committed.saturating_duration_since(admitted));
         }
         let metrics = &self.mailbox.metrics;
-        metrics.release.record(committed.elapsed());
+        metrics.release.record(driver::since(committed));
         metrics.entries_in_flight.set(self.held.len() as u64);
         metrics.callers_waiting.set(self.callers.len() as u64);
         Ok(())
@@ -387,7 +402,7 @@ impl Core {
         let request = Request {
             command,
             reply: None,
-            enqueued: Instant::now(),
+            enqueued: driver::now(),
             counted: false,
         };
         // If even the reserved lane is full, the job's time-out gives it back.
@@ -401,7 +416,7 @@ impl Core {
         self.change_hands();
         let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
         self.mailbox.budget.give_back(slots);
-        self.callers.lose_all();
+        self.callers.lose_all(Loss::LeadershipLost);
         self.reopen_engine()
     }
 
@@ -418,7 +433,7 @@ impl Core {
         self.leading = None;
         let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
         self.mailbox.budget.give_back(slots);
-        self.callers.lose_all();
+        self.callers.lose_all(Loss::LeadershipLost);
         self.reopen_engine()?;
         self.applied = self.store.applied();
         self.mailbox
@@ -457,7 +472,7 @@ impl Core {
 
     /// Tells every waiting caller that no answer will come from this process.
     pub(crate) fn lose_callers(&mut self) {
-        self.callers.lose_all();
+        self.callers.lose_all(Loss::Unknown);
     }
 }
 

@@ -66,7 +66,7 @@ impl Core {
     /// Runs one iteration over what waits; the entry to propose, if it wrote records.
     pub(crate) fn iterate(&mut self) -> Result<Option<Proposal>, Broken> {
         let limits = self.shared.options.limits;
-        let started = Instant::now();
+        let started = driver::now();
         let now = self.now();
         let mut iteration = Iteration::begin(self.engine.position(), self.sizes);
         if self.engine.next_due().is_some_and(|due| due <= now) {
@@ -76,7 +76,7 @@ impl Core {
         // At least one command is taken whatever the executor says, or nothing would ever be.
         while let Some(command) = self.next_command(clock, &mut iteration) {
             self.process(now, command, &mut iteration);
-            let finished = Instant::now();
+            let finished = driver::now();
             let metrics = &self.mailbox.metrics;
             metrics
                 .command_process
@@ -252,7 +252,7 @@ impl Core {
             iteration.records.shrink_to_fit();
         }
         let write_set = self.engine.take_write_set();
-        let proposed = Instant::now();
+        let proposed = driver::now();
         let metrics = &self.mailbox.metrics;
         metrics
             .iteration_process

@@ -53,16 +53,17 @@ pub(crate) fn open(
         segment_bytes: shared.options.log_segment_bytes,
         first_segment_bytes: shared.options.log_segment_bytes.min(FIRST_SEGMENT_BYTES),
         resident_bytes: RESIDENT_LOG_BYTES,
+        max_batch_bytes: shared.options.limits.log_batch_bytes,
         ..LogOptions::default()
     };
     let (log, recovered) =
-        Log::open(&dir.log(), options, flusher).map_err(|error| error.to_string())?;
+        Log::open(&dir.log(), options, flusher.clone()).map_err(|error| error.to_string())?;
     if let Some(cut) = &recovered.cut {
         tracing::warn!(partition = %mailbox.partition, ?cut, "a torn tail was cut off the log");
     }
     let (votes, vote) = VoteFile::open(&dir.vote(), &log).map_err(|error| error.to_string())?;
     let alone = shared.options.cluster.replication_factor == 1;
-    let (log, last_index) = settle_log(&dir, log, &recovered, alone)?;
+    let (log, last_index) = settle_log(&dir, log, &recovered, alone, &flusher)?;
     let joining = !alone && begins_empty(&dir, vote.is_some(), last_index)?;
     // A group of one logs its membership before it votes for the first time, and a member of many
     // that began with an empty disk is known by its marker.
@@ -131,6 +132,7 @@ fn settle_log(
     mut log: Log,
     recovered: &Recovered,
     alone: bool,
+    flusher: &Flusher,
 ) -> Result<(Log, u64), String> {
     let last = recovered.last.index;
     if alone || !marker::is_set(dir, Marker::Installing) {
@@ -156,6 +158,7 @@ fn settle_log(
             });
             log.purge_prefix(upto, on_durable)
                 .map_err(|error| error.to_string())?;
+            while flusher.turn() {}
             match purged.recv() {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(error.to_string()),

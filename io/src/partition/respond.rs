@@ -51,15 +51,15 @@ impl Callers {
             .is_some_and(|reply| reply.send(Ok(response)).is_ok())
     }
 
-    /// Tells everybody that no answer will come.
+    /// Tells everybody that no answer will come, and why.
     #[expect(
         clippy::iter_over_hash_type,
         reason = "each caller hears only of its own request: the order cannot leak"
     )]
-    pub(crate) fn lose_all(&mut self) {
+    pub(crate) fn lose_all(&mut self, why: Loss) {
         for (_, reply) in self.waiting.drain() {
             // A caller that left does not need to know.
-            let _ = reply.send(Err(Loss::Unknown));
+            let _ = reply.send(Err(why));
         }
     }
 
@@ -85,7 +85,7 @@ mod tests {
         let third = callers.enter(RequestId(3), third).unwrap_err();
         drop(left);
         callers.enter(RequestId(3), third).unwrap();
-        callers.lose_all();
+        callers.lose_all(Loss::Unknown);
         assert_eq!(waits.blocking_recv().unwrap().unwrap_err(), Loss::Unknown);
         assert_eq!(callers.len(), 0);
     }

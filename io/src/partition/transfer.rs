@@ -81,7 +81,7 @@ pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
             let since = since.or_else(|| could.then(Instant::now));
             transfers.ready_since.set(since);
             since
-                .is_some_and(|since| since.elapsed() >= SETTLED)
+                .is_some_and(|since| driver::since(since) >= SETTLED)
                 .then_some(preferred)
         }
     };
@@ -115,11 +115,11 @@ pub(crate) async fn away(partition: &Rc<Partition>, raft: &Handle) {
 }
 
 async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
-    let begun = Instant::now();
+    let begun = driver::now();
     partition.core.borrow_mut().pause(true);
     let leads = || raft.metrics().borrow_watched().state == ServerState::Leader;
     let settled = || partition.core.borrow().in_flight() == 0 && lag(raft, target) == Some(0);
-    while leads() && !settled() && begun.elapsed() < WITHIN {
+    while leads() && !settled() && driver::since(begun) < WITHIN {
         driver::sleep(POLL).await;
     }
     if leads() && settled() {
@@ -130,7 +130,7 @@ async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
             .await
             .is_ok()
         {
-            while leads() && begun.elapsed() < WITHIN {
+            while leads() && driver::since(begun) < WITHIN {
                 driver::sleep(POLL).await;
             }
         }

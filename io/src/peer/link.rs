@@ -113,6 +113,18 @@ pub(crate) struct Outgoing {
     up: Arc<AtomicBool>,
 }
 
+#[cfg(test)]
+impl Outgoing {
+    /// What a simulated link carries next.
+    pub(crate) async fn next(&mut self) -> Option<ToPeer> {
+        self.messages.recv().await
+    }
+
+    pub(crate) fn set_up(&self) {
+        self.up.store(true, Ordering::Release);
+    }
+}
+
 /// What the two halves of a dialled link share.
 #[derive(Default)]
 struct Dialled {
@@ -173,6 +185,7 @@ async fn connect(shared: &Shared, node: u32) -> Result<Ends, String> {
         .ok_or("its address is not known yet".to_owned())?;
     let stream = Stream::connect(address, CONNECT_WITHIN)
         .await
+        .and_then(|stream| shared.options.cluster.dialled(stream))
         .map_err(|error| format!("{address}: {error}"))?;
     let (reader, mut writer) = stream.split();
     let mut reader = Reader::new(reader);

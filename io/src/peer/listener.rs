@@ -5,7 +5,6 @@
 //! connection goes to the mailbox of its partition, whose shard adopts it; a link stays here.
 
 use std::cell::{Cell, RefCell};
-use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 use crate::driver;
-use crate::driver::stream::Stream;
+use crate::driver::stream::{Accepted, Stream};
 use crate::peer::frame::Reader;
 use crate::peer::gossip::Gossip;
 use crate::peer::hello::{self, Purpose};
@@ -32,7 +31,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct GroupConnection {
     /// The member's broker.
     pub(crate) from: u32,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Accepted,
 }
 
 /// Accepts for ever.
@@ -62,7 +61,15 @@ pub(crate) async fn listen(
         let (shared, gossip) = (Arc::clone(&shared), Rc::clone(&gossip));
         let (strangers, refusals) = (Rc::clone(&strangers), Rc::clone(&refusals));
         driver::spawn(async move {
-            let mut stream = Stream::Plain(stream);
+            let stream = shared.options.cluster.accepted(Stream::Plain(stream));
+            let mut stream = match stream {
+                Ok(stream) => stream,
+                Err(error) => {
+                    strangers.set(strangers.get() - 1);
+                    refusals.tell(&from.to_string(), &error.to_string());
+                    return;
+                }
+            };
             let met = meet(&shared, &mut stream).await;
             strangers.set(strangers.get() - 1);
             match met {
@@ -122,11 +129,15 @@ struct Refusals {
 
 impl Refusals {
     fn tell(&self, from: &str, why: &str) {
-        if self.told.get().is_some_and(|at| at.elapsed() < TELL_EVERY) {
+        if self
+            .told
+            .get()
+            .is_some_and(|at| driver::since(at) < TELL_EVERY)
+        {
             self.untold.set(self.untold.get() + 1);
             return;
         }
-        self.told.set(Some(Instant::now()));
+        self.told.set(Some(driver::now()));
         let more = self.untold.take();
         tracing::warn!(from, why, more, "a peer connection is refused");
     }

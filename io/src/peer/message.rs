@@ -180,6 +180,7 @@ pub(crate) fn answer(request: u64, outcome: Result<Response, SubmitError>) -> Ve
             SubmitError::UnknownOutcome => 3,
             SubmitError::Timeout => 4,
             SubmitError::NoSuchPartition => 5,
+            SubmitError::LeadershipLost => 6,
         }),
     }
     frame::finish(out)
@@ -206,6 +207,7 @@ pub(crate) fn take_answer(body: Bytes) -> Result<(u64, Result<Response, SubmitEr
         3 => Err(SubmitError::UnknownOutcome),
         4 => Err(SubmitError::Timeout),
         5 => Err(SubmitError::NoSuchPartition),
+        6 => Err(SubmitError::LeadershipLost),
         other => return Err(format!("an answer of unknown outcome {other}")),
     };
     Ok((request, outcome))

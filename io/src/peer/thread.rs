@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
@@ -159,6 +159,7 @@ async fn look(shared: &Shared, contact: &str) -> Result<(u32, u64, SocketAddr), 
     let address = address::resolve(contact).await?;
     let stream = Stream::connect(address, CONNECT_WITHIN)
         .await
+        .and_then(|stream| shared.options.cluster.dialled(stream))
         .map_err(|error| error.to_string())?;
     let (reader, mut writer) = stream.split();
     let mut reader = frame::Reader::new(reader);
@@ -266,7 +267,7 @@ pub(crate) fn push_last_chance(shared: &Shared, to: PartitionId, command: Comman
         let request = Request {
             command,
             reply: None,
-            enqueued: Instant::now(),
+            enqueued: driver::now(),
             counted: false,
         };
         // If even the reserved lane is full, a time-out in state makes it good.

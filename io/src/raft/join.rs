@@ -9,15 +9,19 @@
 //! |---|---|---|
 //! | all: no | the first start | votes; the preferred leader initializes the group from configuration, the others only if it does not |
 //! | any: yes | it lost its disk | gives no vote until its log has reached what the leader's held when it first heard from it |
-//! | some missing | not known | asks again |
+//! | a majority, itself included: no; the others do not answer for [`ALL_WITHIN`] | the first start of a cluster that is not whole | as for all |
+//! | fewer | not known | asks again |
 //!
-//! Hence all replicas of a partition must be up once for its first start, and never again. A marker
-//! file keeps the answer over restarts (`partition/marker.rs`).
+//! So a majority of the replicas of a partition is enough for its first start, as it is for every
+//! later one. What remains of the danger: a disk that was lost, while the only other replica that has
+//! the entries is down, and the third one was never up before. Nothing that is still there can tell
+//! this from a first start; raising [`ALL_WITHIN`] only makes it rarer. A marker file keeps the answer
+//! over restarts (`partition/marker.rs`).
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::driver;
 use crate::partition::Partition;
@@ -28,6 +32,8 @@ use crate::shard::mailbox::StopMode;
 
 /// Time between questions.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long replicas that do not answer are waited for although a majority does.
+const ALL_WITHIN: Duration = Duration::from_secs(5);
 /// How long a replica leaves the founding to the one that is preferred before it.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
 /// Log index of the entry that initializes a group; everything behind it was written by a leader.
@@ -57,6 +63,12 @@ impl Joining {
             (true, 0..=FIRST_ENTRY) => Stage::Asking,
             (true, _) => Stage::CatchingUp(None),
         }))
+    }
+
+    /// True if it has everything it ever confirmed.
+    #[cfg(test)]
+    pub(crate) fn is_member(&self) -> bool {
+        self.0.get() == Stage::Member
     }
 
     /// An error while the replica must not vote.
@@ -117,15 +129,20 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
         .map(|replica| Peer::new(Rc::clone(&partition), u64::from(replica.node)))
         .collect();
     let runs = || partition.mailbox.stop_mode() == StopMode::Run && !partition.is_dead();
+    let majority = replicas.len() / 2 + 1;
+    let asking = driver::now();
     while partition.joining.0.get() == Stage::Asking && runs() {
-        let mut missing = false;
+        // It answers itself.
+        let mut answered = 1;
         let mut established = false;
         for peer in &mut peers {
             match peer.stands().await {
-                Ok(stands) => established |= stands,
+                Ok(stands) => {
+                    answered += 1;
+                    established |= stands;
+                }
                 Err(why) => {
                     tracing::debug!(partition = %partition.id(), why, "no answer yet");
-                    missing = true;
                 }
             }
         }
@@ -141,17 +158,26 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
             partition.joining.0.set(Stage::CatchingUp(None));
             break;
         }
-        if missing {
+        let enough = answered >= majority && driver::since(asking) >= ALL_WITHIN;
+        if answered < replicas.len() && !enough {
             driver::sleep(ASK_AGAIN).await;
             continue;
+        }
+        if answered < replicas.len() {
+            tracing::warn!(
+                partition = %partition.id(),
+                answered,
+                of = replicas.len(),
+                "the group begins with a majority of its replicas"
+            );
         }
         partition.joining.0.set(Stage::Founding);
     }
     let rank = replicas.iter().position(|replica| replica.node == own);
-    let begun = Instant::now();
+    let begun = driver::now();
     let patience = FOUND_WITHIN * rank.unwrap_or(0) as u32;
     while partition.joining.0.get() == Stage::Founding && runs() {
-        if begun.elapsed() < patience {
+        if driver::since(begun) < patience {
             driver::sleep(ASK_AGAIN).await;
             continue;
         }

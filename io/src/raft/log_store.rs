@@ -13,7 +13,6 @@ use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use futures::Stream;
 use futures::stream;
@@ -24,6 +23,7 @@ use ringflow_storage::log::{self, Log, LogEntry, Recovered};
 use ringflow_storage::vote::VoteFile;
 use tokio::sync::oneshot;
 
+use crate::driver;
 use crate::raft::{Entry, EntryId, Group, Vote, entry_id, log_index, payload};
 use crate::shard::mailbox::Mailbox;
 
@@ -85,6 +85,11 @@ impl LogStore {
         self.purged_durable.load(Ordering::Acquire)
     }
 
+    /// Last entry that is durable here, as an index of the log. A quorum may commit what is not.
+    pub(crate) fn durable_index(&self) -> u64 {
+        self.inner.borrow().log.durable()
+    }
+
     /// Up to where the log was purged, as an index of the log.
     pub(crate) fn purged_index(&self) -> u64 {
         self.inner.borrow().log.purged().index
@@ -141,6 +146,11 @@ fn check_durable(result: Result<(), Error>, what: &str) -> Result<(), io::Error>
     match result {
         Ok(()) => Ok(()),
         Err(Error::Closed) => Err(io::Error::other(Error::Closed)),
+        #[cfg(test)]
+        Err(error) if driver::driver() == driver::Driver::Simulated => {
+            crate::sim::executor::end_node();
+            Err(io::Error::other(error))
+        }
         Err(error) => end_process(what, &error),
     }
 }
@@ -280,10 +290,11 @@ impl RaftLogStorage<Group> for LogStore {
                 payload: payload::encode(entry.payload),
             })
             .collect();
-        let appended = Instant::now();
+        let appended = driver::now();
         let mailbox = Arc::clone(&self.mailbox);
         let on_durable = Box::new(move |result| {
-            mailbox.append_took(appended.elapsed());
+            mailbox.append_took(driver::since(appended));
+            mailbox.feed.durable();
             callback.io_completed(check_durable(result, "appending to the log"));
         });
         self.inner

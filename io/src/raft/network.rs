@@ -1,8 +1,8 @@
 //! The way to the other members of a partition: openraft's network over group connections.
 //!
 //! Each client that openraft asks for (replication, heartbeats, snapshots, one per election) has a
-//! connection of its own and uses it for one request at a time, so that nothing waits behind a large
-//! append. It connects when it is first needed, gives the connection up at the first error or when a
+//! connection of its own, so that nothing waits behind a large append. It uses it for one request at a
+//! time, except for replication ([`pipeline`]). It connects when it is first needed, gives the connection up at the first error or when a
 //! request is abandoned half way, and connects anew at the next request; openraft waits longer and
 //! longer between attempts ([`pauses`]). A slow or dead member therefore costs the leader one
 //! request's memory.
@@ -16,11 +16,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt as _, ReadHalf, WriteHalf};
+use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{Backoff, RPCOption};
 use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
-    TransferLeaderResponse, VoteRequest, VoteResponse,
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+    TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{RaftNetworkFactory, RaftNetworkV2};
 
@@ -29,7 +30,7 @@ use crate::driver::stream::Stream;
 use crate::partition::Partition;
 use crate::peer::frame::{self, Frame, Reader};
 use crate::peer::hello::{self, Purpose};
-use crate::raft::{Group, Member, Snapshot, Vote, message, send};
+use crate::raft::{Group, Member, Snapshot, Vote, message, pipeline, send};
 
 /// Longest attempt to connect.
 const CONNECT_WITHIN: Duration = Duration::from_millis(1_000);
@@ -56,9 +57,10 @@ pub(crate) struct Peer {
     connection: Option<Connection>,
 }
 
-struct Connection {
-    reader: Reader<ReadHalf<Stream>>,
-    writer: WriteHalf<Stream>,
+/// A connection that was let in.
+pub(super) struct Connection {
+    pub(super) reader: Reader<ReadHalf<Stream>>,
+    pub(super) writer: WriteHalf<Stream>,
 }
 
 impl Peer {
@@ -90,13 +92,24 @@ impl Peer {
         Ok(answer)
     }
 
-    async fn connect(&self) -> Result<Connection, String> {
+    /// The connection, if there is one that waits for nothing.
+    pub(super) fn take_connection(&mut self) -> Option<Connection> {
+        self.connection.take()
+    }
+
+    /// Gives back one on which nothing is on its way.
+    pub(super) fn keep_connection(&mut self, connection: Connection) {
+        self.connection = Some(connection);
+    }
+
+    pub(super) async fn connect(&self) -> Result<Connection, String> {
         let cluster = &self.partition.shared.cluster;
         let address = cluster
             .address(self.target as u32)
             .ok_or_else(|| format!("the address of member {} is not known yet", self.target))?;
         let stream = Stream::connect(address, CONNECT_WITHIN)
             .await
+            .and_then(|stream| self.partition.shared.options.cluster.dialled(stream))
             .map_err(|error| format!("member {} at {address}: {error}", self.target))?;
         let (reader, mut writer) = stream.split();
         let mut reader = Reader::new(reader);
@@ -120,7 +133,7 @@ fn pauses() -> Backoff {
     Backoff::new(growing.chain(std::iter::repeat(Duration::from_millis(500))))
 }
 
-fn unreachable(why: String) -> RPCError<Group> {
+pub(super) fn unreachable(why: String) -> RPCError<Group> {
     RPCError::Unreachable(Unreachable::new(&io::Error::other(why)))
 }
 
@@ -156,6 +169,20 @@ impl RaftNetworkV2<Group> for Peer {
         message::expect(answer, message::APPENDED)
             .and_then(message::take_appended)
             .map_err(unreachable)
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _option: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<BoxStream<'s, Result<StreamAppendResult<Group>, RPCError<Group>>>, RPCError<Group>>,
+    >
+    where
+        S: futures::Stream<Item = AppendEntriesRequest<Group>> + Unpin + 'static,
+    {
+        pipeline::append(self, input)
     }
 
     async fn vote(

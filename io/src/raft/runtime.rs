@@ -5,12 +5,15 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use openraft_rt::AsyncRuntime;
-use openraft_rt_tokio::{TokioMpsc, TokioMutex, TokioOneshot, TokioRuntime, TokioWatch};
+use openraft_rt_tokio::{TokioMpsc, TokioMutex, TokioOneshot, TokioWatch};
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
 
 use crate::driver::{self, Driver, ExecutorOptions, Sleep};
 
@@ -40,6 +43,54 @@ impl fmt::Display for LostTask {
 pub(crate) enum TaskHandle<T> {
     Uring(glommio::task::JoinHandle<T>),
     Plain(tokio::task::JoinHandle<T>),
+    #[cfg(test)]
+    Simulated(tokio::sync::oneshot::Receiver<T>),
+}
+
+/// A moment on the driver's clock, as openraft counts time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Moment(pub(crate) Instant);
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0 + duration)
+    }
+}
+
+impl AddAssign<Duration> for Moment {
+    fn add_assign(&mut self, duration: Duration) {
+        self.0 += duration;
+    }
+}
+
+impl Sub<Duration> for Moment {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0 - duration)
+    }
+}
+
+impl SubAssign<Duration> for Moment {
+    fn sub_assign(&mut self, duration: Duration) {
+        self.0 -= duration;
+    }
+}
+
+impl Sub for Moment {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.0.saturating_duration_since(earlier.0)
+    }
+}
+
+impl openraft_rt::Instant for Moment {
+    fn now() -> Self {
+        Self(driver::now())
+    }
 }
 
 impl<T> Future for TaskHandle<T> {
@@ -55,6 +106,10 @@ impl<T> Future for TaskHandle<T> {
                     LostTask::Canceled
                 }
             }),
+            #[cfg(test)]
+            Self::Simulated(ended) => {
+                ready!(Pin::new(ended).poll(cx)).map_err(|_| LostTask::Canceled)
+            }
         })
     }
 }
@@ -91,10 +146,10 @@ impl AsyncRuntime for ShardRuntime {
     type JoinError = LostTask;
     type JoinHandle<T: 'static> = TaskHandle<T>;
     type Sleep = Sleep;
-    type Instant = Instant;
+    type Instant = Moment;
     type TimeoutError = Elapsed;
     type Timeout<R, F: Future<Output = R>> = Timeout<F>;
-    type ThreadLocalRng = <TokioRuntime as AsyncRuntime>::ThreadLocalRng;
+    type ThreadLocalRng = SmallRng;
 
     fn spawn<F>(future: F) -> Self::JoinHandle<F::Output>
     where
@@ -104,6 +159,15 @@ impl AsyncRuntime for ShardRuntime {
         match driver::driver() {
             Driver::Uring => TaskHandle::Uring(glommio::spawn_local(future).detach()),
             Driver::Plain => TaskHandle::Plain(tokio::task::spawn_local(future)),
+            #[cfg(test)]
+            Driver::Simulated => {
+                let (end, ended) = tokio::sync::oneshot::channel();
+                crate::sim::executor::spawn(async move {
+                    // Nobody may want to know.
+                    let _ = end.send(future.await);
+                });
+                TaskHandle::Simulated(ended)
+            }
         }
     }
 
@@ -111,8 +175,8 @@ impl AsyncRuntime for ShardRuntime {
         driver::sleep(duration)
     }
 
-    fn sleep_until(deadline: Instant) -> Self::Sleep {
-        driver::sleep(deadline.saturating_duration_since(Instant::now()))
+    fn sleep_until(deadline: Moment) -> Self::Sleep {
+        driver::sleep(deadline - Moment(driver::now()))
     }
 
     fn timeout<R, F: Future<Output = R>>(duration: Duration, future: F) -> Self::Timeout<R, F> {
@@ -122,8 +186,8 @@ impl AsyncRuntime for ShardRuntime {
         }
     }
 
-    fn timeout_at<R, F: Future<Output = R>>(deadline: Instant, future: F) -> Self::Timeout<R, F> {
-        Self::timeout(deadline.saturating_duration_since(Instant::now()), future)
+    fn timeout_at<R, F: Future<Output = R>>(deadline: Moment, future: F) -> Self::Timeout<R, F> {
+        Self::timeout(deadline - Moment(driver::now()), future)
     }
 
     fn is_panic(join_error: &LostTask) -> bool {
@@ -131,7 +195,7 @@ impl AsyncRuntime for ShardRuntime {
     }
 
     fn thread_rng() -> Self::ThreadLocalRng {
-        TokioRuntime::thread_rng()
+        SmallRng::seed_from_u64(driver::draw())
     }
 
     type Mpsc = TokioMpsc;

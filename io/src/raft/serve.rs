@@ -1,4 +1,7 @@
-//! Answering the other members: one task per group connection, one request at a time.
+//! Answering the other members: one task per group connection, requests answered in order.
+//!
+//! Appends are handed to openraft as they come and answered when they are on disk, several of them
+//! under way at once ([`APPENDS_MAX`]); everything else waits for what came before it.
 //!
 //! A request that cannot be answered is answered with a sentence; a frame that is not one ends the
 //! connection. When the connection of the leader breaks and its process is found to be gone (it
@@ -6,10 +9,16 @@
 //! replica first, the others a moment later. A leader that is only slow, or cut off, answers nothing
 //! and is left to the time-out.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::future::{Either, select};
 use futures::io::{AsyncReadExt as _, ReadHalf};
+use futures::stream::FuturesOrdered;
 use openraft::async_runtime::WatchReceiver;
 use openraft::raft::TransferLeaderRequest;
 use ringflow_core::ids::Position;
@@ -22,6 +31,10 @@ use crate::peer::listener::GroupConnection;
 use crate::raft::receive::Receiving;
 use crate::raft::{Handle, join, message};
 
+/// Appends of one connection under way at once; no more is read from it then.
+const APPENDS_MAX: usize = 32;
+/// Bytes of them.
+const APPEND_BYTES_MAX: usize = 16 << 20;
 /// A connection on which nothing was asked for so long is closed; the other side connects anew.
 const IDLE: Duration = Duration::from_secs(120);
 /// How long a process that is gone is looked for.
@@ -47,20 +60,31 @@ pub(crate) async fn serve(partition: Weak<Partition>, raft: Handle, connection: 
     let mut reader: Reader<ReadHalf<Stream>> = Reader::new(reader);
     let mut receiving = Receiving::default();
     let mut appends = false;
+    let mut under_way = UnderWay::default();
     loop {
-        let request = match driver::within(IDLE, reader.next()).await {
-            None => break,
-            Some(Ok(request)) => request,
-            Some(Err(FrameError::Closed | FrameError::Io(_))) => break,
-            Some(Err(error)) => {
-                tracing::warn!(from, %error, "a member's connection is closed");
+        let request = match next(&mut reader, &mut under_way).await {
+            Next::Request(request) => request,
+            Next::Answer(answer) => {
+                if frame::write(&mut writer, &answer).await.is_err() {
+                    break;
+                }
+                continue;
+            }
+            Next::Broken(why) => {
+                if let Some(why) = why {
+                    tracing::warn!(from, why, "a member's connection is closed");
+                }
                 break;
             }
         };
         let Some(partition) = partition.upgrade() else {
             return;
         };
-        appends |= request.kind == message::APPEND;
+        if request.kind == message::APPEND {
+            appends = true;
+            under_way.begin(append(partition, raft.clone(), request.body));
+            continue;
+        }
         let answer = match answer(&partition, &raft, &mut receiving, request).await {
             Ok(answer) => answer,
             Err(why) => message::failed(&why),
@@ -70,10 +94,93 @@ pub(crate) async fn serve(partition: Weak<Partition>, raft: Handle, connection: 
             break;
         }
     }
+    drop(under_way);
     drop((reader, writer));
     if appends {
         suspect(partition, raft, from).await;
     }
+}
+
+/// Appends that openraft has and that are not answered yet, in order.
+#[derive(Default)]
+struct UnderWay {
+    answers: FuturesOrdered<Pin<Box<dyn Future<Output = (usize, Vec<u8>)>>>>,
+    bytes: usize,
+}
+
+impl UnderWay {
+    fn begin(&mut self, (bytes, append): (usize, impl Future<Output = Vec<u8>> + 'static)) {
+        self.bytes += bytes;
+        self.answers
+            .push_back(Box::pin(async move { (bytes, append.await) }));
+    }
+}
+
+/// What a connection waited for.
+enum Next {
+    Request(Frame),
+    Answer(Vec<u8>),
+    /// It is over; with a sentence if something is wrong.
+    Broken(Option<String>),
+}
+
+async fn next(reader: &mut Reader<ReadHalf<Stream>>, under_way: &mut UnderWay) -> Next {
+    let UnderWay { answers, bytes } = under_way;
+    let has_room = answers.len() < APPENDS_MAX && *bytes < APPEND_BYTES_MAX;
+    let waits = !answers.is_empty();
+    let answer = async {
+        if !waits {
+            return std::future::pending().await;
+        }
+        match answers.next().await {
+            Some((done, answer)) => {
+                *bytes -= done;
+                Next::Answer(answer)
+            }
+            None => Next::Broken(None),
+        }
+    };
+    let request = async {
+        if !has_room {
+            return std::future::pending().await;
+        }
+        match driver::within(IDLE, reader.next()).await {
+            Some(Ok(request)) => Next::Request(request),
+            None | Some(Err(FrameError::Closed | FrameError::Io(_))) => Next::Broken(None),
+            Some(Err(error)) => Next::Broken(Some(error.to_string())),
+        }
+    };
+    let (answer, request) = (std::pin::pin!(answer), std::pin::pin!(request));
+    match select(answer, request).await {
+        Either::Left((next, _)) | Either::Right((next, _)) => next,
+    }
+}
+
+/// Bytes of an append, and its answer when it is on disk.
+fn append(
+    partition: Rc<Partition>,
+    raft: Handle,
+    body: Bytes,
+) -> (usize, impl Future<Output = Vec<u8>> + 'static) {
+    let bytes = body.len();
+    let appended = async move {
+        let append = message::take_append(body)?;
+        let (exported, leader_last) = (append.exported, append.leader_last);
+        let response = raft
+            .append_entries(append.request)
+            .await
+            .map_err(|error| error.to_string())?;
+        if response.is_success() {
+            partition.mailbox.feed.acknowledge(Position(exported));
+            partition.joining.follow(leader_last);
+        }
+        Ok(message::appended(&response))
+    };
+    let answered = async move {
+        let appended: Result<Vec<u8>, String> = appended.await;
+        appended.unwrap_or_else(|why| message::failed(&why))
+    };
+    (bytes, answered)
 }
 
 async fn answer(
@@ -83,19 +190,6 @@ async fn answer(
     request: Frame,
 ) -> Result<Vec<u8>, String> {
     match request.kind {
-        message::APPEND => {
-            let append = message::take_append(request.body)?;
-            let (exported, leader_last) = (append.exported, append.leader_last);
-            let response = raft
-                .append_entries(append.request)
-                .await
-                .map_err(|error| error.to_string())?;
-            if response.is_success() {
-                partition.mailbox.feed.acknowledge(Position(exported));
-                partition.joining.follow(leader_last);
-            }
-            Ok(message::appended(&response))
-        }
         message::VOTE => {
             partition.joining.may_vote()?;
             let request = message::take_vote_request(request.body)?;

@@ -51,7 +51,9 @@ pub(crate) enum StopMode {
 pub(crate) enum Loss {
     /// The command was not processed.
     NotTaken(&'static str),
-    /// The command may or may not take effect.
+    /// The leader lost its place: the command may or may not take effect.
+    LeadershipLost,
+    /// The partition failed or its broker stops: the command may or may not take effect.
     Unknown,
 }
 

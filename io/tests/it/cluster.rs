@@ -15,13 +15,13 @@ use crate::world::{client, create, deploy, options, poll, run_one, submit};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Three brokers, some of them running.
-struct Three {
-    places: Vec<(TempDir, BrokerOptions)>,
-    brokers: Vec<Option<Broker>>,
+pub(crate) struct Three {
+    pub(crate) places: Vec<(TempDir, BrokerOptions)>,
+    pub(crate) brokers: Vec<Option<Broker>>,
 }
 
 impl Three {
-    fn new(partitions: u16, driver: DriverChoice) -> Self {
+    pub(crate) fn new(partitions: u16, driver: DriverChoice) -> Self {
         let ports: Vec<_> = (0..3)
             .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
             .map(|bound| bound.local_addr().unwrap())
@@ -54,12 +54,12 @@ impl Three {
         three
     }
 
-    fn start(&mut self, node: usize) {
+    pub(crate) fn start(&mut self, node: usize) {
         let options = self.places[node].1.clone();
         self.brokers[node] = Some(Broker::start(options).unwrap());
     }
 
-    fn kill(&mut self, node: usize) {
+    pub(crate) fn kill(&mut self, node: usize) {
         self.brokers[node] = None;
     }
 
@@ -67,7 +67,7 @@ impl Three {
         self.brokers.iter().flatten()
     }
 
-    fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.running()
             .all(|broker| broker.submitter().topology().is_ready())
     }
@@ -80,7 +80,7 @@ impl Three {
             .map(|node| node as usize)
     }
 
-    fn wait(&self, what: &str, until: impl Fn(&Self) -> bool) {
+    pub(crate) fn wait(&self, what: &str, until: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !until(self) {
             if begun.elapsed() > PATIENCE {
@@ -94,7 +94,7 @@ impl Three {
     }
 
     /// Waits until all running replicas of all partitions have the same state.
-    fn wait_equal(&self) {
+    pub(crate) fn wait_equal(&self) {
         let partitions = self.places[0].1.partitions;
         self.wait("replicas are equal", |three| {
             (1..=partitions).map(PartitionId).all(|partition| {
@@ -131,6 +131,22 @@ fn three_brokers_elect_replicate_and_serve_from_anywhere() {
             broker.stop();
         }
     });
+}
+
+#[test]
+fn a_majority_begins_without_the_third() {
+    let mut three = Three::new(1, DriverChoice::Plain);
+    // The preferred leader is the one that is missing.
+    three.start(1);
+    three.start(2);
+    three.wait("two of three begin", Three::is_ready);
+    let submitter = three.brokers[1].as_ref().unwrap().submitter();
+    client(async {
+        deploy(&submitter).await;
+        run_one(&submitter, 1).await;
+    });
+    three.start(0);
+    three.wait_equal();
 }
 
 #[test]

@@ -169,8 +169,10 @@ impl Image {
     }
 
     fn sync(&mut self) {
-        self.durable.clone_from(&self.live);
-        self.unsynced.clear();
+        // In order, and only what changed: the files of a log are large and synced often.
+        for (offset, bytes) in self.unsynced.drain(..) {
+            put(&mut self.durable, &bytes, offset);
+        }
     }
 }
 
@@ -192,6 +194,22 @@ impl MemoryDisk {
     /// Plans a fault.
     pub fn plan(&self, fault: Fault) {
         lock(&self.state).faults.push(fault);
+    }
+
+    /// Forgets the faults that were planned; a disk that lost its power stays without.
+    pub fn mend(&self) {
+        lock(&self.state).faults.clear();
+    }
+
+    /// Bytes of all files.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        let state = lock(&self.state);
+        let images = state.names.values();
+        images
+            .filter_map(|image| state.images.get(image))
+            .map(|image| image.live.len() as u64)
+            .sum()
     }
 
     /// Operations so far, those that failed included.

@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use super::appender::{Appender, Job, Planned};
 use super::prepare::Helper;
 use super::segment::Segment;
-use crate::disk::posix::PosixDisk;
+use crate::disk::posix::{PlainCommitter, PosixDisk};
 use crate::disk::uring::UringDisk;
 use crate::disk::{Commit, Committer, Disk};
 use crate::error::Error;
@@ -71,7 +71,21 @@ struct Handle {
     sender: SyncSender<Message>,
     disk: Arc<dyn Disk>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// What the thread would do, if there is none.
+    by_hand: Option<Mutex<ByHand>>,
     next_log: AtomicU64,
+}
+
+/// The rounds of a flusher without a thread.
+struct ByHand {
+    device: Device<PlainCommitter>,
+    inbox: Receiver<Message>,
+}
+
+impl std::fmt::Debug for ByHand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ByHand").finish_non_exhaustive()
+    }
 }
 
 impl Drop for Handle {
@@ -139,9 +153,48 @@ impl Flusher {
                 sender,
                 disk,
                 thread: Mutex::new(Some(thread)),
+                by_hand: None,
                 next_log: AtomicU64::new(0),
             }),
         })
+    }
+
+    /// A flusher without a thread: nothing is written until [`Flusher::turn`] is called. For
+    /// simulations, which decide when that is.
+    #[must_use]
+    pub fn by_hand(disk: Arc<dyn Disk>) -> Self {
+        let (sender, inbox) = sync_channel(QUEUE);
+        let device = Device::new(PlainCommitter, Helper::by_hand(Arc::clone(&disk)));
+        Self {
+            shared: Arc::new(Handle {
+                sender,
+                disk,
+                thread: Mutex::new(None),
+                by_hand: Some(Mutex::new(ByHand { device, inbox })),
+                next_log: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Does one round of work on the calling thread, if the flusher has no thread of its own; false
+    /// if it has one, or if there was nothing to do.
+    pub fn turn(&self) -> bool {
+        let Some(by_hand) = &self.shared.by_hand else {
+            return false;
+        };
+        let ByHand { device, inbox } = &mut *by_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut took = false;
+        while let Ok(message) = inbox.try_recv() {
+            device.take(message);
+            took = true;
+        }
+        for answer in device.helper.answers() {
+            device.take(answer);
+            took = true;
+        }
+        let runnable = device.is_runnable();
+        device.round();
+        took || runnable
     }
 
     /// Which way commits take: `uring`, `plain`, or what the disk calls itself.
@@ -163,8 +216,8 @@ impl Flusher {
     }
 }
 
-struct Device {
-    committer: Box<dyn Committer>,
+struct Device<C> {
+    committer: C,
     helper: Helper,
     logs: BTreeMap<LogId, Appender>,
     closing: Vec<(LogId, SyncSender<()>)>,
@@ -172,13 +225,7 @@ struct Device {
 }
 
 fn run(committer: Box<dyn Committer>, helper: Helper, inbox: Receiver<Message>) {
-    let mut device = Device {
-        committer,
-        helper,
-        logs: BTreeMap::new(),
-        closing: Vec::new(),
-        stopping: false,
-    };
+    let mut device = Device::new(committer, helper);
     loop {
         if !device.is_runnable() {
             if device.is_done() {
@@ -203,7 +250,17 @@ fn run(committer: Box<dyn Committer>, helper: Helper, inbox: Receiver<Message>) 
     drop(inbox);
 }
 
-impl Device {
+impl<C: Committer> Device<C> {
+    fn new(committer: C, helper: Helper) -> Self {
+        Self {
+            committer,
+            helper,
+            logs: BTreeMap::new(),
+            closing: Vec::new(),
+            stopping: false,
+        }
+    }
+
     fn is_runnable(&self) -> bool {
         self.logs.values().any(Appender::is_runnable)
     }

@@ -43,6 +43,8 @@ pub(super) enum Request {
 pub(super) struct Helper {
     requests: Option<SyncSender<Request>>,
     thread: Option<JoinHandle<()>>,
+    /// Disk and requests of a helper without a thread.
+    by_hand: Option<(Arc<dyn Disk>, Receiver<Request>)>,
 }
 
 impl Helper {
@@ -58,7 +60,27 @@ impl Helper {
         Ok(Self {
             requests: Some(requests),
             thread: Some(thread),
+            by_hand: None,
         })
+    }
+
+    /// One without a thread: see [`Helper::answers`].
+    pub(super) fn by_hand(disk: Arc<dyn Disk>) -> Self {
+        let (requests, inbox) = sync_channel(QUEUE);
+        Self {
+            requests: Some(requests),
+            thread: None,
+            by_hand: Some((disk, inbox)),
+        }
+    }
+
+    /// What a helper without a thread answers to everything it was asked so far.
+    pub(super) fn answers(&self) -> Vec<Message> {
+        let Some((disk, inbox)) = &self.by_hand else {
+            return Vec::new();
+        };
+        let asked = inbox.try_iter();
+        asked.map(|request| answer(&**disk, request)).collect()
     }
 
     pub(super) fn ask(&self, request: Request) {
@@ -82,39 +104,42 @@ fn run(disk: &dyn Disk, inbox: &Receiver<Request>, answers: &SyncSender<Message>
     // On Linux this is the thread's own priority; without the right to change it, it stays.
     let _ = rustix::process::nice(19);
     while let Ok(request) = inbox.recv() {
-        let answer = match request {
-            Request::Prepare {
-                log,
-                directory,
-                header,
-                spare,
-            } => Message::Prepared {
-                log,
-                segment: match spare {
-                    Some(spare) => Segment::recycle(disk, &directory, &spare, header),
-                    None => Segment::create(disk, &directory, header),
-                },
-            },
-            Request::Release { log, segments } => {
-                let mut spares = Vec::new();
-                let released = segments.into_iter().try_for_each(|(segment, spare)| {
-                    match spare {
-                        Some(spare) => {
-                            crashsafe::rename(disk, &segment, &spare)?;
-                            spares.push(spare);
-                        }
-                        None => crashsafe::remove(disk, &segment)?,
-                    }
-                    Ok::<(), Error>(())
-                });
-                Message::Released {
-                    log,
-                    spares,
-                    failed: released.err(),
-                }
-            }
-        };
         // An error means that the log thread has ended and nobody wants the answer.
-        let _ = answers.send(answer);
+        let _ = answers.send(answer(disk, request));
+    }
+}
+
+fn answer(disk: &dyn Disk, request: Request) -> Message {
+    match request {
+        Request::Prepare {
+            log,
+            directory,
+            header,
+            spare,
+        } => Message::Prepared {
+            log,
+            segment: match spare {
+                Some(spare) => Segment::recycle(disk, &directory, &spare, header),
+                None => Segment::create(disk, &directory, header),
+            },
+        },
+        Request::Release { log, segments } => {
+            let mut spares = Vec::new();
+            let released = segments.into_iter().try_for_each(|(segment, spare)| {
+                match spare {
+                    Some(spare) => {
+                        crashsafe::rename(disk, &segment, &spare)?;
+                        spares.push(spare);
+                    }
+                    None => crashsafe::remove(disk, &segment)?,
+                }
+                Ok::<(), Error>(())
+            });
+            Message::Released {
+                log,
+                spares,
+                failed: released.err(),
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! itself, so flushes may go on meanwhile; rows still pending above RocksDB are not in it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
 use rocksdb::checkpoint::Checkpoint;
@@ -26,21 +27,60 @@ pub type OnTaken = Box<dyn FnOnce(Result<Snapshot, Error>) + Send>;
 /// # Errors
 /// [`Error::Io`] if no thread can be started; `on_taken` is then not called.
 pub fn take(store: &StateStore, directory: &Path, on_taken: OnTaken) -> Result<(), Error> {
-    let db = store.database()?;
-    let directory = directory.to_owned();
-    let of_thread = directory.clone();
-    thread::Builder::new()
-        .name("snapshot".to_owned())
-        .spawn(move || {
-            // Without the right to change it, the priority stays.
-            let _ = rustix::process::nice(10);
-            let taken = make(&db, &of_thread);
-            // The store can be closed as soon as the caller hears of the snapshot.
-            drop(db);
-            on_taken(taken);
-        })
-        .map_err(|error| Error::io("start a thread for a snapshot in", &directory, error))?;
-    Ok(())
+    prepare(store, directory)?.start(on_taken)
+}
+
+/// A snapshot that is about to be made; keeps the store open until it is.
+#[must_use = "nothing is made until it is run or started"]
+pub struct Making {
+    db: Arc<DB>,
+    directory: PathBuf,
+}
+
+impl std::fmt::Debug for Making {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Making")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Prepares what [`take`] does, for a caller with a thread of its own.
+///
+/// # Errors
+/// [`Error::Misuse`] while the store is closed.
+pub fn prepare(store: &StateStore, directory: &Path) -> Result<Making, Error> {
+    Ok(Making {
+        db: store.database()?,
+        directory: directory.to_owned(),
+    })
+}
+
+impl Making {
+    /// Makes it on this thread; blocks. The store can be closed as soon as this returns.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Io`], [`Error::Full`].
+    pub fn run(self) -> Result<Snapshot, Error> {
+        make(&self.db, &self.directory)
+    }
+
+    /// Makes it on a thread of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if no thread can be started; `on_taken` is then not called.
+    pub fn start(self, on_taken: OnTaken) -> Result<(), Error> {
+        let directory = self.directory.clone();
+        thread::Builder::new()
+            .name("snapshot".to_owned())
+            .spawn(move || {
+                // Without the right to change it, the priority stays.
+                let _ = rustix::process::nice(10);
+                on_taken(self.run());
+            })
+            .map_err(|error| Error::io("start a thread for a snapshot in", &directory, error))?;
+        Ok(())
+    }
 }
 
 /// Takes a snapshot on this thread; blocks.

@@ -236,30 +236,43 @@ fn a_row_reborn_above_a_frozen_layer_does_not_come_back() {
 fn flushes_fall_due_by_bytes_and_by_age() {
     let directory = tempfile::tempdir().unwrap();
     let store = StateStore::open(directory.path(), &memory()).unwrap();
+    let now = std::time::Instant::now();
     let hour = std::time::Duration::from_secs(3600);
     let never = PendingLimit {
         bytes: usize::MAX,
         age: hour,
     };
-    assert!(!store.flush_due(PendingLimit {
-        bytes: 0,
-        age: std::time::Duration::ZERO,
-    }));
+    assert!(!store.flush_due(
+        PendingLimit {
+            bytes: 0,
+            age: std::time::Duration::ZERO,
+        },
+        now
+    ));
     store.commit(set(b"\x01row", Some(&[0; 500]), true), applied(1));
-    assert!(!store.flush_due(never));
-    assert!(store.flush_due(PendingLimit {
-        bytes: 500,
-        ..never
-    }));
-    assert!(store.flush_due(PendingLimit {
-        age: std::time::Duration::ZERO,
-        ..never
-    }));
+    assert!(!store.flush_due(never, now));
+    assert!(store.flush_due(
+        PendingLimit {
+            bytes: 500,
+            ..never
+        },
+        now
+    ));
+    assert!(store.flush_due(
+        PendingLimit {
+            age: std::time::Duration::ZERO,
+            ..never
+        },
+        now
+    ));
     store.flush().unwrap();
-    assert!(!store.flush_due(PendingLimit {
-        bytes: 0,
-        age: std::time::Duration::ZERO,
-    }));
+    assert!(!store.flush_due(
+        PendingLimit {
+            bytes: 0,
+            age: std::time::Duration::ZERO,
+        },
+        now
+    ));
 }
 
 #[test]

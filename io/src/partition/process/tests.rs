@@ -124,7 +124,7 @@ fn a_leader_that_lost_its_place_forgets_what_was_not_committed() {
     new.commit(2, &other);
     old.commit(2, &other);
     assert!(!old.core.is_leading());
-    assert_eq!(second_answer.try_recv().unwrap(), Err(Loss::Unknown));
+    assert_eq!(second_answer.try_recv().unwrap(), Err(Loss::LeadershipLost));
     assert_eq!(old.mailbox.budget.in_flight(), 0);
     assert_eq!(old.digest(), new.digest());
     // The refused entry turns up after all, built on a position that is taken now.
