@@ -413,6 +413,14 @@ fn gateway_options(config: &Config) -> GatewayOptions {
             );
             Auth::Unprotected
         }
+        Access::Oidc(options) => {
+            if options.audiences.is_empty() {
+                tracing::warn!(
+                    "tokens of any audience of the issuer count; set security.oidc.audiences"
+                );
+            }
+            Auth::Oidc(options.clone())
+        }
         Access::Basic => Auth::Basic(
             config
                 .initialization

@@ -15,7 +15,7 @@ use ringflow_io::ClusterOptions;
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
 
 use ringflow_export::Database;
-use ringflow_gateway::TlsIdentity;
+use ringflow_gateway::{OidcOptions, TlsIdentity};
 
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
@@ -50,6 +50,8 @@ pub(crate) enum Access {
     Unprotected,
     /// Those with the password of a user, by HTTP Basic.
     Basic,
+    /// Those with a token of an identity provider.
+    Oidc(OidcOptions),
 }
 
 /// The checked configuration.
@@ -127,7 +129,6 @@ impl Config {
     pub(crate) fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let read = Reader { settings };
         let data_dir = PathBuf::from(settings.get(Id::DataDirectory).0);
-        read.one_of(Id::AuthenticationMethod, &[("basic", ())])?;
         let initialization = read.initialization()?;
         Ok(Self {
             snapshot_period: read.duration(Id::SnapshotPeriod, 10 * SECOND, DAY)?,

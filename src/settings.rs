@@ -224,13 +224,37 @@ settings! {
         "How long finished instances stay searchable, 1m to 3650d.";
     Unprotected = "security.unprotected-api", default "auto",
         aliases ["camunda.security.authentication.unprotected-api"],
-        "true: no credentials asked; false: Basic with security.users; auto: true without users.";
+        "true: no credentials asked; false: they are; auto: true without users and provider.";
     Users = "security.users", default "",
         aliases [],
         "Administrators, NAME:PASSWORD separated by blanks; a password may be a hash.";
     AuthenticationMethod = "security.authentication-method", default "basic",
         aliases ["camunda.security.authentication.method"],
-        "How callers of a protected API prove who they are: basic.";
+        "How callers of a protected API prove who they are: basic (name and password) or oidc.";
+    OidcIssuer = "security.oidc.issuer-uri", default "",
+        aliases ["camunda.security.authentication.oidc.issuer-uri"],
+        "Issuer of the tokens that count; it is asked for its keys unless jwk-set-uri is set.";
+    OidcKeySet = "security.oidc.jwk-set-uri", default "",
+        aliases ["camunda.security.authentication.oidc.jwk-set-uri"],
+        "Address of the keys that sign tokens; empty: the issuer says it.";
+    OidcAudiences = "security.oidc.audiences", default "",
+        aliases ["camunda.security.authentication.oidc.audiences"],
+        "Audiences of which a token needs one, commas or blanks between; empty: any audience.";
+    OidcClientId = "security.oidc.client-id", default "",
+        aliases ["camunda.security.authentication.oidc.client-id"],
+        "Id of this program at the provider; only a browser login would need it.";
+    OidcUsernameClaim = "security.oidc.username-claim", default "sub",
+        aliases ["camunda.security.authentication.oidc.username-claim"],
+        "Claim of a token, or path that begins with $, that holds the name of a user.";
+    OidcClientIdClaim = "security.oidc.client-id-claim", default "",
+        aliases ["camunda.security.authentication.oidc.client-id-claim"],
+        "Claim that holds the id of a program; tokens with it are of programs. Empty: none are.";
+    OidcGroupsClaim = "security.oidc.groups-claim", default "",
+        aliases ["camunda.security.authentication.oidc.groups-claim"],
+        "Claim that holds the groups of a caller; empty: groups are kept by this cluster.";
+    OidcPreferUsername = "security.oidc.prefer-username-claim", default "false",
+        aliases ["camunda.security.authentication.oidc.prefer-username-claim"],
+        "true: a token with both claims is of a user; false: of a program.";
     Authorizations = "security.authorizations", default "false",
         aliases ["camunda.security.authorizations.enabled"],
         "true: callers need permissions for what they do and see.";
@@ -434,7 +458,7 @@ impl Settings {
         must_be_known: impl Fn(&str) -> bool,
     ) -> Result<(), SettingError> {
         let mut seen: BTreeMap<Id, (String, String)> = BTreeMap::new();
-        for (key, value) in pairs {
+        for (key, value) in joined(pairs) {
             let Some(id) = find(&key) else {
                 if must_be_known(&key) {
                     return Err(SettingError::Unknown {
@@ -459,6 +483,29 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Items of lists (`NAME_0`, `NAME_1`) as one text under the name of the list.
+fn joined(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut items: BTreeMap<String, BTreeMap<u32, String>> = BTreeMap::new();
+    let mut rest = Vec::new();
+    for (key, value) in pairs {
+        let item = key.rsplit_once('_').and_then(|(list, number)| {
+            let number: u32 = number.parse().ok()?;
+            (find(list) == Some(Id::OidcAudiences)).then(|| (list.to_owned(), number))
+        });
+        match item {
+            Some((list, number)) => {
+                items.entry(list).or_default().insert(number, value);
+            }
+            None => rest.push((key, value)),
+        }
+    }
+    rest.extend(items.into_iter().map(|(list, items)| {
+        let items: Vec<String> = items.into_values().collect();
+        (list, items.join(" "))
+    }));
+    rest
 }
 
 /// The setting that `key` names, without regard to case and separators.
@@ -508,95 +555,4 @@ fn scalar(value: &serde_json::Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment(pairs: &[(&str, &str)]) -> Result<Settings, SettingError> {
-        let mut settings = Settings::default();
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        settings
-            .read_environment(pairs.into_iter())
-            .map(|()| settings)
-    }
-
-    #[test]
-    fn all_names_of_a_setting_are_understood() {
-        for name in [
-            "RINGFLOW_CLUSTER_PARTITION_COUNT",
-            "CAMUNDA_CLUSTER_PARTITIONCOUNT",
-            "CAMUNDA_CLUSTER_PARTITION_COUNT",
-            "ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT",
-        ] {
-            let settings = environment(&[(name, "3")]).expect(name);
-            assert_eq!(
-                settings.get(Id::Partitions),
-                ("3", Origin::Environment),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn unknown_own_variables_are_refused_and_foreign_ones_are_not() {
-        let error = environment(&[("RINGFLOW_NONSENSE", "1")])
-            .unwrap_err()
-            .to_string();
-        assert_eq!(error, "environment: unknown setting 'RINGFLOW_NONSENSE'");
-        environment(&[("CAMUNDA_NONSENSE", "1"), ("PATH", "/bin")]).expect("foreign names pass");
-    }
-
-    #[test]
-    fn contradictions_name_both_keys() {
-        let error = environment(&[
-            ("CAMUNDA_CLUSTER_PARTITIONCOUNT", "3"),
-            ("ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT", "4"),
-        ])
-        .unwrap_err()
-        .to_string();
-        assert!(error.contains("CAMUNDA_CLUSTER_PARTITIONCOUNT"), "{error}");
-        assert!(
-            error.contains("ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn no_two_settings_share_a_name() {
-        for &id in Id::ALL {
-            let row = id.row();
-            for name in std::iter::once(&row.name).chain(row.aliases) {
-                assert_eq!(find(name), Some(id), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn files_of_both_kinds_are_read() {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let toml = dir.path().join("c.toml");
-        std::fs::write(&toml, "[cluster]\npartition-count = 3\n").expect("written");
-        let yaml = dir.path().join("c.yaml");
-        std::fs::write(&yaml, "camunda:\n  cluster:\n    partitionCount: 4\n").expect("written");
-        let mut settings = Settings::default();
-        settings
-            .read_file(toml.to_str().expect("UTF-8"))
-            .expect("TOML");
-        assert_eq!(settings.get(Id::Partitions).0, "3");
-        settings
-            .read_file(yaml.to_str().expect("UTF-8"))
-            .expect("YAML");
-        assert_eq!(settings.get(Id::Partitions).0, "4");
-        std::fs::write(&toml, "[cluster]\npartitions = 3\n").expect("written");
-        let error = settings
-            .read_file(toml.to_str().expect("UTF-8"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("unknown setting 'cluster.partitions'"),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -206,7 +206,9 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::Job(value) => job::write(window, record, value),
         Value::Incident(value) => incident::write(window, context, record, value),
         Value::UserTask(value) => user_task::write(window, context, record, value),
-        Value::BatchOperationCreation(value) => batch_operation::write(window, record, value),
+        Value::BatchOperationCreation(value) => {
+            batch_operation::write(window, context, record, value);
+        }
         Value::BatchOperationChunk(value) => batch_operation::write_chunk(window, record, value),
         Value::BatchOperationInitialization(_) => {
             batch_operation::write_initialization(window, record);

@@ -7,11 +7,13 @@
 //! exported, and where there is no secondary storage.
 //!
 //! A password is verified on the blocking pool, a few at a time. What was right is remembered for a
-//! short while, by each thread for itself, so that the usual request takes no lock.
+//! short while, by each thread for itself, so that the usual request takes no lock; a token is
+//! remembered no longer than it lasts.
 //!
 //! | file | |
 //! |---|---|
 //! | [`password`] | hashes |
+//! | [`token`] | tokens of an identity provider |
 //! | [`rights`] | what somebody may read |
 
 use std::cell::RefCell;
@@ -19,7 +21,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,9 +37,11 @@ use crate::problem::{CredentialFault, Problem};
 
 pub mod password;
 pub(crate) mod rights;
+pub mod token;
 
 use password::Hash;
 use rights::Rights;
+use token::{OidcOptions, Tokens};
 
 /// Password hashes that are computed at the same time; more wait their turn.
 const CONCURRENT_HASHES: usize = 2;
@@ -54,6 +58,15 @@ pub enum Auth {
     Unprotected,
     /// With name and password; the users of the configuration.
     Basic(Vec<User>),
+    /// With a token of an identity provider.
+    Oidc(OidcOptions),
+}
+
+/// How credentials are looked at.
+enum Scheme {
+    Open,
+    Basic,
+    Tokens(Box<Tokens>),
 }
 
 /// Which checks are on.
@@ -160,7 +173,7 @@ static GATEWAYS: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct Identity {
     number: u64,
     anonymous: Arc<Principal>,
-    protected: bool,
+    scheme: Scheme,
     accounts: Arc<HashMap<String, Account>>,
     reads: Option<Arc<dyn Reads>>,
     started: Instant,
@@ -181,8 +194,9 @@ impl Identity {
         limits: &Limits,
     ) -> Result<Self, AuthError> {
         let mut accounts = HashMap::new();
-        let protected = match auth {
-            Auth::Unprotected => false,
+        let scheme = match auth {
+            Auth::Unprotected => Scheme::Open,
+            Auth::Oidc(options) => Scheme::Tokens(Box::new(Tokens::new(options, limits))),
             Auth::Basic(users) => {
                 for user in users {
                     let name = user.name.clone();
@@ -191,13 +205,13 @@ impl Identity {
                         return Err(AuthError::Twice(name));
                     }
                 }
-                true
+                Scheme::Basic
             }
         };
         Ok(Self {
             number: GATEWAYS.fetch_add(1, Ordering::Relaxed),
             anonymous: Principal::new(None, Claims::anonymous()),
-            protected,
+            scheme,
             accounts: Arc::new(accounts),
             reads,
             started: Instant::now(),
@@ -214,7 +228,7 @@ impl Identity {
 
     /// Whether users with passwords are kept by this cluster.
     pub(crate) fn keeps_users(&self) -> bool {
-        true
+        !matches!(self.scheme, Scheme::Tokens(_))
     }
 
     /// Who is behind the value of an `authorization` header.
@@ -222,16 +236,29 @@ impl Identity {
     /// # Errors
     /// The API is protected and the credentials are missing or wrong.
     pub(crate) async fn check(&self, header: Option<&[u8]>) -> Result<Arc<Principal>, Problem> {
-        if !self.protected {
-            return Ok(Arc::clone(&self.anonymous));
-        }
-        let header = header.ok_or(Problem::Unauthenticated(CredentialFault::Missing))?;
-        let unreadable = Problem::Unauthenticated(CredentialFault::Unreadable);
+        let (missing, unreadable) = match &self.scheme {
+            Scheme::Open => return Ok(Arc::clone(&self.anonymous)),
+            Scheme::Basic => (CredentialFault::Missing, CredentialFault::Unreadable),
+            Scheme::Tokens(_) => (CredentialFault::NoToken, CredentialFault::NoToken),
+        };
+        let header = header.ok_or(Problem::Unauthenticated(missing))?;
+        let unreadable = Problem::Unauthenticated(unreadable);
         let header = match std::str::from_utf8(header) {
             Ok(header) if header.len() <= CREDENTIAL_BYTES => header,
             Ok(_) | Err(_) => return Err(unreadable),
         };
         if let Some(principal) = self.recall(header) {
+            return Ok(principal);
+        }
+        if let Scheme::Tokens(tokens) = &self.scheme {
+            let bearer = tokens.check(header).await?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let left = bearer
+                .expires
+                .saturating_sub(now.unwrap_or_default().as_secs());
+            let left = Duration::from_secs(left).min(self.limits.credential_memory);
+            let principal = Principal::new(Some(bearer.known), bearer.claims);
+            self.remember(header, &principal, Instant::now() + left);
             return Ok(principal);
         }
         let (name, password) = decode(header).ok_or(unreadable)?;
@@ -373,7 +400,7 @@ impl Account {
         };
         let hash = hash.ok_or_else(|| AuthError::Hash {
             user: user.name.clone(),
-            reason: "it is of no known form".into(),
+            reason: password::FORMS.into(),
         })?;
         Ok(Self {
             hash,
@@ -398,88 +425,4 @@ fn decode(header: &str) -> Option<(String, String)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn user(name: &str, password: &str) -> User {
-        User {
-            name: name.into(),
-            display_name: String::new(),
-            email: String::new(),
-            password: password.into(),
-        }
-    }
-
-    fn basic(credentials: &str) -> Vec<u8> {
-        format!("Basic {}", STANDARD.encode(credentials)).into_bytes()
-    }
-
-    #[tokio::test]
-    async fn an_unprotected_api_ignores_credentials() {
-        let identity = Identity::new(
-            Auth::Unprotected,
-            Guards::default(),
-            None,
-            &Limits::default(),
-        )
-        .unwrap();
-        for header in [None, Some(b"Basic !".as_slice())] {
-            assert!(identity.check(header).await.unwrap().user.is_none());
-        }
-    }
-
-    #[tokio::test]
-    async fn basic_takes_all_forms_of_passwords_and_nothing_else() {
-        let hashed = bcrypt::hash("secret", 4).unwrap();
-        let users = vec![
-            user("plain", "secret"),
-            user("hashed", &hashed),
-            user("spring", &format!("{{bcrypt}}{hashed}")),
-        ];
-        let identity = Identity::new(
-            Auth::Basic(users),
-            Guards::default(),
-            None,
-            &Limits::default(),
-        )
-        .unwrap();
-        for name in ["plain", "hashed", "spring"] {
-            for _ in 0..2 {
-                let header = basic(&format!("{name}:secret"));
-                let principal = identity.check(Some(&header)).await.unwrap();
-                assert_eq!(principal.user.as_ref().unwrap().name, name);
-            }
-        }
-        let cases: [(Option<Vec<u8>>, CredentialFault); 6] = [
-            (None, CredentialFault::Missing),
-            (Some(b"Bearer x".to_vec()), CredentialFault::Unreadable),
-            (Some(b"Basic %".to_vec()), CredentialFault::Unreadable),
-            (Some(basic("no-colon")), CredentialFault::Unreadable),
-            (Some(basic("plain:wrong")), CredentialFault::Wrong),
-            (Some(basic("nobody:secret")), CredentialFault::Wrong),
-        ];
-        for (header, fault) in cases {
-            assert_eq!(
-                identity.check(header.as_deref()).await.unwrap_err(),
-                Problem::Unauthenticated(fault)
-            );
-        }
-    }
-
-    #[test]
-    fn unusable_users_are_refused_at_start() {
-        let twice = vec![user("a", "x"), user("a", "y")];
-        let broken = vec![user("a", "$2a$nonsense")];
-        for users in [twice, broken] {
-            assert!(
-                Identity::new(
-                    Auth::Basic(users),
-                    Guards::default(),
-                    None,
-                    &Limits::default()
-                )
-                .is_err()
-            );
-        }
-    }
-}
+mod tests;

@@ -37,6 +37,7 @@ pub use backend::{Backend, Commands, PushedJobs, Reads};
 pub use contract::ContractError;
 pub use documents::DocumentOptions;
 pub use identity::password::stored_form;
+pub use identity::token::OidcOptions;
 pub use identity::{Auth, AuthError, Guards, User};
 pub use limits::Limits;
 pub use server::{GATEWAY_VERSION, Gateway, GatewayOptions, RunningGateway, StartError};

@@ -23,7 +23,8 @@ pub struct Limits {
     pub connections: usize,
     /// gRPC calls in work at the same time on one connection.
     pub streams_per_connection: u32,
-    /// Time a client has to send its request headers, and its whole body.
+    /// Time a client has for its first byte, for its request headers, for its whole body, and to take
+    /// what is written to it; who is slower is cut.
     pub slow_client: Duration,
     /// Time a client has for its TLS handshake.
     pub handshake: Duration,
@@ -43,6 +44,9 @@ pub struct Limits {
     pub longest_wait: Duration,
     /// Time a graceful stop gives to requests in work.
     pub drain: Duration,
+    /// Least time between two questions for the keys of an identity provider; a token of a key that
+    /// came since is refused until it is over.
+    pub key_pause: Duration,
     /// How long verified credentials are remembered, so that a client does not pay for a password
     /// hash with every call. A changed password is honoured after at most this time.
     pub credential_memory: Duration,
@@ -85,6 +89,7 @@ impl Default for Limits {
             parked: 10_000,
             longest_wait: Duration::from_secs(24 * 3600),
             drain: Duration::from_secs(10),
+            key_pause: Duration::from_secs(10),
             credential_memory: Duration::from_secs(30),
             remembered_credentials: 1024,
             rights_memory: Duration::from_secs(10),

@@ -3,11 +3,11 @@
 //! | problem | gRPC | HTTP | title |
 //! |---|---|---|---|
 //! | `Rejected` | by rejection type | by rejection type | the status name |
-//! | `Invalid`, `Tenant`, `Document`, `BadCursor` | INVALID_ARGUMENT | 400 | the same |
+//! | `Invalid`, `Plain`, `Tenant`, `Document`, `BadCursor` | INVALID_ARGUMENT | 400 | the same |
 //! | `Malformed` | INVALID_ARGUMENT | 400 | Bad Request |
 //! | `Overloaded`, `AllRefused`, `NoJobsUnderPressure` | RESOURCE_EXHAUSTED | 503 | the same |
 //! | `NoSuchPartition`, `Inactive`, `NoTopology`, `ShuttingDown` | UNAVAILABLE | 503 | the same |
-//! | `StorageUnavailable` | UNAVAILABLE | 503 | UNAVAILABLE |
+//! | `StorageUnavailable`, `ProviderUnavailable` | UNAVAILABLE | 503 | UNAVAILABLE |
 //! | `UnknownOutcome` | ABORTED | 502 | ABORTED |
 //! | `LeadershipLost` | UNAVAILABLE | 503 | UNAVAILABLE |
 //! | `Timeout` | DEADLINE_EXCEEDED | 504 | DEADLINE_EXCEEDED |
@@ -89,6 +89,8 @@ pub enum Problem {
     },
     /// The request breaks rules of its fields; one text each, without final period.
     Invalid(Vec<String>),
+    /// The request breaks one rule, in a text that the reference does not close with a period.
+    Plain(&'static str),
     /// The request is not of the expected shape.
     Malformed(String),
     /// The request names a tenant it cannot name.
@@ -137,6 +139,8 @@ pub enum Problem {
     Timeout,
     /// No credentials, or wrong ones.
     Unauthenticated(CredentialFault),
+    /// The identity provider gives no keys, so no token can be checked.
+    ProviderUnavailable,
     /// The entity is not in the secondary storage.
     Missing(String),
     /// There is one of this identity already, outside of the engine.
@@ -166,6 +170,10 @@ pub enum CredentialFault {
     Unreadable,
     /// Nobody has them.
     Wrong,
+    /// A token of an identity provider is wanted, and there is none.
+    NoToken,
+    /// There is one, and it does not count; why.
+    Token(&'static str),
 }
 
 /// Refusals that only HTTP knows.
@@ -213,9 +221,11 @@ impl Problem {
     pub fn row(&self) -> Row {
         match self {
             Self::Rejected { rejection, .. } => rejection_row(rejection.kind),
-            Self::Invalid(_) | Self::Tenant { .. } | Self::Document { .. } | Self::BadCursor(_) => {
-                row(Code::InvalidArgument, 400, "INVALID_ARGUMENT")
-            }
+            Self::Invalid(_)
+            | Self::Plain(_)
+            | Self::Tenant { .. }
+            | Self::Document { .. }
+            | Self::BadCursor(_) => row(Code::InvalidArgument, 400, "INVALID_ARGUMENT"),
             Self::Malformed(_) => row(Code::InvalidArgument, 400, "Bad Request"),
             Self::Overloaded | Self::AllRefused(_) | Self::NoJobsUnderPressure { .. } => {
                 row(Code::ResourceExhausted, 503, "RESOURCE_EXHAUSTED")
@@ -225,6 +235,7 @@ impl Problem {
             | Self::NoTopology
             | Self::ShuttingDown
             | Self::LeadershipLost(_)
+            | Self::ProviderUnavailable
             | Self::StorageUnavailable(_) => row(Code::Unavailable, 503, "UNAVAILABLE"),
             Self::UnknownOutcome => row(Code::Aborted, 502, "ABORTED"),
             Self::Timeout => row(Code::DeadlineExceeded, 504, "DEADLINE_EXCEEDED"),
@@ -282,17 +293,25 @@ impl Problem {
             Self::Unauthenticated(CredentialFault::Missing) => "Expected authentication \
                  information at header with key [authorization], but found nothing"
                 .into(),
+            Self::Unauthenticated(CredentialFault::NoToken) => "Expected bearer token at header \
+                 with key [authorization], but found nothing"
+                .into(),
+            Self::Unauthenticated(CredentialFault::Token(reason)) => {
+                format!("Expected a valid token, but {reason}")
+            }
             Self::Internal(text) => {
                 format!("Unexpected error occurred during the request processing: {text}")
             }
             Self::Invalid(violations) => violations.join(". "),
             Self::Rejected { .. }
+            | Self::Plain(_)
             | Self::Malformed(_)
             | Self::NoJobsUnderPressure { .. }
             | Self::ShuttingDown
             | Self::UnknownOutcome
             | Self::LeadershipLost(_)
             | Self::Unauthenticated(_)
+            | Self::ProviderUnavailable
             | Self::Missing(_)
             | Self::Taken(_)
             | Self::BadCursor(_)
@@ -318,6 +337,7 @@ impl Problem {
                 rejection.reason
             ),
             Self::Invalid(violations) => sentences(violations),
+            Self::Plain(text) => (*text).to_owned(),
             Self::Malformed(text)
             | Self::Forbidden(text)
             | Self::Missing(text)
@@ -380,13 +400,18 @@ impl Problem {
                  and broker"
                 .into(),
             Self::Unauthenticated(fault) => match fault {
-                CredentialFault::Missing => {
-                    "An Authentication object was not found in the SecurityContext"
+                CredentialFault::Missing | CredentialFault::NoToken => {
+                    "An Authentication object was not found in the SecurityContext".into()
                 }
-                CredentialFault::Unreadable => "Failed to decode basic authentication token",
-                CredentialFault::Wrong => "Bad credentials",
-            }
-            .into(),
+                CredentialFault::Unreadable => "Failed to decode basic authentication token".into(),
+                CredentialFault::Wrong => "Bad credentials".into(),
+                CredentialFault::Token(reason) => {
+                    format!("An error occurred while attempting to decode the Jwt: {reason}")
+                }
+            },
+            Self::ProviderUnavailable => "Expected to handle request, but the keys of the \
+                 identity provider cannot be fetched"
+                .into(),
             Self::BadCursor(cursor) => format!("Cannot decode pagination cursor '{cursor}'"),
             Self::NoSecondaryStorage => "This endpoint requires a secondary storage, but none is \
                  configured"
@@ -435,7 +460,9 @@ impl HttpFault {
             Self::Method(method) => format!("Method '{method}' is not supported."),
             Self::Unsupported(text) => (*text).to_owned(),
             Self::MediaType(given) => format!("Content-Type '{given}' is not supported."),
-            Self::NotAcceptable(produced) => format!("Acceptable representations: [{produced}]."),
+            Self::NotAcceptable(produced) => {
+                format!("Acceptable representations: [{produced}, application/problem+json].")
+            }
             Self::BodyTooLarge(limit) => format!("The request body exceeds {limit} bytes."),
             Self::Slow => "The request was not received in time.".into(),
         }

@@ -149,32 +149,24 @@ impl Rest {
     /// # Errors
     /// The contract has a method that HTTP does not have.
     pub(crate) fn router(self: &Arc<Self>) -> Result<Router, ContractError> {
-        let mut paths: Vec<(String, MethodRouter)> = Vec::new();
-        for (at, operation) in self.contract.operations.iter().enumerate() {
-            let filter = match operation.method.as_str() {
-                "GET" => MethodFilter::GET,
-                "POST" => MethodFilter::POST,
-                "PUT" => MethodFilter::PUT,
-                "PATCH" => MethodFilter::PATCH,
-                "DELETE" => MethodFilter::DELETE,
-                other => return Err(ContractError(format!("method {other}"))),
-            };
-            let rest = Arc::clone(self);
-            let route = on(filter, move |request: Request| {
-                let rest = Arc::clone(&rest);
-                async move { rest.serve(at, request).await }
-            });
-            let path = by_position(&operation.path);
-            match paths.iter_mut().find(|(known, _)| *known == path) {
-                Some((_, routes)) => {
-                    let merged = std::mem::take(routes).merge(route);
-                    *routes = merged;
-                }
-                None => paths.push((path, route)),
-            }
-        }
         let mut router = Router::new();
-        for (path, routes) in paths {
+        for (path, methods) in self.paths() {
+            let mut routes = MethodRouter::new();
+            for at in methods {
+                let filter = match self.contract.operations[at].method.as_str() {
+                    "GET" => MethodFilter::GET,
+                    "POST" => MethodFilter::POST,
+                    "PUT" => MethodFilter::PUT,
+                    "PATCH" => MethodFilter::PATCH,
+                    "DELETE" => MethodFilter::DELETE,
+                    other => return Err(ContractError(format!("method {other}"))),
+                };
+                let rest = Arc::clone(self);
+                routes = routes.merge(on(filter, move |request: Request| {
+                    let rest = Arc::clone(&rest);
+                    async move { rest.serve(at, request).await }
+                }));
+            }
             router = router.route(&path, routes);
         }
         let served = SERVED.iter().map(|(id, _)| *id).collect();
@@ -188,6 +180,33 @@ impl Rest {
                 let fault = HttpFault::Method(request.method().to_string());
                 answer::problem(&Problem::Http(fault), request.uri().path())
             }))
+    }
+
+    /// Paths with the operations that answer there, one a method.
+    ///
+    /// Where a path is a case of another one with parameters (`/users/search`, `/users/{username}`),
+    /// methods that it does not have are those of the other, as in the reference.
+    fn paths(&self) -> Vec<(String, Vec<usize>)> {
+        let operations = &self.contract.operations;
+        let mut paths: Vec<(String, Vec<usize>)> = Vec::new();
+        for (at, operation) in operations.iter().enumerate() {
+            let path = by_position(&operation.path);
+            match paths.iter_mut().find(|(known, _)| *known == path) {
+                Some((_, methods)) => methods.push(at),
+                None => paths.push((path, vec![at])),
+            }
+        }
+        let all = paths.clone();
+        for (path, methods) in &mut paths {
+            let wider = all.iter().filter(|(other, _)| covers(other, path));
+            for &at in wider.flat_map(|(_, methods)| methods) {
+                let has = |&known: &usize| operations[known].method == operations[at].method;
+                if !methods.iter().any(has) {
+                    methods.push(at);
+                }
+            }
+        }
+        paths
     }
 
     async fn serve(self: Arc<Self>, operation: usize, request: Request) -> Response {
@@ -306,6 +325,14 @@ impl Rest {
         }
         Ok(access)
     }
+}
+
+/// Whether `path` is a case of `wider`, which has parameters where they differ.
+fn covers(wider: &str, path: &str) -> bool {
+    let same = |(a, b): (&str, &str)| a == b || a.starts_with('{');
+    wider != path
+        && wider.split('/').count() == path.split('/').count()
+        && wider.split('/').zip(path.split('/')).all(same)
 }
 
 /// The path with its parameters named by position: the router wants one name per place, the

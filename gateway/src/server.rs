@@ -13,6 +13,9 @@
 //! | as many connections as allowed | further ones wait in the kernel's queue |
 //! | a listener has a [`TlsIdentity`] | it takes TLS only, see [`tls`](crate::tls) |
 //! | headers too slow or too long | the connection is closed (HTTP/1: 408, 431) |
+//! | a client that says nothing, or does not read | the connection is closed, see [`patience`] |
+
+mod patience;
 
 use std::io;
 use std::net::SocketAddr;
@@ -47,6 +50,7 @@ use crate::management::{self, Management};
 use crate::rest::Rest;
 use crate::submit::Front;
 use crate::tls::{Acceptor, TlsIdentity};
+use patience::Patient;
 
 /// The Camunda version whose wire this gateway speaks; clients check features by it.
 pub const GATEWAY_VERSION: &str = "8.9.0";
@@ -343,9 +347,13 @@ async fn serve(
         let service = TowerToHyperService::new(router.clone());
         let (builder, watcher) = (builder.clone(), graceful.watcher());
         let (tls, stopped) = (tls.clone(), stopped.clone());
+        let patience = limits.slow_client;
         connections.spawn(async move {
             let ended = match tls {
-                None => converse(&builder, watcher, socket, service).await,
+                None => {
+                    let socket = Patient::new(socket, patience);
+                    converse(&builder, watcher, socket, service).await
+                }
                 Some(tls) => {
                     // Who has said nothing yet has no request in work: an end does not wait.
                     let socket = tokio::select! {
@@ -353,7 +361,10 @@ async fn serve(
                         () = end(stopped) => return,
                     };
                     match socket {
-                        Ok(socket) => converse(&builder, watcher, socket, service).await,
+                        Ok(socket) => {
+                            let socket = Patient::new(socket, patience);
+                            converse(&builder, watcher, socket, service).await
+                        }
                         Err(error) => {
                             tracing::debug!(error, "a TLS handshake failed");
                             return;

@@ -11,6 +11,8 @@ mod batch;
 mod cluster_variable;
 #[path = "it/contract.rs"]
 mod contract;
+#[path = "it/contract_details.rs"]
+mod contract_details;
 #[path = "it/decision.rs"]
 mod decision;
 #[path = "it/documents.rs"]
@@ -23,14 +25,20 @@ mod grpc;
 mod jobs;
 #[path = "it/management.rs"]
 mod management;
+#[path = "it/oidc.rs"]
+mod oidc;
 #[path = "it/openapi.rs"]
 mod openapi;
 #[path = "it/parity.rs"]
 mod parity;
+#[path = "it/permission.rs"]
+mod permission;
 #[path = "it/rest.rs"]
 mod rest;
 #[path = "it/search.rs"]
 mod search;
+#[path = "it/slow.rs"]
+mod slow;
 #[path = "it/tls.rs"]
 mod tls;
 

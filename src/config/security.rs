@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use ringflow_gateway::{TlsFile, TlsIdentity};
+use ringflow_gateway::{OidcOptions, TlsFile, TlsIdentity};
 use ringflow_io::PeerTls;
 
 use super::{Access, Reader};
@@ -15,12 +15,23 @@ use crate::settings::{Id, SettingError};
 impl Reader<'_> {
     pub(super) fn access(&self, initialization: &Initialization) -> Result<Access, SettingError> {
         let nobody = initialization.users.is_empty();
+        let tokens = self.one_of(
+            Id::AuthenticationMethod,
+            &[("basic", false), ("oidc", true)],
+        )?;
         let unprotected = self.one_of(
             Id::Unprotected,
-            &[("auto", nobody), ("true", true), ("false", false)],
+            &[
+                ("auto", nobody && !tokens),
+                ("true", true),
+                ("false", false),
+            ],
         )?;
         if unprotected {
             return Ok(Access::Unprotected);
+        }
+        if tokens {
+            return self.oidc().map(Access::Oidc);
         }
         if nobody
             && self
@@ -61,6 +72,49 @@ impl Reader<'_> {
         .map_err(|why| {
             let expected = format!("true with files that can be used: {why}");
             self.settings.invalid(Id::PeerTls, expected)
+        })
+    }
+
+    /// Whose tokens count.
+    fn oidc(&self) -> Result<OidcOptions, SettingError> {
+        let address = |id: Id| {
+            let text = self.text(id);
+            let fits = text.is_empty()
+                || ["http://", "https://"]
+                    .iter()
+                    .any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+            if fits {
+                return Ok(text.to_owned());
+            }
+            let expected = "an address that begins with http:// or https://";
+            Err(self.settings.invalid(id, expected))
+        };
+        let (issuer, key_set) = (address(Id::OidcIssuer)?, address(Id::OidcKeySet)?);
+        if issuer.is_empty() && key_set.is_empty() {
+            return Err(self.settings.invalid(
+                Id::OidcIssuer,
+                "the issuer of the tokens, unless security.oidc.jwk-set-uri says where their keys \
+                 are",
+            ));
+        }
+        let (username_claim, client_id_claim) = (
+            self.text(Id::OidcUsernameClaim).to_owned(),
+            self.text(Id::OidcClientIdClaim).to_owned(),
+        );
+        if username_claim.is_empty() && client_id_claim.is_empty() {
+            let expected = "a claim, unless security.oidc.client-id-claim names one";
+            return Err(self.settings.invalid(Id::OidcUsernameClaim, expected));
+        }
+        let audiences = self.text(Id::OidcAudiences).split([',', ' ']);
+        let audiences = audiences.map(str::trim).filter(|it| !it.is_empty());
+        Ok(OidcOptions {
+            issuer,
+            key_set,
+            audiences: audiences.map(str::to_owned).collect(),
+            username_claim,
+            client_id_claim,
+            groups_claim: self.text(Id::OidcGroupsClaim).to_owned(),
+            prefer_username: self.one_of(Id::OidcPreferUsername, &super::FLAGS)?,
         })
     }
 
@@ -106,6 +160,55 @@ impl Reader<'_> {
 mod tests {
     use crate::config::Config;
     use crate::settings::{Id, Settings};
+
+    #[test]
+    fn tokens_need_an_issuer_or_its_keys() {
+        use crate::config::Access;
+
+        let read = |pairs: &[(Id, &str)]| {
+            let mut settings = Settings::default();
+            settings.set(Id::AuthenticationMethod, "oidc");
+            for (id, value) in pairs {
+                settings.set(*id, *value);
+            }
+            Config::from_settings(&settings).map_err(|error| error.to_string())
+        };
+        let cases: [(&[(Id, &str)], &str); 3] = [
+            (
+                &[],
+                "setting 'security.oidc.issuer-uri' is '' (default) but must be the issuer",
+            ),
+            (
+                &[(Id::OidcIssuer, "idp.example.com")],
+                "setting 'security.oidc.issuer-uri' is 'idp.example.com' (command line) but must \
+                 be an address",
+            ),
+            (
+                &[
+                    (Id::OidcIssuer, "https://idp.example.com/realms/a"),
+                    (Id::OidcUsernameClaim, ""),
+                ],
+                "setting 'security.oidc.username-claim' is '' (command line) but must be a claim",
+            ),
+        ];
+        for (pairs, start) in cases {
+            let text = read(pairs).unwrap_err();
+            assert!(text.starts_with(start), "{text}");
+        }
+        let config = read(&[
+            (Id::OidcIssuer, "https://idp.example.com/realms/a"),
+            (Id::OidcAudiences, "one, two"),
+            (Id::OidcClientIdClaim, "azp"),
+        ])
+        .expect("complete");
+        let Access::Oidc(options) = config.access else {
+            panic!("{:?}", config.access);
+        };
+        assert_eq!(options.audiences, ["one", "two"]);
+        assert_eq!(options.username_claim, "sub");
+        let open = read(&[(Id::Unprotected, "true")]).expect("unprotected");
+        assert_eq!(open.access, Access::Unprotected);
+    }
 
     #[test]
     fn wrong_tls_files_are_refused_by_setting_and_path() {

@@ -200,7 +200,7 @@ fn requests_that_do_not_fit_are_refused() {
             "an update of nothing",
             ("PATCH", "/v2/jobs/2251799813999999"),
             r#"{"changeset":{}}"#,
-            bad("At least one of [retries, timeout, priority]"),
+            bad("At least one of [retries, timeout]"),
         ),
         case(
             "activate without type",

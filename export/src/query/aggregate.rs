@@ -36,23 +36,27 @@ pub struct Span {
 /// What is counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Aggregate {
-    /// Active instances per process id and tenant.
-    InstancesByDefinition,
+    /// Active instances per process id and tenant, of definitions that fit a filter of definitions.
+    InstancesByDefinition(Filter),
     /// Active instances per version of one process.
     InstancesByVersion {
         /// Process id.
         process_definition_id: String,
         /// Only of this tenant.
         tenant_id: Option<String>,
+        /// Which definitions count.
+        visible: Filter,
     },
     /// Open subscriptions that fit a filter of message subscriptions, per definition and tenant.
     SubscriptionsByDefinition(Filter),
-    /// Instances with active incidents, per error message.
-    IncidentsByError,
+    /// Instances with active incidents that fit a filter of incidents, per error message.
+    IncidentsByError(Filter),
     /// Instances with active incidents of one error message, per definition.
     IncidentsByDefinition {
         /// Java's hash of the message.
         error_hash: i32,
+        /// Which incidents count.
+        visible: Filter,
     },
     /// One row of counts.
     Jobs(Span),
@@ -75,6 +79,8 @@ pub enum Aggregate {
         error_code: Vec<(Op, Vec<Literal>)>,
         /// Comparisons that the error message fits.
         error_message: Vec<(Op, Vec<Literal>)>,
+        /// Which jobs count.
+        visible: Filter,
     },
 }
 
@@ -237,10 +243,10 @@ const STUCK: &str = " LEFT JOIN (SELECT process_definition_key, COUNT(*) AS stuc
 /// One page of the answer.
 pub(super) async fn page(queries: &Queries, question: &Aggregation) -> Result<Page, QueryError> {
     let fields: &'static EntityFields = match &question.of {
-        Aggregate::InstancesByDefinition => &INSTANCES_BY_DEFINITION,
+        Aggregate::InstancesByDefinition(_) => &INSTANCES_BY_DEFINITION,
         Aggregate::InstancesByVersion { .. } => &INSTANCES_BY_VERSION,
         Aggregate::SubscriptionsByDefinition(_) => &SUBSCRIPTIONS_BY_DEFINITION,
-        Aggregate::IncidentsByError => &INCIDENTS_BY_ERROR,
+        Aggregate::IncidentsByError(_) => &INCIDENTS_BY_ERROR,
         Aggregate::IncidentsByDefinition { .. } => &INCIDENTS_BY_DEFINITION,
         Aggregate::Jobs(_) => &JOBS,
         Aggregate::JobsByType(_) => &JOBS_BY_TYPE,
@@ -264,7 +270,7 @@ pub(super) async fn page(queries: &Queries, question: &Aggregation) -> Result<Pa
 
 fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
     match of {
-        Aggregate::InstancesByDefinition => {
+        Aggregate::InstancesByDefinition(visible) => {
             out.push(
                 "SELECT d.process_definition_id AS id, d.tenant_id AS tenant, \
                  SUM(a.active) AS active, SUM(COALESCE(s.stuck, 0)) AS stuck, \
@@ -275,11 +281,14 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
                  ON d.process_definition_key = a.process_definition_key",
             );
             out.push(STUCK);
+            out.push(" WHERE ");
+            definitions(out, visible)?;
             out.push(" GROUP BY d.process_definition_id, d.tenant_id");
         }
         Aggregate::InstancesByVersion {
             process_definition_id,
             tenant_id,
+            visible,
         } => {
             out.push(
                 "SELECT d.process_definition_id AS id, d.process_definition_key AS definition, \
@@ -291,7 +300,9 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
                  ON a.process_definition_key = d.process_definition_key",
             );
             out.push(STUCK);
-            out.push(" WHERE d.process_definition_id = ");
+            out.push(" WHERE ");
+            definitions(out, visible)?;
+            out.push(" AND d.process_definition_id = ");
             out.bind(Bind::Text(process_definition_id.clone()));
             if let Some(tenant) = tenant_id {
                 out.push(" AND d.tenant_id = ");
@@ -314,22 +325,30 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
             condition(out, subscriptions, filter, 0)?;
             out.push(") GROUP BY t.process_definition_key, t.tenant_id");
         }
-        Aggregate::IncidentsByError => out.push(
-            "SELECT error_message_hash AS hash, COUNT(DISTINCT process_instance_key) AS instances \
-             FROM incident WHERE state = 'ACTIVE' GROUP BY error_message_hash",
-        ),
-        Aggregate::IncidentsByDefinition { error_hash } => {
+        Aggregate::IncidentsByError(visible) => {
+            out.push(
+                "SELECT t.error_message_hash AS hash, \
+                 COUNT(DISTINCT t.process_instance_key) AS instances ",
+            );
+            incidents(out, visible)?;
+            out.push(" GROUP BY t.error_message_hash");
+        }
+        Aggregate::IncidentsByDefinition {
+            error_hash,
+            visible,
+        } => {
             out.push(
                 "SELECT g.definition AS definition, g.instances AS instances, \
                  d.process_definition_id AS id, COALESCE(d.name, d.process_definition_id) AS name, \
                  d.version AS version, d.tenant_id AS tenant FROM (SELECT \
-                 process_definition_key AS definition, \
-                 COUNT(DISTINCT process_instance_key) AS instances FROM incident \
-                 WHERE state = 'ACTIVE' AND error_message_hash = ",
+                 t.process_definition_key AS definition, \
+                 COUNT(DISTINCT t.process_instance_key) AS instances ",
             );
+            incidents(out, visible)?;
+            out.push(" AND t.error_message_hash = ");
             out.bind(Bind::Int(i64::from(*error_hash)));
             out.push(
-                " GROUP BY process_definition_key) g JOIN process_definition d \
+                " GROUP BY t.process_definition_key) g JOIN process_definition d \
                  ON d.process_definition_key = g.definition",
             );
         }
@@ -376,6 +395,7 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
             span,
             error_code,
             error_message,
+            visible,
         } => {
             out.push(
                 "SELECT COALESCE(t.error_code, '') AS code, COALESCE(t.error_message, '') AS \
@@ -396,9 +416,37 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
             for (field, comparisons) in fields {
                 comparisons_of(out, &field, comparisons)?;
             }
-            out.push(" GROUP BY t.error_code, t.error_message");
+            out.push(" AND (");
+            condition(out, entity(Entity::Job), visible, 0)?;
+            out.push(") GROUP BY t.error_code, t.error_message");
         }
     }
+    Ok(())
+}
+
+/// The condition that a definition, named `d` around it, fits a filter.
+fn definitions(out: &mut Statement, visible: &Filter) -> Result<(), QueryError> {
+    if *visible == Filter::All(Vec::new()) {
+        out.push("1 = 1");
+        return Ok(());
+    }
+    let fields = entity(Entity::ProcessDefinition);
+    out.push("d.process_definition_key IN (SELECT t.process_definition_key FROM ");
+    out.push(fields.from);
+    out.push(" WHERE (");
+    condition(out, fields, visible, 0)?;
+    out.push("))");
+    Ok(())
+}
+
+/// Active incidents that fit a filter, as far as `WHERE`.
+fn incidents(out: &mut Statement, visible: &Filter) -> Result<(), QueryError> {
+    let fields = entity(Entity::Incident);
+    out.push("FROM ");
+    out.push(fields.from);
+    out.push(" WHERE t.state = 'ACTIVE' AND (");
+    condition(out, fields, visible, 0)?;
+    out.push(")");
     Ok(())
 }
 

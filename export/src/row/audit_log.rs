@@ -9,7 +9,7 @@
 //! Rows are told by names, not by types: a value type that comes later only needs its line.
 
 use ringflow_core::ids::{Key, Position};
-use ringflow_core::msgpack::{Reader, Token};
+use ringflow_core::msgpack::{self, Reader};
 use ringflow_core::record::{Document, Record, RecordType, RejectionType, Text};
 use serde_json::Value as Json;
 
@@ -20,6 +20,8 @@ use crate::schema::audit_log::*;
 
 /// Claim that names the user.
 const USERNAME: &str = "authorized_username";
+/// Claim that names a program.
+const CLIENT_ID: &str = "authorized_client_id";
 /// Most characters of a claim that are kept.
 const ACTOR_CHARS: usize = 400;
 
@@ -27,10 +29,23 @@ const ACTOR_CHARS: usize = 400;
 #[derive(Debug, Default)]
 pub struct Trail {
     actor: Option<Text>,
+    client: Option<Text>,
     position: Position,
     key: Key,
     value_type: &'static str,
     intent: &'static str,
+}
+
+impl Trail {
+    /// Kind and name of who is behind `record`, if that is known.
+    #[must_use]
+    pub fn behind(&self, record: &Record) -> Option<(&'static str, &Text)> {
+        if record.source_position != Some(self.position) {
+            return None;
+        }
+        let client = self.client.as_ref().map(|id| ("CLIENT", id));
+        client.or(self.actor.as_ref().map(|name| ("USER", name)))
+    }
 }
 
 /// What is audited.
@@ -346,7 +361,8 @@ pub fn write(window: &mut Window, trail: &mut Trail, ttl: Option<i64>, record: &
             // Follow-ups of the same step come without claims and change nothing.
             if record.source_position.is_none() {
                 *trail = Trail {
-                    actor: user_of(&record.authorization),
+                    actor: claim(&record.authorization, USERNAME),
+                    client: claim(&record.authorization, CLIENT_ID),
                     position: record.position,
                     key: record.key,
                     value_type: record.intent.value_type().name(),
@@ -408,24 +424,14 @@ fn caused(trail: &Trail, record: &Record) -> Option<Text> {
     (record.source_position == Some(trail.position)).then(|| actor.clone())
 }
 
-/// The name in the claims of a command.
-fn user_of(claims: &Document) -> Option<Text> {
+/// A name in the claims of a command; what a token holds further down is none.
+fn claim(claims: &Document, name: &str) -> Option<Text> {
     if claims.is_empty() {
         return None;
     }
-    let mut reader = Reader::new(claims.as_bytes());
-    let Ok(Token::Map(entries)) = reader.next() else {
-        return None;
-    };
-    for _ in 0..entries {
-        let (Ok(Token::Str(name)), Ok(value)) = (reader.next(), reader.next()) else {
-            return None;
-        };
-        if let (USERNAME, Token::Str(user)) = (name, value) {
-            return Some(Text::from(crate::row::cut(user, ACTOR_CHARS)));
-        }
-    }
-    None
+    let found = msgpack::get(claims.as_bytes(), name).ok()??;
+    let text = Reader::new(found).string_value().ok()?;
+    Some(Text::from(crate::row::cut(text, ACTOR_CHARS)))
 }
 
 fn put(

@@ -21,23 +21,33 @@ use crate::schema::{
 };
 
 /// Writes a BATCH_OPERATION_CREATION event.
-pub fn write(window: &mut Window, record: &Record, value: &BatchOperationCreationRecord) {
+pub fn write(
+    window: &mut Window,
+    context: &Context<'_>,
+    record: &Record,
+    value: &BatchOperationCreationRecord,
+) {
     if record.partition != record.key.partition() {
         return;
+    }
+    let mut columns = vec![
+        (batch_operation::STATE, "CREATED".into()),
+        (
+            batch_operation::OPERATION_TYPE,
+            value.batch_operation_type.name().into(),
+        ),
+        (batch_operation::START_DATE, record.timestamp.into()),
+        (batch_operation::PARTITION_ID, record.partition.0.into()),
+    ];
+    if let Some((kind, name)) = context.trail.behind(record) {
+        columns.push((batch_operation::ACTOR_TYPE, kind.into()));
+        columns.push((batch_operation::ACTOR_ID, Datum::from(name)));
     }
     window.upsert(
         Table::BatchOperation,
         RowKey::of(record.key),
         record.position,
-        vec![
-            (batch_operation::STATE, "CREATED".into()),
-            (
-                batch_operation::OPERATION_TYPE,
-                value.batch_operation_type.name().into(),
-            ),
-            (batch_operation::START_DATE, record.timestamp.into()),
-            (batch_operation::PARTITION_ID, record.partition.0.into()),
-        ],
+        columns,
     );
 }
 

@@ -33,6 +33,10 @@ async fn ask_sorted(queries: &Queries, of: Aggregate, sort: &[(&str, bool)]) -> 
     queries.aggregate(&question).await.unwrap()
 }
 
+fn anything() -> Filter {
+    Filter::All(Vec::new())
+}
+
 fn int(page: &Page, row: usize, field: &str) -> i64 {
     match page.items[row].get(field) {
         Some(Cell::Int(number)) => *number,
@@ -50,7 +54,7 @@ fn words<'p>(page: &'p Page, row: usize, field: &str) -> &'p str {
 #[test]
 fn what_runs_is_counted_by_definition_and_version() {
     both(async |queries, _| {
-        let page = ask(queries, Aggregate::InstancesByDefinition).await;
+        let page = ask(queries, Aggregate::InstancesByDefinition(anything())).await;
         assert_eq!((page.items.len(), page.total), (1, 1));
         assert_eq!(words(&page, 0, "processDefinitionId"), "order");
         assert_eq!(
@@ -62,6 +66,7 @@ fn what_runs_is_counted_by_definition_and_version() {
         let by_version = |id: &str, tenant: Option<&str>| Aggregate::InstancesByVersion {
             process_definition_id: id.into(),
             tenant_id: tenant.map(str::to_owned),
+            visible: anything(),
         };
         let page = ask_sorted(
             queries,
@@ -83,22 +88,69 @@ fn what_runs_is_counted_by_definition_and_version() {
 }
 
 #[test]
+fn only_what_may_be_seen_is_counted() {
+    both(async |queries, _| {
+        let of = |id: &str| is("processDefinitionId", text(id));
+        let hash = ask(queries, Aggregate::IncidentsByError(anything())).await;
+        let error_hash = i32::try_from(int(&hash, 0, "errorHashCode")).unwrap();
+        let questions = |visible: Filter| {
+            [
+                Aggregate::InstancesByDefinition(visible.clone()),
+                Aggregate::InstancesByVersion {
+                    process_definition_id: "order".into(),
+                    tenant_id: None,
+                    visible: visible.clone(),
+                },
+                Aggregate::IncidentsByError(visible.clone()),
+                Aggregate::IncidentsByDefinition {
+                    error_hash,
+                    visible: visible.clone(),
+                },
+                Aggregate::JobErrors {
+                    span: span(0, 3_600_000),
+                    error_code: Vec::new(),
+                    error_message: Vec::new(),
+                    visible,
+                },
+            ]
+        };
+        for question in questions(of("order")) {
+            assert_eq!(
+                ask(queries, question.clone()).await.total,
+                1,
+                "{question:?}"
+            );
+        }
+        for nothing in [
+            of("other"),
+            Filter::Any(Vec::new()),
+            is("tenantId", text("other")),
+        ] {
+            for question in questions(nothing) {
+                let page = ask(queries, question.clone()).await;
+                assert_eq!(page.total, 0, "{question:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn incidents_and_subscriptions_are_counted() {
     both(async |queries, _| {
-        let page = ask(queries, Aggregate::IncidentsByError).await;
+        let page = ask(queries, Aggregate::IncidentsByError(anything())).await;
         assert_eq!(page.items.len(), 1);
         assert_eq!(words(&page, 0, "errorMessage"), "Boom happened");
         assert_eq!(int(&page, 0, "activeInstancesWithErrorCount"), 5);
         let error_hash = i32::try_from(int(&page, 0, "errorHashCode")).unwrap();
-        let page = ask(queries, Aggregate::IncidentsByDefinition { error_hash }).await;
+        let by_definition = |error_hash, visible| Aggregate::IncidentsByDefinition {
+            error_hash,
+            visible,
+        };
+        let page = ask(queries, by_definition(error_hash, anything())).await;
         assert_eq!(int(&page, 0, "activeInstancesWithErrorCount"), 5);
         assert_eq!(words(&page, 0, "processDefinitionId"), "order");
         let other = error_hash ^ 1;
-        let page = ask(
-            queries,
-            Aggregate::IncidentsByDefinition { error_hash: other },
-        )
-        .await;
+        let page = ask(queries, by_definition(other, anything())).await;
         assert!(page.items.is_empty());
         // The only subscription was correlated, so none is open.
         let all = Filter::All(vec![]);
@@ -167,6 +219,7 @@ fn jobs_are_counted_per_type_worker_and_time() {
             span: all(),
             error_code: Vec::new(),
             error_message: vec![(Op::Eq, vec![text(code)])],
+            visible: anything(),
         };
         let page = ask(queries, errors("Boom happened")).await;
         assert_eq!((page.items.len(), int(&page, 0, "workers")), (1, 1));
@@ -313,7 +366,10 @@ fn hostile_texts_are_values_in_every_statistic() {
                 Aggregate::InstancesByVersion {
                     process_definition_id: word.into(),
                     tenant_id: Some(word.into()),
+                    visible: is("processDefinitionId", text(word)),
                 },
+                Aggregate::InstancesByDefinition(is("processDefinitionId", text(word))),
+                Aggregate::IncidentsByError(is("processDefinitionId", text(word))),
                 Aggregate::SubscriptionsByDefinition(is("messageName", text(word))),
                 Aggregate::JobsByType(hit()),
                 Aggregate::JobsByWorker(hit()),
@@ -321,6 +377,7 @@ fn hostile_texts_are_values_in_every_statistic() {
                     span: hit(),
                     error_code: like(),
                     error_message: like(),
+                    visible: anything(),
                 },
             ];
             for of in questions {

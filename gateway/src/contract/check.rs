@@ -3,10 +3,15 @@
 //! Two classes, as in Camunda: a value of the wrong *shape* (type, unknown member, enum, choice)
 //! ends the check at once with `Bad Request`; broken *rules* (missing, length, range, pattern,
 //! date) are collected and answered together with `INVALID_ARGUMENT`. Enum values are taken in any
-//! casing and rewritten to the canonical one, keys are taken as text or number and rewritten to
-//! text: what comes out is canonical, and nothing behind this module checks a shape again.
+//! casing and rewritten to the canonical one: what comes out is canonical, and nothing behind this
+//! module checks a shape again. Keys are texts of digits; a number is another shape.
+//!
+//! Filters are checked for shapes, keys and dates only, because any text may be searched for. Where
+//! the reference has other words for a rule than the contract suggests, they are in [`words`].
 //!
 //! Limits: [`crate::limits::VIOLATIONS`]; recursion is bounded by the depth the body parser takes.
+
+mod words;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -17,22 +22,37 @@ use super::schema::{
 use crate::limits::VIOLATIONS;
 use crate::problem::Problem;
 
-/// Checks `value` against `schema` and makes it canonical.
+/// Checks the body `value` of `operation` against `schema` and makes it canonical.
 ///
 /// # Errors
-/// [`Problem::Malformed`] for the first wrong shape, [`Problem::Invalid`] for broken rules.
-pub(crate) fn check(library: &Library, schema: SchemaId, value: &mut Value) -> Result<(), Problem> {
-    let mut check = Check {
-        library,
-        violations: Vec::new(),
-        path: Vec::new(),
-    };
+/// [`Problem::Malformed`] for the first wrong shape, [`Problem::Invalid`] for broken rules,
+/// [`Problem::BadCursor`] if nothing else is wrong.
+pub(crate) fn check(
+    library: &Library,
+    operation: &str,
+    schema: SchemaId,
+    value: &mut Value,
+) -> Result<(), Problem> {
+    let mut check = Check::new(library, operation);
     check.value(schema, value).map_err(Problem::Malformed)?;
-    if check.violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::Invalid(check.violations))
-    }
+    check.end()
+}
+
+/// Whether a text is a date with time and offset, as RFC 3339 and the reference's parser have it.
+pub(crate) fn is_date_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    // The parser at hand is more generous: blanks, zones in brackets, offsets without colon.
+    let separated = bytes
+        .get(10)
+        .is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'));
+    let tail = text.get(11..).unwrap_or_default();
+    let offset = tail.find(['Z', 'z', '+', '-']).map(|at| &tail[at..]);
+    let offset = match offset.map(str::as_bytes) {
+        Some([b'Z' | b'z']) => true,
+        Some([_, _, _, b':', _, _]) | Some([_, _, _, b':', _, _, b':', _, _]) => true,
+        Some(_) | None => false,
+    };
+    separated && offset && text.parse::<Timestamp>().is_ok()
 }
 
 /// Checks the value of a path or query parameter, which is always text.
@@ -41,6 +61,7 @@ pub(crate) fn check(library: &Library, schema: SchemaId, value: &mut Value) -> R
 /// As [`check`]; a value of another type is named with its parameter.
 pub(crate) fn check_param(
     library: &Library,
+    operation: &str,
     schema: SchemaId,
     name: &str,
     text: &str,
@@ -48,9 +69,9 @@ pub(crate) fn check_param(
     let unconvertible =
         || Problem::Malformed(format!("Failed to convert '{name}' with value: '{text}'"));
     let mut value = match &library.shape(schema) {
-        Shape::Boolean => match text {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
+        Shape::Boolean => match text.to_ascii_lowercase().as_str() {
+            "true" | "on" | "yes" | "1" => Value::Bool(true),
+            "false" | "off" | "no" | "0" => Value::Bool(false),
             _ => return Err(unconvertible()),
         },
         Shape::Integer(_) => Value::from(text.parse::<i64>().map_err(|_| unconvertible())?),
@@ -60,38 +81,67 @@ pub(crate) fn check_param(
             Value::from(text)
         }
         Shape::Text(shape) if shape.date_time => {
-            text.parse::<Timestamp>().map_err(|_| unconvertible())?;
+            if !is_date_time(text) {
+                return Err(unconvertible());
+            }
             Value::from(text)
         }
         Shape::Choice(Choice::Kind { scalar, .. }) => {
-            return check_param(library, *scalar, name, text);
+            return check_param(library, operation, *scalar, name, text);
         }
         Shape::Any | Shape::Text(_) | Shape::Array(_) | Shape::Object(_) | Shape::Choice(_) => {
             Value::from(text)
         }
     };
-    let mut check = Check {
-        library,
-        violations: Vec::new(),
-        path: vec![name.to_owned()],
-    };
+    let mut check = Check::new(library, operation);
+    check.is_param = true;
+    check.path.push(Step::Member(name.to_owned()));
     check
         .value(schema, &mut value)
         .map_err(|_| unconvertible())?;
-    if check.violations.is_empty() {
-        Ok(value)
-    } else {
-        Err(Problem::Invalid(check.violations))
-    }
+    check.end()?;
+    Ok(value)
+}
+
+/// A step on the way to the value that is checked.
+enum Step {
+    Member(String),
+    Item,
 }
 
 struct Check<'l> {
     library: &'l Library,
+    operation: &'l str,
     violations: Vec<String>,
-    path: Vec<String>,
+    /// The value is that of a parameter.
+    is_param: bool,
+    /// A cursor that nobody handed out.
+    bad_cursor: Option<String>,
+    path: Vec<Step>,
 }
 
-impl Check<'_> {
+impl<'l> Check<'l> {
+    fn new(library: &'l Library, operation: &'l str) -> Self {
+        Self {
+            library,
+            operation,
+            violations: Vec::new(),
+            is_param: false,
+            bad_cursor: None,
+            path: Vec::new(),
+        }
+    }
+
+    fn end(self) -> Result<(), Problem> {
+        if !self.violations.is_empty() {
+            return Err(Problem::Invalid(self.violations));
+        }
+        match self.bad_cursor {
+            Some(cursor) => Err(Problem::BadCursor(cursor)),
+            None => Ok(()),
+        }
+    }
+
     fn value(&mut self, schema: SchemaId, value: &mut Value) -> Result<(), String> {
         // The library is shared, not owned: its nodes outlive the mutable borrow of self.
         let library = self.library;
@@ -109,37 +159,36 @@ impl Check<'_> {
     }
 
     fn integer(&mut self, shape: &IntegerShape, value: &Value) -> Result<(), String> {
-        let Some(number) = value.as_i64() else {
+        let whole = value.as_i64().or_else(|| value.as_u64().map(|_| i64::MAX));
+        let Some(number) = whole else {
             return Err(self.unparsable());
         };
-        if !shape.wide && i32::try_from(number).is_err() {
-            return Err(self.unparsable());
+        // Numbers that no integer holds are a matter of the parser there, which names no property.
+        if value.as_i64().is_none() || (!shape.wide && i32::try_from(number).is_err()) {
+            return Err("Failed to read request".into());
         }
         let below = shape.minimum.is_some_and(|minimum| number < minimum);
         let above = shape.maximum.is_some_and(|maximum| number > maximum);
         if below || above {
+            let paged = self.parent() == "page";
             let rule = match (shape.minimum, shape.maximum) {
+                (Some(_), _) if paged && number < 0 => "a non-negative number".into(),
                 (Some(minimum), Some(maximum)) => format!("within the [{minimum},{maximum}] range"),
                 (Some(1), None) => "> 0".into(),
                 (Some(minimum), None) => format!(">= {minimum}"),
                 (None, Some(maximum)) => format!("<= {maximum}"),
                 (None, None) => return Ok(()),
             };
+            let page = if paged { "page." } else { "" };
             let field = self.field();
             self.violation(format!(
-                "The value for {field} is '{number}' but must be {rule}"
+                "The value for {page}{field} is '{number}' but must be {rule}"
             ));
         }
         Ok(())
     }
 
     fn text(&mut self, shape: &TextShape, value: &mut Value) -> Result<(), String> {
-        if shape.key
-            && let Value::Number(number) = value
-            && number.is_i64()
-        {
-            *value = Value::String(number.to_string());
-        }
         let Value::String(text) = value else {
             return Err(self.unparsable());
         };
@@ -155,8 +204,9 @@ impl Check<'_> {
                     Ok(())
                 }
                 None => Err(format!(
-                    "Unexpected value '{text}' for enum field '{field}'. Use any of the \
-                     following values: [{}]",
+                    "Unexpected value '{text}' for enum field '{}'. Use any of the following \
+                     values: [{}]",
+                    self.last(),
                     shape.members.join(", ")
                 )),
             };
@@ -172,7 +222,7 @@ impl Check<'_> {
         }
         if shape.date_time {
             // Empty text clears a date where a date may be cleared.
-            if !text.is_empty() && text.parse::<Timestamp>().is_err() {
+            if !text.is_empty() && !is_date_time(text) {
                 let label = match field.as_str() {
                     "dueDate" => "due date",
                     "followUpDate" => "follow-up date",
@@ -183,6 +233,14 @@ impl Check<'_> {
                      RFC 3339, section 5.6"
                 ));
             }
+            return Ok(());
+        }
+        let free = if self.is_param {
+            words::free_in_path(self.operation)
+        } else {
+            words::free(self.operation, self.in_filter(), &field)
+        };
+        if free {
             return Ok(());
         }
         if text.chars().count() < shape.min_length {
@@ -202,12 +260,16 @@ impl Check<'_> {
         {
             match field.as_str() {
                 "tags" => self.violation(bad_tag(text)),
-                "after" | "before" => {
-                    self.violation(format!("Cannot decode pagination cursor '{text}'"))
-                }
+                "after" | "before" => self.bad_cursor = Some(text.clone()),
+                "decisionEvaluationInstanceKey" => self.violation(format!(
+                    "The provided {field} '{text}' is not a valid decision evaluation instance \
+                     key. Expected a value matching the pattern '{pattern}' (e.g. \
+                     '2251799813684367-1')."
+                )),
                 _ => self.violation(format!(
                     "The provided {field} contains illegal characters. It must match the \
-                     pattern '{pattern}'"
+                     pattern '{}'",
+                    words::pattern(&field, pattern.as_str())
                 )),
             }
         }
@@ -235,12 +297,14 @@ impl Check<'_> {
         if items.len() < shape.min_items {
             self.violation(format!("No {field} provided"));
         }
+        self.path.push(Step::Item);
         for item in items.iter_mut() {
             if item.is_null() {
                 return Err(self.unparsable());
             }
             self.value(shape.items, item)?;
         }
+        self.path.pop();
         if shape.unique {
             for (at, item) in items.iter().enumerate() {
                 if items[..at].contains(item) {
@@ -262,7 +326,7 @@ impl Check<'_> {
         if !shape.open
             && let Some(unknown) = members.keys().find(|name| shape.property(name).is_none())
         {
-            self.path.push(unknown.clone());
+            self.path.push(Step::Member(unknown.clone()));
             return Err(self.unparsable());
         }
         if let Some(limit) = shape.max_properties
@@ -290,17 +354,17 @@ impl Check<'_> {
             Some(value) if !value.is_null() => {
                 let blank = value.as_str().is_some_and(|text| text.trim().is_empty());
                 if property.required && blank {
-                    self.violation(format!("No {} provided", property.name));
+                    self.absent(&property.name);
                     return Ok(());
                 }
-                self.path.push(property.name.clone());
+                self.path.push(Step::Member(property.name.clone()));
                 self.value(property.schema, value)?;
                 self.path.pop();
             }
             Some(_) if property.nullable => {}
             Some(_) | None => {
                 if property.required {
-                    self.violation(format!("No {} provided", property.name));
+                    self.absent(&property.name);
                 }
             }
         }
@@ -350,7 +414,7 @@ impl Check<'_> {
                 }
             }
             Some(_) => {
-                self.path.push(member.to_owned());
+                self.path.push(Step::Member(member.to_owned()));
                 return Err(self.unparsable());
             }
         };
@@ -366,8 +430,23 @@ impl Check<'_> {
         otherwise: Option<SchemaId>,
         value: &mut Value,
     ) -> Result<(), String> {
+        let library = self.library;
+        // Members that no branch owns say that the schema without them is meant.
+        let common: Vec<&str> = match otherwise.map(|schema| library.shape(schema)) {
+            Some(Shape::Object(object)) => {
+                let properties = object.properties.iter();
+                properties.map(|property| property.name.as_str()).collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let names = |with: &[&str]| {
+            let names = branches.iter().map(|(name, _)| name.as_str());
+            let names: Vec<&str> = names.chain(with.iter().copied()).collect();
+            names.join(", ")
+        };
+        let none = || format!("At least one of [{}] is required.", names(&common));
         let Value::Object(members) = &mut *value else {
-            return Err(self.unparsable());
+            return Err(none());
         };
         // Null says "not given", also to the schema that does not know the member.
         for (name, _) in branches {
@@ -375,42 +454,75 @@ impl Check<'_> {
                 members.remove(name);
             }
         }
+        let is_given = |name: &str| members.get(name).is_some_and(|value| !value.is_null());
         let given: Vec<SchemaId> = branches
             .iter()
-            .filter(|(name, _)| members.get(name).is_some_and(|value| !value.is_null()))
+            .filter(|(name, _)| is_given(name))
             .map(|(_, schema)| *schema)
             .collect();
-        let names = || {
-            let names: Vec<&str> = branches.iter().map(|(name, _)| name.as_str()).collect();
-            names.join(", ")
-        };
+        let with_common = common.iter().any(|name| is_given(name));
         match (given.as_slice(), otherwise) {
             ([schema], _) => self.value(*schema, value),
-            ([], Some(otherwise)) => self.value(otherwise, value),
-            ([], None) => Err(format!("At least one of [{}] is required.", names())),
-            (_, _) => Err(format!("Only one of [{}] is allowed.", names())),
+            ([], Some(otherwise)) if with_common => self.value(otherwise, value),
+            // The first one is meant, and does not know what is of the others.
+            ([first, ..], Some(_)) if with_common => self.value(*first, value),
+            ([], _) => Err(none()),
+            (_, _) => Err(format!("Only one of [{}] is allowed.", names(&[]))),
         }
     }
 
+    /// A required member is not there.
+    fn absent(&mut self, name: &str) {
+        let text = words::absent(self.operation, self.field(), name);
+        self.violation(text);
+    }
+
     fn violation(&mut self, text: String) {
-        if self.violations.len() < VIOLATIONS {
+        if self.violations.len() < VIOLATIONS && !self.violations.contains(&text) {
             self.violations.push(text);
         }
     }
 
+    /// Names of the members on the way to the value, operators left out, the nearest first.
+    fn members(&self) -> impl Iterator<Item = &str> {
+        self.path.iter().rev().filter_map(|step| match step {
+            Step::Member(name) if !name.starts_with('$') => Some(name.as_str()),
+            Step::Member(_) | Step::Item => None,
+        })
+    }
+
     /// The member that is checked, as rules name it.
     fn field(&self) -> &str {
-        self.path.last().map_or("request body", String::as_str)
+        self.members().next().unwrap_or("request body")
+    }
+
+    /// The member around the one that is checked.
+    fn parent(&self) -> &str {
+        self.members().nth(1).unwrap_or_default()
+    }
+
+    fn in_filter(&self) -> bool {
+        matches!(self.path.first(), Some(Step::Member(name)) if name == "filter")
+    }
+
+    /// The last step as the reference's parser names it: items have no name there.
+    fn last(&self) -> &str {
+        match self.path.last() {
+            Some(Step::Member(name)) => name,
+            Some(Step::Item) | None => "null",
+        }
     }
 
     fn unparsable(&self) -> String {
-        if self.path.is_empty() {
-            return "Failed to read request".into();
-        }
-        format!(
-            "Request property [{}] cannot be parsed",
-            self.path.join(".")
-        )
+        let steps: Vec<&str> = self
+            .path
+            .iter()
+            .map(|step| match step {
+                Step::Member(name) => name.as_str(),
+                Step::Item => "null",
+            })
+            .collect();
+        format!("Request property [{}] cannot be parsed", steps.join("."))
     }
 }
 

@@ -352,7 +352,10 @@ fn by_presence(merged: &[(Merged<'_>, SchemaId)]) -> Result<Shape, ContractError
             None => otherwise = Some(*id),
         }
     }
-    branches.sort_by(|a, b| a.0.cmp(&b.0));
+    // Alternatives are named in the order of the alphabet, kinds of pages in that of the contract.
+    if otherwise.is_none() {
+        branches.sort_by(|a, b| a.0.cmp(&b.0));
+    }
     match otherwise {
         None => Ok(Shape::Choice(Choice::Presence { branches })),
         Some(otherwise) => Ok(Shape::Choice(Choice::OptionalPresence {

@@ -6,17 +6,27 @@
 //! | stored form | verified by |
 //! |---|---|
 //! | `{bcrypt}...`, `$2a$...`, `$2b$...`, `$2y$...` | bcrypt |
-//! | `{argon2}...`, `$argon2...` | Argon2 |
+//! | `{argon2}...`, `$argon2id$...`, `$argon2i$...`, `$argon2d$...` | Argon2 |
 //! | anything else | nothing: nobody can log in with it |
+//!
+//! A configured hash that no password could ever fit is refused at the start: cost, memory, salt and
+//! result are looked at, not only the first letters.
 
-use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params};
 
 use crate::problem::Problem;
 
 /// Cost of new hashes; the reference's.
 const COST: u32 = 10;
+/// Costs that bcrypt has.
+const COSTS: std::ops::RangeInclusive<u32> = 4..=31;
+/// Most memory that verifying one Argon2 hash may take, KiB.
+const ARGON2_MEMORY_MAX: u32 = 1 << 20;
+/// What a hash has to be, for whoever configured another.
+pub(crate) const FORMS: &str = "the hash is neither of bcrypt ($2a$, $2b$ or $2y$ with a cost of 4 to 31) nor \
+     of Argon2 ($argon2id$, $argon2i$ or $argon2d$ with parameters, salt and result)";
 /// What bcrypt looks at; more is refused, because the rest would not count.
 const PASSWORD_BYTES_MAX: usize = 72;
 
@@ -38,12 +48,18 @@ impl Hash {
             .iter()
             .any(|start| plain.starts_with(start))
         {
-            plain.parse::<bcrypt::HashParts>().ok()?;
-            return Some(Self::Bcrypt(plain.to_owned()));
+            let parts = plain.parse::<bcrypt::HashParts>().ok()?;
+            return COSTS
+                .contains(&parts.get_cost())
+                .then(|| Self::Bcrypt(plain.to_owned()));
         }
         if plain.starts_with("$argon2") {
-            PasswordHash::new(plain).ok()?;
-            return Some(Self::Argon2(plain.to_owned()));
+            let hash = PasswordHash::new(plain).ok()?;
+            let known = Algorithm::try_from(hash.algorithm.as_str()).is_ok();
+            let complete = hash.salt.is_some() && hash.hash.is_some();
+            let memory = Params::try_from(&hash).ok()?.m_cost();
+            let usable = known && complete && memory <= ARGON2_MEMORY_MAX;
+            return usable.then(|| Self::Argon2(plain.to_owned()));
         }
         None
     }
@@ -93,7 +109,7 @@ pub fn stored_form(configured: &str) -> Result<String, String> {
     match Hash::stored(configured) {
         Some(Hash::Bcrypt(hash)) => Ok(format!("{{bcrypt}}{hash}")),
         Some(Hash::Argon2(hash)) => Ok(hash),
-        None if Hash::is_one(configured) => Err("the hash is of no known form".into()),
+        None if Hash::is_one(configured) => Err(FORMS.into()),
         None => hash_now(configured),
     }
 }
@@ -136,7 +152,41 @@ mod tests {
         for unusable in ["secret", "{noop}secret", "$2a$nonsense"] {
             assert!(Hash::stored(unusable).is_none(), "{unusable}");
         }
-        assert!(stored_form("$2a$nonsense").is_err());
+        assert_eq!(stored_form("$2a$nonsense").unwrap_err(), FORMS);
         assert!(hash_now(&"x".repeat(73)).is_err());
+    }
+
+    #[test]
+    fn hashes_that_nothing_fits_are_refused() {
+        const SALT: &str = "c29tZXNhbHRzYWx0";
+        const RESULT: &str = "RdescudvJCsgt3ub+b+dWRWJTmaaJObG";
+        let argon2 = |method: &str, rest: &str| format!("$argon2{method}$v=19${rest}");
+        let whole = format!("m=19456,t=2,p=1${SALT}${RESULT}");
+        for method in ["id", "i", "d"] {
+            assert!(Hash::stored(&argon2(method, &whole)).is_some(), "{method}");
+        }
+        let bcrypt = bcrypt::hash("secret", 4).unwrap();
+        let unusable = [
+            argon2("x", &whole),
+            argon2("", &whole),
+            argon2("id", ""),
+            argon2("id", "m=19456,t=2,p=1"),
+            argon2("id", &format!("m=19456,t=2,p=1${SALT}")),
+            argon2("id", &format!("m=0,t=2,p=1${SALT}${RESULT}")),
+            argon2("id", &format!("m=4194304,t=2,p=1${SALT}${RESULT}")),
+            argon2("id", &format!("m=19456,t=2,p=1,q=1${SALT}${RESULT}")),
+            argon2("id", &format!("m=19456,t=2,p=1$!${RESULT}")),
+            "$argon2".into(),
+            "{argon2}".into(),
+            "{bcrypt}secret".into(),
+            bcrypt.replacen("$04$", "$03$", 1),
+            bcrypt.replacen("$04$", "$32$", 1),
+            bcrypt[..59].to_owned(),
+            format!("{}!", &bcrypt[..59]),
+        ];
+        for text in unusable {
+            assert!(Hash::stored(&text).is_none(), "{text}");
+            assert_eq!(stored_form(&text).unwrap_err(), FORMS, "{text}");
+        }
     }
 }

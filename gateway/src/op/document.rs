@@ -200,7 +200,7 @@ fn metadata_of(call: &Call, text: &str) -> Result<Value, Problem> {
     let schema = library
         .named("DocumentMetadata")
         .ok_or_else(|| Problem::Internal("DocumentMetadata has no schema".into()))?;
-    check(library, schema, &mut value)?;
+    check(library, "createDocument", schema, &mut value)?;
     Ok(value)
 }
 

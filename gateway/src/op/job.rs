@@ -367,7 +367,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, Problem> {
     }
     if retries.is_none() && timeout.is_none() {
         return Err(Problem::invalid(
-            "At least one of [retries, timeout, priority] is required",
+            "At least one of [retries, timeout] is required",
         ));
     }
     answer(&call, Action::Update { retries, timeout }).await

@@ -467,7 +467,9 @@ fn page_of(body: Members<'_>) -> PageSpec {
             start: PageStart::From(0),
         };
     };
-    let start = match (page.str("after"), page.str("before"), page.int("from")) {
+    // An empty cursor is none.
+    let cursor = |name| page.str(name).filter(|cursor| !cursor.is_empty());
+    let start = match (cursor("after"), cursor("before"), page.int("from")) {
         (Some(cursor), _, _) => PageStart::After(cursor.to_owned()),
         (None, Some(cursor), _) => PageStart::Before(cursor.to_owned()),
         (None, None, from) => {

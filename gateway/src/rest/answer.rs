@@ -9,7 +9,7 @@ use axum::http::header::{
 use axum::http::{Response, StatusCode};
 
 use crate::op::shape::ObjectWriter;
-use crate::problem::Problem;
+use crate::problem::{CredentialFault, Problem};
 
 /// What a served operation answers.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +65,14 @@ pub(crate) fn problem(problem: &Problem, instance: &str) -> Response<Body> {
         .str("instance", instance);
     let mut response = with_body(row.http, "application/problem+json", out.finish());
     if row.http == 401 {
-        let challenge = HeaderValue::from_static("Basic realm=\"ringflow\", charset=\"UTF-8\"");
+        let challenge = if *problem == Problem::Unauthenticated(CredentialFault::NoToken) {
+            "Bearer"
+        } else if matches!(problem, Problem::Unauthenticated(CredentialFault::Token(_))) {
+            "Bearer error=\"invalid_token\""
+        } else {
+            "Basic realm=\"ringflow\", charset=\"UTF-8\""
+        };
+        let challenge = HeaderValue::from_static(challenge);
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response

@@ -1,16 +1,23 @@
 //! Reads what a request carries and checks it against its operation.
 //!
-//! Order: media types, query and path parameters, body. Nothing is read beyond its limit: the body
+//! Order: media types, path and query parameters, body. Nothing is read beyond its limit: the body
 //! by bytes and by time, JSON by depth (the parser's own bound).
+//!
+//! | body | answer |
+//! |---|---|
+//! | none, of no type, but required | 415, as where the type is another |
+//! | none, of the right type, but required; or `null` | 400, it is missing |
+//! | blanks only | 400, a value is missing |
 
 use std::collections::HashMap;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Query, RawPathParams, Request};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{Query, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::multipart::{self, Upload};
@@ -36,9 +43,15 @@ pub(super) async fn extract(
     limits: &Limits,
     request: Request,
 ) -> Result<Extracted, Problem> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    if let Some(wanted) = &operation.body
+        && !wanted.multipart
+        && (wanted.required || !body.is_end_stream())
+    {
+        json_content(&parts.headers)?;
+    }
     accepts(operation, &parts.headers)?;
-    let path = path_params(contract, operation, &mut parts).await?;
+    let path = path_params(contract, operation, parts.uri.path())?;
     let query = query_params(contract, operation, &parts)?;
     let mut extracted = Extracted {
         path,
@@ -55,13 +68,17 @@ pub(super) async fn extract(
         return Ok(extracted);
     }
     let bytes = read_body(body, limits).await?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+    if bytes.is_empty() {
         if wanted.required {
             return Err(missing_body());
         }
         return Ok(extracted);
     }
-    json_content(&parts.headers)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Problem::Malformed(
+            "Request property [] cannot be parsed".into(),
+        ));
+    }
     let mut value: Value = serde_json::from_slice(&bytes)
         .map_err(|_| Problem::Malformed("Failed to read request".into()))?;
     if value.is_null() {
@@ -70,7 +87,7 @@ pub(super) async fn extract(
         }
         return Ok(extracted);
     }
-    check(&contract.library, wanted.schema, &mut value)?;
+    check(&contract.library, &operation.id, wanted.schema, &mut value)?;
     extracted.body = value;
     Ok(extracted)
 }
@@ -106,13 +123,17 @@ fn media(value: &str) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-fn json_content(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers
-        .get(CONTENT_TYPE)
+/// The type of the body; the reference prints `null` where none is given.
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
+    let given = headers.get(CONTENT_TYPE);
+    given
         .and_then(|value| value.to_str().ok())
-        .unwrap_or("application/octet-stream");
-    let essence = media(given);
-    if essence == "application/json" || essence.ends_with("+json") {
+        .unwrap_or("null")
+}
+
+fn json_content(headers: &HeaderMap) -> Result<(), Problem> {
+    let given = content_type(headers);
+    if media(given) == "application/json" {
         Ok(())
     } else {
         Err(Problem::Http(HttpFault::MediaType(given.to_owned())))
@@ -153,29 +174,29 @@ fn accepts(operation: &Operation, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-async fn path_params(
+fn path_params(
     contract: &Contract,
     operation: &Operation,
-    parts: &mut Parts,
+    path: &str,
 ) -> Result<HashMap<String, Value>, Problem> {
     let unreadable = || Problem::Malformed("Failed to read request".into());
-    let raw = RawPathParams::from_request_parts(parts, &())
-        .await
-        .map_err(|_| unreadable())?;
-    // The router knows places, the contract knows names: both in the order of the path.
-    let names = operation
-        .path
-        .split('/')
-        .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
     let mut values = HashMap::new();
-    for (name, (_, text)) in names.zip(&raw) {
+    for (segment, text) in operation.path.split('/').zip(path.split('/')) {
+        let name = segment
+            .strip_prefix('{')
+            .and_then(|it| it.strip_suffix('}'));
+        let Some(name) = name else { continue };
+        let text = percent_decode_str(text).decode_utf8();
+        let text = text.map_err(|_| unreadable())?;
         let param = operation
             .params
             .iter()
             .find(|param| param.place == Place::Path && param.name == name);
         let value = match param {
-            Some(param) => check_param(&contract.library, param.schema, name, text)?,
-            None => Value::from(text),
+            Some(param) => {
+                check_param(&contract.library, &operation.id, param.schema, name, &text)?
+            }
+            None => Value::from(&*text),
         };
         values.insert(name.to_owned(), value);
     }
@@ -196,7 +217,8 @@ fn query_params(
         }
         match given.iter().find(|(name, _)| *name == param.name) {
             Some((name, text)) => {
-                let value = check_param(&contract.library, param.schema, name, text)?;
+                let schema = param.schema;
+                let value = check_param(&contract.library, &operation.id, schema, name, text)?;
                 values.insert(name.clone(), value);
             }
             None if param.required => {

@@ -6,10 +6,10 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
-use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::Limited;
 
+use super::extract::content_type;
 use crate::limits::{Limits, MULTIPART_PARTS};
 use crate::problem::{HttpFault, Problem};
 
@@ -40,11 +40,7 @@ pub(super) async fn read(
     limits: &Limits,
     required: &str,
 ) -> Result<Upload, Problem> {
-    let content_type = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("application/octet-stream");
+    let content_type = content_type(&parts.headers);
     if !content_type
         .to_ascii_lowercase()
         .starts_with("multipart/form-data")

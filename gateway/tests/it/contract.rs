@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 
 use crate::fake::{self, Fake, Http, Running, http, start};
 
-struct Contract {
-    operations: Vec<Value>,
-    schemas: BTreeMap<String, Value>,
+pub(crate) struct Contract {
+    pub(crate) operations: Vec<Value>,
+    pub(crate) schemas: BTreeMap<String, Value>,
 }
 
 impl Contract {
-    fn load() -> Self {
+    pub(crate) fn load() -> Self {
         let mut contract = Self {
             operations: Vec::new(),
             schemas: BTreeMap::new(),
@@ -57,7 +57,7 @@ impl Contract {
     }
 }
 
-fn url(running: &Running, operation: &Value, parameter: &str) -> String {
+pub(crate) fn url(running: &Running, operation: &Value, parameter: &str) -> String {
     let path = operation["path"].as_str().unwrap();
     let segments: Vec<&str> = path
         .split('/')

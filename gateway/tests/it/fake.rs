@@ -16,11 +16,12 @@ use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::value::JobRecord;
 use ringflow_core::record::{Intent, Rejection, RejectionType, Text, Value};
 use ringflow_gateway::backend::{
-    Aggregation, ElementStatistics, Entity, Filter, KeyLiteral, Page, Query, QueryError, Row,
-    StreamSpec, SubmitError,
+    Aggregate, Aggregation, ElementStatistics, Entity, Filter, KeyLiteral, Page, Query, QueryError,
+    Row, StreamSpec, SubmitError,
 };
 use ringflow_gateway::{
-    Auth, Backend, Commands, Gateway, GatewayOptions, Limits, PushedJobs, Reads, RunningGateway,
+    Auth, Backend, Commands, Gateway, GatewayOptions, Guards, Limits, PushedJobs, Reads,
+    RunningGateway,
 };
 use ringflow_io::{
     BrokerAddress, BrokerInfo, Health, MetricsSnapshot, PartitionInfo, Role, Topology,
@@ -153,6 +154,15 @@ impl PushedJobs for Pushed {
     fn give_back(&self, _key: Key, _job: Arc<JobRecord>) {}
 }
 
+/// Whether a filter holds for nothing, which is all that this storage understands of filters.
+fn is_never(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(all) => all.iter().any(is_never),
+        Filter::Any(any) => any.iter().all(is_never),
+        _ => false,
+    }
+}
+
 /// A secondary storage that holds what a test gives it.
 #[derive(Default)]
 pub(crate) struct FakeReads {
@@ -163,14 +173,24 @@ pub(crate) struct FakeReads {
     pub(crate) failure: Mutex<Option<QueryError>>,
     pub(crate) aggregations: Mutex<Vec<Aggregation>>,
     pub(crate) elements: Mutex<Vec<ElementStatistics>>,
+    /// What the caller is allowed, while checks are on.
+    pub(crate) rights: Mutex<Page>,
     /// Key and filter of each question for element statistics.
     pub(crate) counted: Mutex<Vec<(KeyLiteral, Option<Filter>)>>,
 }
 
 impl Reads for FakeReads {
     fn search(&self, query: Query) -> BoxFuture<'_, Result<Page, QueryError>> {
+        let mut page = self.page.lock().unwrap().clone();
+        if query.entity == Entity::Credential || is_never(&query.filter) {
+            page = Page::default();
+        }
+        let rights = self.rights.lock().unwrap();
+        if query.entity == Entity::Authorization && !rights.items.is_empty() {
+            page = rights.clone();
+        }
+        drop(rights);
         self.queries.lock().unwrap().push(query);
-        let page = self.page.lock().unwrap().clone();
         let failure = self.failure.lock().unwrap().clone();
         Box::pin(async move { failure.map_or(Ok(page), Err) })
     }
@@ -202,8 +222,11 @@ impl Reads for FakeReads {
     }
 
     fn aggregate(&self, aggregation: Aggregation) -> BoxFuture<'_, Result<Page, QueryError>> {
+        let mut page = self.page.lock().unwrap().clone();
+        if matches!(&aggregation.of, Aggregate::SubscriptionsByDefinition(of) if is_never(of)) {
+            page = Page::default();
+        }
         self.aggregations.lock().unwrap().push(aggregation);
-        let page = self.page.lock().unwrap().clone();
         let failure = self.failure.lock().unwrap().clone();
         Box::pin(async move { failure.map_or(Ok(page), Err) })
     }
@@ -213,8 +236,11 @@ impl Reads for FakeReads {
         key: KeyLiteral,
         instances: Option<Filter>,
     ) -> BoxFuture<'_, Result<Vec<ElementStatistics>, QueryError>> {
+        let mut elements = self.elements.lock().unwrap().clone();
+        if instances.as_ref().is_some_and(is_never) {
+            elements.clear();
+        }
         self.counted.lock().unwrap().push((key, instances));
-        let elements = self.elements.lock().unwrap().clone();
         Box::pin(async move { Ok(elements) })
     }
 }
@@ -258,6 +284,15 @@ pub(crate) async fn start(fake: Arc<Fake>) -> Running {
 }
 
 pub(crate) async fn start_with(fake: Arc<Fake>, auth: Auth, limits: Limits) -> Running {
+    start_guarded(fake, auth, Guards::default(), limits).await
+}
+
+pub(crate) async fn start_guarded(
+    fake: Arc<Fake>,
+    auth: Auth,
+    guards: Guards,
+    limits: Limits,
+) -> Running {
     let any = "127.0.0.1:0".parse().unwrap();
     let reads = Arc::new(FakeReads::default());
     let options = GatewayOptions {
@@ -265,6 +300,7 @@ pub(crate) async fn start_with(fake: Arc<Fake>, auth: Auth, limits: Limits) -> R
         rest: any,
         management: any,
         auth,
+        guards,
         limits,
         ..GatewayOptions::default()
     };

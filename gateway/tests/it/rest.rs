@@ -60,7 +60,7 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
             "/process-instances",
             &json_type,
             "[]",
-            bad("Failed to read request"),
+            bad("At least one of [processDefinitionId, processDefinitionKey] is required."),
         ),
         (
             "POST",
@@ -88,7 +88,7 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
             problem(
                 406,
                 "Not Acceptable",
-                "Acceptable representations: [application/json].",
+                "Acceptable representations: [application/json, application/problem+json].",
             ),
         ),
         (
@@ -145,7 +145,7 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
             problem(
                 400,
                 "INVALID_ARGUMENT",
-                "At least one of [retries, timeout, priority] is required.",
+                "At least one of [retries, timeout] is required.",
             ),
         ),
         (
@@ -165,7 +165,7 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
             "/user-tasks/1/assignment",
             &json_type,
             "{}",
-            problem(400, "INVALID_ARGUMENT", "No assignee provided."),
+            problem(400, "INVALID_ARGUMENT", "No assignee provided"),
         ),
         (
             "POST",

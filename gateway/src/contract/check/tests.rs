@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{bad_tag, check, check_param};
+use super::{bad_tag, check, check_param, is_date_time};
 use crate::contract::Contract;
 
 /// Status title, detail of `body` sent to `operation`; `None` = accepted.
@@ -14,7 +14,7 @@ fn outcome(contract: &Contract, operation: &str, body: &str) -> Option<(String, 
     let operation = contract.operation(operation).unwrap();
     let mut value: Value = serde_json::from_str(body).unwrap();
     let schema = operation.body.as_ref().unwrap().schema;
-    check(&contract.library, schema, &mut value)
+    check(&contract.library, &operation.id, schema, &mut value)
         .err()
         .map(|problem| (problem.row().title.to_owned(), problem.detail()))
 }
@@ -32,19 +32,19 @@ fn refused_bodies() {
             "createProcessInstance",
             "[]".into(),
             MALFORMED,
-            "Failed to read request".into(),
+            "At least one of [processDefinitionId, processDefinitionKey] is required.".into(),
         ),
         (
             "searchProcessInstances",
             "[]".into(),
             MALFORMED,
-            "Failed to read request".into(),
+            "Request property [] cannot be parsed".into(),
         ),
         (
             "activateJobs",
             "\"x\"".into(),
             MALFORMED,
-            "Failed to read request".into(),
+            "Request property [] cannot be parsed".into(),
         ),
         // Choices.
         (
@@ -63,7 +63,19 @@ fn refused_bodies() {
             "searchProcessInstances",
             r#"{"page":{"from":1,"after":"YQ=="}}"#.into(),
             MALFORMED,
-            "Only one of [after, before, from] is allowed.".into(),
+            "Only one of [from, after, before] is allowed.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"after":"YQ==","from":1,"limit":5}}"#.into(),
+            MALFORMED,
+            "Request property [page.after] cannot be parsed".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{}}"#.into(),
+            MALFORMED,
+            "At least one of [from, after, before, limit] is required.".into(),
         ),
         (
             "completeJob",
@@ -95,6 +107,18 @@ fn refused_bodies() {
         // Wrong types.
         (
             "createProcessInstance",
+            r#"{"processDefinitionKey":2251799813685249}"#.into(),
+            MALFORMED,
+            "Request property [processDefinitionKey] cannot be parsed".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"$or":[{},{"nope":1}]}}"#.into(),
+            MALFORMED,
+            "Request property [filter.$or.null.nope] cannot be parsed".into(),
+        ),
+        (
+            "createProcessInstance",
             r#"{"processDefinitionId":"a","variables":"x"}"#.into(),
             MALFORMED,
             "Request property [variables] cannot be parsed".into(),
@@ -115,7 +139,13 @@ fn refused_bodies() {
             "activateJobs",
             r#"{"type":"a","timeout":1,"maxJobsToActivate":3000000000}"#.into(),
             MALFORMED,
-            "Request property [maxJobsToActivate] cannot be parsed".into(),
+            "Failed to read request".into(),
+        ),
+        (
+            "activateJobs",
+            r#"{"type":"a","timeout":18446744073709551615,"maxJobsToActivate":1}"#.into(),
+            MALFORMED,
+            "Failed to read request".into(),
         ),
         (
             "createProcessInstance",
@@ -184,38 +214,62 @@ fn refused_bodies() {
             "updateJob",
             "{}".into(),
             INVALID,
-            "No changeset provided.".into(),
+            "At least one of [retries, timeout] is required.".into(),
         ),
         (
             "searchProcessInstances",
             r#"{"sort":[{}]}"#.into(),
             INVALID,
-            "No field provided.".into(),
+            "Sort field must not be null.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"variables":[{}]}}"#.into(),
+            INVALID,
+            "Variable name must not be null. Variable value must not be null.".into(),
+        ),
+        (
+            "correlateMessage",
+            "{}".into(),
+            INVALID,
+            "No messageName provided.".into(),
+        ),
+        (
+            "migrateProcessInstance",
+            r#"{"targetProcessDefinitionKey":"1","mappingInstructions":[{}]}"#.into(),
+            INVALID,
+            "All [sourceElementId, targetElementId] are required.".into(),
         ),
         // Ranges, lengths, patterns, formats.
         (
             "searchProcessInstances",
             r#"{"page":{"limit":0}}"#.into(),
             INVALID,
-            "The value for limit is '0' but must be within the [1,10000] range.".into(),
+            "The value for page.limit is '0' but must be within the [1,10000] range.".into(),
         ),
         (
             "searchProcessInstances",
             r#"{"page":{"limit":10001}}"#.into(),
             INVALID,
-            "The value for limit is '10001' but must be within the [1,10000] range.".into(),
+            "The value for page.limit is '10001' but must be within the [1,10000] range.".into(),
         ),
         (
             "searchProcessInstances",
             r#"{"page":{"from":-1}}"#.into(),
             INVALID,
-            "The value for from is '-1' but must be >= 0.".into(),
+            "The value for page.from is '-1' but must be a non-negative number.".into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"page":{"limit":-1}}"#.into(),
+            INVALID,
+            "The value for page.limit is '-1' but must be a non-negative number.".into(),
         ),
         (
             "searchProcessInstances",
             r#"{"page":{"after":"!"}}"#.into(),
             INVALID,
-            "Cannot decode pagination cursor '!'.".into(),
+            "Cannot decode pagination cursor '!'".into(),
         ),
         (
             "cancelProcessInstance",
@@ -241,7 +295,7 @@ fn refused_bodies() {
             "searchProcessInstances",
             r#"{"filter":{"startDate":{"$gt":"soon"}}}"#.into(),
             INVALID,
-            "The provided $gt 'soon' cannot be parsed as a date according to RFC 3339, section \
+            "The provided startDate 'soon' cannot be parsed as a date according to RFC 3339, section \
           5.6."
                 .into(),
         ),
@@ -251,6 +305,21 @@ fn refused_bodies() {
             INVALID,
             "The provided processInstanceKey 'abc' is not a valid key. Expected a numeric value. \
           Did you pass an entity id instead of an entity key?."
+                .into(),
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"processInstanceKey":{"$in":["1","99999999999999999999"]}}}"#.into(),
+            INVALID,
+            "The provided processInstanceKey '99999999999999999999' is not a valid key. Expected \
+          a numeric value. Did you pass an entity id instead of an entity key?."
+                .into(),
+        ),
+        (
+            "createTenant",
+            r#"{"tenantId":"a b","name":"n"}"#.into(),
+            INVALID,
+            r"The provided tenantId contains illegal characters. It must match the pattern '^[\w\.-]{1,31}$'."
                 .into(),
         ),
         (
@@ -308,9 +377,18 @@ fn accepted_bodies() {
             "createProcessInstance",
             r#"{"processDefinitionId":"\u00e4b-c.d_1"}"#,
         ),
+        // Any text may be searched for, and commands look at tenants themselves.
         (
-            "createProcessInstance",
-            r#"{"processDefinitionKey":2251799813685249}"#,
+            "searchProcessInstances",
+            r#"{"filter":{"processDefinitionId":"1 a","tenantId":"'; DROP TABLE x"}}"#,
+        ),
+        (
+            "publishMessage",
+            r#"{"name":"a","tenantId":"not a tenant"}"#,
+        ),
+        (
+            "searchProcessInstances",
+            r#"{"filter":{"startDate":"2025-01-01T10:00+01:00"}}"#,
         ),
         (
             "createProcessInstance",
@@ -355,10 +433,10 @@ fn enums_and_keys_become_canonical() {
     let operation = contract.operation("searchProcessInstances").unwrap();
     let mut value = serde_json::json!({
         "sort": [{"field": "STARTDATE", "order": "desc"}],
-        "filter": {"state": "active", "processInstanceKey": 5},
+        "filter": {"state": "active", "processInstanceKey": "5"},
     });
     let schema = operation.body.as_ref().unwrap().schema;
-    check(&contract.library, schema, &mut value).unwrap();
+    check(&contract.library, &operation.id, schema, &mut value).unwrap();
     assert_eq!(
         value,
         serde_json::json!({
@@ -374,6 +452,7 @@ fn parameters_are_converted_or_named() {
     let get = contract.operation("getProcessInstance").unwrap();
     let refused = check_param(
         &contract.library,
+        "getProcessInstance",
         get.params[0].schema,
         "processInstanceKey",
         "abc",
@@ -384,9 +463,53 @@ fn parameters_are_converted_or_named() {
     );
     let search = contract.operation("searchVariables").unwrap();
     let schema = search.params[0].schema;
-    assert!(check_param(&contract.library, schema, "truncateValues", "maybe").is_err());
+    let check = |text| {
+        check_param(
+            &contract.library,
+            "searchVariables",
+            schema,
+            "truncateValues",
+            text,
+        )
+    };
+    assert!(check("maybe").is_err());
+    assert_eq!(check("false").unwrap(), Value::Bool(false));
+}
+
+#[test]
+fn ids_in_paths_are_looked_at_where_something_is_assigned() {
+    let contract = Contract::load().unwrap();
+    let outcome = |operation: &str| {
+        let known = contract.operation(operation).unwrap();
+        let param = known.params.iter().find(|param| param.name == "username");
+        let schema = param.unwrap().schema;
+        check_param(&contract.library, operation, schema, "username", "a b")
+    };
     assert_eq!(
-        check_param(&contract.library, schema, "truncateValues", "false").unwrap(),
-        Value::Bool(false)
+        outcome("assignRoleToUser").unwrap_err().detail(),
+        "The provided username contains illegal characters. It must match the pattern \
+         '^[a-zA-Z0-9_~@.+-]+$'."
     );
+    assert!(outcome("getUser").is_ok());
+}
+
+#[test]
+fn dates_are_those_of_the_reference() {
+    for (text, fits) in [
+        ("2025-01-01T10:00:00Z", true),
+        ("2025-01-01T10:00Z", true),
+        ("2025-01-01t10:00:00.123456789z", true),
+        ("2025-01-01T10:00:00+01:00", true),
+        ("2025-01-01T10:00:00-01:30", true),
+        ("2025-01-01 10:00:00Z", false),
+        ("2025-01-01T10:00:00", false),
+        ("2025-01-01T10:00:00+0100", false),
+        ("2025-01-01T10:00:00+01", false),
+        ("2025-01-01T10:00:00Z[UTC]", false),
+        ("2025-02-30T10:00:00Z", false),
+        ("2025-01-01", false),
+        ("", false),
+    ] {
+        assert_eq!(is_date_time(text), fits, "{text}");
+    }
 }

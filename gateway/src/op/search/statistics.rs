@@ -35,7 +35,8 @@ async fn ask(call: &Call, of: Aggregate) -> Result<Page, Problem> {
 
 /// `getProcessDefinitionInstanceStatistics`.
 pub(crate) async fn instances_by_definition(call: Call) -> Result<Answer, Problem> {
-    let page = ask(&call, Aggregate::InstancesByDefinition).await?;
+    let visible = visible(&call, Entity::ProcessDefinition);
+    let page = ask(&call, Aggregate::InstancesByDefinition(visible)).await?;
     page_answer(&call, &page)
 }
 
@@ -50,6 +51,7 @@ pub(crate) async fn instances_by_version(call: Call) -> Result<Answer, Problem> 
     let of = Aggregate::InstancesByVersion {
         process_definition_id: text("processDefinitionId").unwrap_or_default(),
         tenant_id: text("tenantId"),
+        visible: visible(&call, Entity::ProcessDefinition),
     };
     let page = ask(&call, of).await?;
     page_answer(&call, &page)
@@ -65,7 +67,8 @@ pub(crate) async fn subscriptions(call: Call) -> Result<Answer, Problem> {
 
 /// `getProcessInstanceStatisticsByError`.
 pub(crate) async fn incidents_by_error(call: Call) -> Result<Answer, Problem> {
-    let page = ask(&call, Aggregate::IncidentsByError).await?;
+    let visible = visible(&call, Entity::Incident);
+    let page = ask(&call, Aggregate::IncidentsByError(visible)).await?;
     page_answer(&call, &page)
 }
 
@@ -76,9 +79,15 @@ pub(crate) async fn incidents_by_definition(call: Call) -> Result<Answer, Proble
         error_hash: filter
             .and_then(|filter| filter.int32("errorHashCode"))
             .unwrap_or_default(),
+        visible: visible(&call, Entity::Incident),
     };
     let page = ask(&call, of).await?;
     page_answer(&call, &page)
+}
+
+/// What of an entity the caller may count.
+fn visible(call: &Call, entity: Entity) -> Filter {
+    call.access.narrow(entity, Filter::All(Vec::new()))
 }
 
 /// `getProcessInstanceStatistics`.
@@ -188,6 +197,7 @@ pub(crate) async fn job_errors(call: Call) -> Result<Answer, Problem> {
         span: span_of(&call)?,
         error_code: comparisons(&call, "errorCode")?,
         error_message: comparisons(&call, "errorMessage")?,
+        visible: visible(&call, Entity::Job),
     };
     let page = ask(&call, of).await?;
     page_answer(&call, &page)
