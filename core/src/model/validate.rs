@@ -202,13 +202,16 @@ impl<'a> Check<'_, 'a> {
     }
 
     /// Elements the engine does not run.
-    fn unsupported(&mut self, _node: Xml<'a>, tag: Tag) {
+    fn unsupported(&mut self, node: Xml<'a>, tag: Tag) {
         self.error(format!(
             "Elements of type '{}' are currently not supported. Please refer to the documentation \
              for a list of supported elements: \
              https://docs.camunda.io/docs/components/modeler/bpmn/bpmn-coverage/",
             tag.class()
         ));
+        if tag == Tag::Transaction {
+            self.sub_process(node, tag);
+        }
     }
 
     /// What can be referred to needs an id.

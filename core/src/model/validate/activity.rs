@@ -7,7 +7,7 @@
 use rustc_hash::FxHashSet;
 
 use super::Check;
-use crate::model::element_type::Tag;
+use crate::model::element_type::{Sort, Tag};
 use crate::model::parse::{
     Xml, child, child_content, event_definitions, extension, extensions, flag, given, parts,
 };
@@ -58,7 +58,7 @@ impl<'a> Check<'_, 'a> {
             .flat_map(|event| event_definitions(*event))
             .collect();
         self.unique_catch_events(&definitions);
-        if tag.sort() == crate::model::element_type::Sort::Task {
+        if tag.sort() == Sort::Task {
             self.compensation_handler(node, tag);
         }
         let once: &[&'static str] = match tag {
@@ -174,8 +174,9 @@ impl<'a> Check<'_, 'a> {
         self.identifiable(node);
         let flow_node = |attribute| {
             let found = self.source.referred(node, attribute)?;
+            // Elements that are not executed are refused by name, not as places of no flow.
             Tag::of(found)
-                .filter(|tag| tag.is_flow_node())
+                .filter(|tag| tag.is_flow_node() || tag.sort() == Sort::Unsupported)
                 .map(|tag| (tag, found))
         };
         let (source, target) = (flow_node("sourceRef"), flow_node("targetRef"));
