@@ -556,10 +556,7 @@ mod tests {
         .unwrap_err()
         .to_string();
         assert!(error.contains("CAMUNDA_CLUSTER_PARTITIONCOUNT"), "{error}");
-        assert!(
-            error.contains("ZEEBE_BROKER_CLUSTER_PARTITIONSCOUNT"),
-            "{error}"
-        );
+        assert!(error.contains("PARTITIONSCOUNT"), "{error}");
     }
 
     #[test]

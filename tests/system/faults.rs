@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::broker::until;
-use crate::client::Client;
 use crate::cluster::{Cluster, KIND, LIFE, Load, READY};
 use crate::models;
 use crate::network::Network;
