@@ -9,7 +9,8 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `SIM_SECONDS` | time for seeds drawn from the clock, all of them printed | 15 |
+//! | `SIM_SECONDS` | time for seeds in a row, all of them printed | 15 |
+//! | `SIM_FROM` | the first of them; 0 = by the clock | always the same |
 //! | `SIM_SEEDS` | number of seeds instead of a time | - |
 //! | `SIM_SEED` | run this one alone, and twice | - |
 //!
