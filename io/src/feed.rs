@@ -292,10 +292,15 @@ impl FeedReader {
     /// Reads some of what is missing from the log, up to entry `upto`.
     fn catch_up(&mut self, upto: u64) -> Result<(), FeedError> {
         let log = self.log.as_mut().ok_or(ringflow_storage::Error::Closed)?;
+        // Entries that were refused, being built on something that was never committed, may stand
+        // anywhere: one in front proves a gap only if nothing before it is there.
+        let mut reached = self.index.is_some();
+        let mut first_held = None;
         let mut from = match self.index {
             Some(index) => index + 1,
             None => {
                 let first = first_entry(log)?;
+                first_held = Some(first);
                 first_after(log, first, upto, self.after)?
             }
         };
@@ -317,9 +322,15 @@ impl FeedReader {
                 })?;
                 let last = Position(base.0 + records.len() as u64);
                 if last <= after {
+                    reached = true;
                     continue;
                 }
-                if base > after && self.ready.is_empty() && after == self.after {
+                if base > after && !reached && self.ready.is_empty() && after == self.after {
+                    // Bisection may have been misled by a refused entry: once more from the first.
+                    if let Some(first) = first_held.take().filter(|first| *first < entry.index) {
+                        from = first;
+                        break;
+                    }
                     return Err(FeedError::Gone {
                         after,
                         first: entry.index,

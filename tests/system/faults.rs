@@ -7,14 +7,12 @@
 //! worked off and compared as in `cluster.rs`. `SYSTEM_TEST_FAULTS` says how many rounds of all faults
 //! are run.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::broker::until;
-use crate::client::Client;
-use crate::cluster::{Cluster, KIND, LIFE, Load, READY};
+use crate::cluster::{Cluster, EndOfLoad, KIND, LIFE, Load, READY};
 use crate::models;
 use crate::network::Network;
 
@@ -46,6 +44,7 @@ fn what_was_acknowledged_survives_cut_networks_and_frozen_leaders() {
     assert!(deployed.status < 300, "{deployed:?}");
     let load = Load::on(&cluster);
     std::thread::scope(|scope| {
+        let _end = EndOfLoad(&load);
         for name in 0..2 {
             let load = &load;
             scope.spawn(move || load.create(name));
@@ -67,7 +66,6 @@ fn what_was_acknowledged_survives_cut_networks_and_frozen_leaders() {
             std::thread::sleep(LIFE);
             eprintln!("round {round}: {:?}", begun.elapsed());
         }
-        load.stop.store(true, Ordering::Relaxed);
     });
     crate::cluster::settle(cluster, load);
 }
