@@ -297,7 +297,7 @@ fn a_command_that_never_fits_is_refused() {
     let before = h.engine.state().rows().unwrap().len();
     let record = ringflow_core::record::value::ProcessInstanceCreationRecord {
         bpmn_process_id: "process".into(),
-        variables: document(&format!(r#"{{"large":"{}"}}"#, "x".repeat(30_000))),
+        variables: document(&format!(r#"{{"large":"{}"}}"#, "x".repeat(45_000))),
         ..Default::default()
     };
     let refused = h.try_create(record).unwrap_err();

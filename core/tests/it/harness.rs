@@ -563,12 +563,9 @@ fn detail(value: &Value) -> String {
         Value::AdHocSubProcessInstruction(value) => {
             let elements = value.activate_elements.iter();
             let ids: Vec<&str> = elements.map(|one| one.element_id.as_str()).collect();
-            format!(
-                "[{}] cancel={} fulfilled={}",
-                ids.join(", "),
-                value.cancel_remaining_instances,
-                value.completion_condition_fulfilled
-            )
+            let (ids, cancel) = (ids.join(", "), value.cancel_remaining_instances);
+            let fulfilled = value.completion_condition_fulfilled;
+            format!("[{ids}] cancel={cancel} fulfilled={fulfilled}")
         }
         Value::MultiInstance(value) => format!("x{}", value.input_collection.len()),
         Value::User(value) => value.username.to_string(),

@@ -127,7 +127,8 @@ fn a_watched_condition_goes_over_or_is_opened() {
                     if value.catch_event_id == "d" && value.process_definition_key == target)
         });
         assert_eq!(migrated, mapped);
-        h.set_variables(instance, r#"{"y":1}"#).unwrap();
+        let document = if mapped { r#"{"x":1}"# } else { r#"{"y":1}"# };
+        h.set_variables(instance, document).unwrap();
         assert!(instances(&h, "new").is_empty(), "{mapped}");
     }
     h.assert_clean();

@@ -17,7 +17,7 @@ use crate::engine::rule::expressions;
 use crate::engine::rule::variables::Owner;
 use crate::feel::Variables;
 use crate::ids::Key;
-use crate::model::{CatchEvent, CatchEventRef, Conditional, Element, Process};
+use crate::model::{CatchEvent, CatchEventRef, Conditional, Element, Expr, Process};
 use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::{ConditionalSubscriptionRecord, ProcessRecord};
@@ -67,7 +67,7 @@ pub(crate) fn open(
     });
     let key = p.next_key();
     p.event(key, of::ConditionalSubscription::Created, record.clone())?;
-    if holds(p, conditional, at.key)? {
+    if holds(p, &conditional.condition, at.key)? {
         p.command(key, of::ConditionalSubscription::Trigger, record)?;
     }
     Ok(())
@@ -85,8 +85,8 @@ fn of_model(event: &Element, conditional: &Conditional) -> ConditionalSubscripti
 }
 
 /// Whether a condition holds in `scope`; one that cannot be evaluated does not.
-fn holds(p: &Processing<'_>, conditional: &Conditional, scope: Key) -> Outcome<bool> {
-    lenient(expressions::boolean(p, &conditional.condition, scope))
+fn holds(p: &Processing<'_>, condition: &Expr, scope: Key) -> Outcome<bool> {
+    lenient(expressions::boolean(p, condition, scope))
 }
 
 fn lenient(result: Outcome<bool>) -> Outcome<bool> {
@@ -153,7 +153,12 @@ fn evaluate_in(
         let Some(conditional) = event.and_then(|id| conditional(&process[id])) else {
             continue;
         };
-        if holds(p, conditional, scope)? {
+        // A migrated subscription keeps the condition it was opened with.
+        let opened_with = (conditional.condition.source != record.condition)
+            .then(|| Expr::parse(&record.condition).ok())
+            .flatten();
+        let condition = opened_with.as_ref().unwrap_or(&conditional.condition);
+        if holds(p, condition, scope)? {
             p.command(key, of::ConditionalSubscription::Trigger, record.clone())?;
             triggered.push(key);
             if record.interrupting {
