@@ -35,9 +35,15 @@ mod client;
 mod cluster;
 #[path = "system/kill.rs"]
 mod kill;
+#[path = "system/load.rs"]
+mod load;
 #[path = "system/management.rs"]
 mod management;
 #[path = "system/models.rs"]
 mod models;
+#[path = "system/outage.rs"]
+mod outage;
+#[path = "../export/tests/it/postgres.rs"]
+mod postgres;
 #[path = "system/smoke.rs"]
 mod smoke;

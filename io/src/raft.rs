@@ -38,6 +38,10 @@ pub(crate) mod state_machine;
 const ELECTION_TIMEOUT_MS: (u64, u64) = (1_500, 2_500);
 /// Time between heartbeats.
 const HEARTBEAT_MS: u64 = 500;
+/// Both of a group of one: nobody waits for its heartbeats or its election, which is asked for at
+/// the start, and every tick (13/64 of a heartbeat) wakes an idle shard.
+const ELECTION_TIMEOUT_ALONE_MS: (u64, u64) = (9_000, 12_000);
+const HEARTBEAT_ALONE_MS: u64 = 4_000;
 /// Entries of one replication message.
 const REPLICATED_ENTRIES: u64 = 64;
 
@@ -126,13 +130,17 @@ pub(crate) fn entry_id(index: u64, term: u64) -> Option<EntryId> {
     Some(LogId::new_term_index(term, raft_index(index)?))
 }
 
-/// How every group runs.
-pub(crate) fn config(partition: u16) -> Arc<Config> {
+/// How a group of so many replicas runs.
+pub(crate) fn config(partition: u16, replicas: u32) -> Arc<Config> {
+    let (election_timeout, heartbeat) = match replicas {
+        1 => (ELECTION_TIMEOUT_ALONE_MS, HEARTBEAT_ALONE_MS),
+        _ => (ELECTION_TIMEOUT_MS, HEARTBEAT_MS),
+    };
     let config = Config {
         cluster_name: format!("partition-{partition}"),
-        election_timeout_min: ELECTION_TIMEOUT_MS.0,
-        election_timeout_max: ELECTION_TIMEOUT_MS.1,
-        heartbeat_interval: HEARTBEAT_MS,
+        election_timeout_min: election_timeout.0,
+        election_timeout_max: election_timeout.1,
+        heartbeat_interval: heartbeat,
         max_payload_entries: REPLICATED_ENTRIES,
         // Snapshots and purges are triggered by the partition, which knows what the export needs.
         snapshot_policy: SnapshotPolicy::Never,

@@ -161,7 +161,7 @@ async fn start_group(plan: &ShardPlan, partition: &Rc<Partition>) -> Result<Hand
     let this = u64::from(options.node_id);
     let raft = Handle::new(
         this,
-        config(partition.id().0),
+        config(partition.id().0, options.cluster.replication_factor),
         Peers::new(Rc::clone(partition)),
         partition.log.clone(),
         Machine::new(Rc::clone(partition)),
