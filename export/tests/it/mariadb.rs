@@ -40,6 +40,8 @@ impl Server {
             .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
             .args(["--auth-root-authentication-method=normal"])
             .args(["--innodb-log-file-size=32M", "--innodb-use-native-aio=OFF"])
+            // A server that starts removes what others left in this directory.
+            .arg(format!("--tmpdir={}", dir.path().display()))
             .arg(format!("--datadir={}", dir.path().join("data").display()))
             .output()
             .unwrap();
@@ -119,6 +121,7 @@ impl Server {
                 "--innodb-buffer-pool-size=64M",
             ])
             .args(["--innodb-log-file-size=32M", "--innodb-use-native-aio=OFF"])
+            .arg(format!("--tmpdir={}", dir.display()))
             .arg(format!("--datadir={}", dir.join("data").display()))
             .arg(format!("--socket={}", dir.join("socket").display()))
             .arg(format!("--init-file={}", dir.join("init.sql").display()))
