@@ -141,6 +141,9 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
     let filter = json!({"processInstanceKey": "7"});
     let span = json!({"from": "2025-01-01T00:00:00Z", "to": "2025-01-02T00:00:00Z"});
     Some(match id {
+        "assignUserTask" => json!({"assignee": "a"}),
+        "evaluateDecision" => json!({"decisionDefinitionId": "d"}),
+        "updateJobsBatchOperation" => json!({"filter": {}, "changeset": {"retries": 1}}),
         "updateUserTask" => json!({"changeset": {"priority": 5}}),
         "updateJob" => json!({"changeset": {"retries": 5}}),
         "updateUser" | "createUser" => json!({
@@ -190,12 +193,18 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
 
 async fn send(running: &Running, contract: &Contract, operation: &Value) -> Http {
     let method = operation["method"].as_str().unwrap();
-    let mut target = url(running, operation, "7");
+    // A key of the one partition that there is.
+    let mut target = url(running, operation, "2251799813685249");
     let mut query = Vec::new();
     for parameter in operation["params"].as_array().into_iter().flatten() {
         if parameter["in"] == "query" && parameter["required"] == true {
             let name = parameter["name"].as_str().unwrap();
-            query.push(format!("{name}=2025-01-01T00:00:00Z"));
+            let value = match name {
+                "mode" => "PROCESSING",
+                "endTime" | "to" => "2025-01-02T00:00:00Z",
+                _ => "2025-01-01T00:00:00Z",
+            };
+            query.push(format!("{name}={value}"));
         }
     }
     if !query.is_empty() {
