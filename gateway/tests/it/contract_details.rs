@@ -102,7 +102,7 @@ fn with_json(contract: &Contract) -> impl Iterator<Item = &Value> {
 }
 
 /// A schema with its references and `allOf` followed.
-fn merged(contract: &Contract, schema: &Value) -> Value {
+pub(crate) fn merged(contract: &Contract, schema: &Value) -> Value {
     let mut whole = json!({"properties": {}, "required": []});
     let mut parts = Vec::new();
     if let Some(name) = schema["$ref"].as_str() {
