@@ -224,6 +224,39 @@ fn operations_and_items_are_found_mariadb() {
     searched(&Db::mariadb());
 }
 
+#[test]
+fn operations_name_who_ordered_them() {
+    for db in [Db::sqlite(), Db::postgres(), Db::mariadb()] {
+        let mut s = Scenario::new(1);
+        let (ordered, other) = (s.key(), s.key());
+        let record = BatchOperationCreationRecord {
+            batch_operation_key: ordered,
+            ..BatchOperationCreationRecord::default()
+        };
+        s.asked(
+            "ann",
+            ordered,
+            of::BatchOperationCreation::Create,
+            record.clone(),
+        );
+        s.caused(ordered, of::BatchOperationCreation::Created, record, None);
+        created(&mut s, other);
+        export(&db, &[&s]);
+        block_on(async {
+            let queries = Queries::open(&QueriesOptions::new(db.database())).unwrap();
+            let row = queries
+                .get(Entity::BatchOperation, ordered.0)
+                .await
+                .unwrap();
+            let row = row.unwrap();
+            assert_eq!(cell(&row, "actorType"), Cell::Text("USER".into()));
+            assert_eq!(cell(&row, "actorId"), Cell::Text("ann".into()));
+            let row = queries.get(Entity::BatchOperation, other.0).await.unwrap();
+            assert_eq!(cell(&row.unwrap(), "actorId"), Cell::Null);
+        });
+    }
+}
+
 fn deleted(db: &Db) {
     let mut s = Scenario::new(1);
     let kept = instance(&mut s, Some(Key::NONE));

@@ -1,5 +1,6 @@
 //! Identities in the database: they appear, change, and go without leaving a row.
 
+use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::*;
 use ringflow_export::{Cell, Entity, Filter, Literal, Op, Queries, QueriesOptions, Query};
@@ -14,6 +15,72 @@ fn member(kind: EntityType, id: &str) -> GroupRecord {
         entity_id: id.into(),
         entity_type: kind,
         ..GroupRecord::default()
+    }
+}
+
+/// Enough of everything for several pages.
+pub(super) fn populate(scenario: &mut Scenario) {
+    for number in 0..20 {
+        let key = scenario.key();
+        let name = |kind: &str| Text::from(format!("{kind}-{number}"));
+        let user = UserRecord {
+            user_key: key,
+            username: name("user"),
+            name: name("name"),
+            email: name("mail"),
+            password: "{bcrypt}x".into(),
+        };
+        scenario.event(key, of::User::Created, user);
+        let rule = MappingRuleRecord {
+            mapping_rule_key: key,
+            mapping_rule_id: name("rule"),
+            claim_name: name("claim"),
+            claim_value: "v".into(),
+            name: name("name"),
+        };
+        scenario.event(key, of::MappingRule::Created, rule);
+        let (entity_type, entity_id) = (EntityType::User, name("user"));
+        let group = GroupRecord {
+            group_key: key,
+            group_id: name("group"),
+            name: name("name"),
+            entity_type,
+            entity_id: entity_id.clone(),
+            ..GroupRecord::default()
+        };
+        scenario.event(key, of::Group::Created, group.clone());
+        scenario.event(key, of::Group::EntityAdded, group);
+        let role = RoleRecord {
+            role_key: key,
+            role_id: name("role"),
+            name: name("name"),
+            entity_type,
+            entity_id: entity_id.clone(),
+            ..RoleRecord::default()
+        };
+        scenario.event(key, of::Role::Created, role.clone());
+        scenario.event(key, of::Role::EntityAdded, role);
+        let tenant = TenantRecord {
+            tenant_key: key,
+            tenant_id: name("tenant"),
+            name: name("name"),
+            entity_type,
+            entity_id: entity_id.clone(),
+            ..TenantRecord::default()
+        };
+        scenario.event(key, of::Tenant::Created, tenant.clone());
+        scenario.event(key, of::Tenant::EntityAdded, tenant);
+        let authorization = AuthorizationRecord {
+            authorization_key: key,
+            owner_type: OwnerType::User,
+            owner_id: entity_id,
+            resource_type: ResourceType::Message,
+            resource_matcher: ResourceMatcher::Id,
+            resource_id: name("message"),
+            permission_types: PermissionSet::of(&[PermissionType::Create]),
+            ..AuthorizationRecord::default()
+        };
+        scenario.event(key, of::Authorization::Created, authorization);
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) struct World {
 
 fn world() -> World {
     let mut scenario = Scenario::new(1);
+    super::identity::populate(&mut scenario);
     let instances: Vec<Key> = (0..INSTANCES)
         .map(|number| scenario.instance(number))
         .collect();

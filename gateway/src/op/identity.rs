@@ -50,6 +50,18 @@ fn require(body: Members<'_>, names: &[&str]) -> Result<(), Problem> {
     }
 }
 
+/// Ids of groups are as other ids, unless groups are named by an identity provider.
+fn require_group_id(call: &Call, id: &str) -> Result<(), Problem> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_~@.+-".contains(c);
+    if !call.rest.identity.keeps_users() || id.chars().all(fits) {
+        return Ok(());
+    }
+    Err(Problem::invalid(
+        "The provided groupId contains illegal characters. It must match the pattern \
+         '^[a-zA-Z0-9_~@.+-]+$'",
+    ))
+}
+
 fn user_json(record: &UserRecord) -> String {
     let mut out = ObjectWriter::new();
     out.str("username", &record.username)
@@ -74,14 +86,31 @@ async fn user_of(body: Members<'_>) -> Result<UserRecord, Problem> {
     })
 }
 
-/// A mail address has something on both sides of its one sign.
+/// Whether a text is a mail address as the reference takes it: of a host with a domain.
+fn is_address(email: &str) -> bool {
+    let Some((name, host)) = email.rsplit_once('@') else {
+        return false;
+    };
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"@,;:<>()[]\"\\".contains(c);
+    let dotted = |text: &str| text.split('.').all(|part| !part.is_empty());
+    let label = |part: &str| {
+        part.chars().all(|c| c.is_alphanumeric() || c == '-')
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    let domain = host.rsplit_once('.').map_or("", |(_, domain)| domain);
+    dotted(name)
+        && name.chars().all(plain)
+        && dotted(host)
+        && host.split('.').all(label)
+        && domain.len() > 1
+        && !domain.chars().all(|c| c.is_ascii_digit())
+}
+
+/// What is given as a mail address is one.
 fn require_address(body: Members<'_>) -> Result<(), Problem> {
     let email = body.str("email").unwrap_or_default();
-    let valid = email.is_empty()
-        || email.split_once('@').is_some_and(|(name, host)| {
-            !name.is_empty() && !host.is_empty() && !host.contains('@') && !email.contains(' ')
-        });
-    if valid {
+    if email.trim().is_empty() || is_address(email) {
         return Ok(());
     }
     Err(Problem::invalid(format!(
@@ -162,6 +191,9 @@ macro_rules! container {
             pub(crate) async fn create(call: Call) -> Result<Answer, Problem> {
                 require(Members(&call.body), &[$json, "name"])?;
                 let record = record(&call, Members(&call.body).text($json));
+                if $json == "groupId" {
+                    require_group_id(&call, &record.$id)?;
+                }
                 let response = send(&call, of::$intent::Create, record).await?;
                 Ok(Answer::Created(json(&*answered!(response, $intent)?)))
             }
@@ -362,4 +394,29 @@ pub(crate) async fn delete_authorization(call: Call) -> Result<Answer, Problem> 
     };
     send(&call, of::Authorization::Delete, record).await?;
     Ok(Answer::NoContent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_of_a_host_with_a_domain() {
+        for (text, fits) in [
+            ("a@b.de", true),
+            ("first.last+tag@mail.example.com", true),
+            ("a@localhost", false),
+            ("a", false),
+            ("@b.de", false),
+            ("a@", false),
+            ("a b@c.de", false),
+            ("a@b@c.de", false),
+            ("a..b@c.de", false),
+            ("a@-b.de", false),
+            ("a@b..de", false),
+            ("a@1.2.3.4", false),
+        ] {
+            assert_eq!(is_address(text), fits, "{text}");
+        }
+    }
 }

@@ -159,7 +159,7 @@ fn is_never(filter: &Filter) -> bool {
     match filter {
         Filter::All(all) => all.iter().any(is_never),
         Filter::Any(any) => any.iter().all(is_never),
-        _ => false,
+        Filter::Field { .. } | Filter::Variable { .. } | Filter::Effective { .. } => false,
     }
 }
 
@@ -223,7 +223,19 @@ impl Reads for FakeReads {
 
     fn aggregate(&self, aggregation: Aggregation) -> BoxFuture<'_, Result<Page, QueryError>> {
         let mut page = self.page.lock().unwrap().clone();
-        if matches!(&aggregation.of, Aggregate::SubscriptionsByDefinition(of) if is_never(of)) {
+        let visible = match &aggregation.of {
+            Aggregate::SubscriptionsByDefinition(visible)
+            | Aggregate::InstancesByDefinition(visible)
+            | Aggregate::IncidentsByError(visible)
+            | Aggregate::InstancesByVersion { visible, .. }
+            | Aggregate::IncidentsByDefinition { visible, .. }
+            | Aggregate::JobErrors { visible, .. } => Some(visible),
+            Aggregate::Jobs(_)
+            | Aggregate::JobsByType(_)
+            | Aggregate::JobsByWorker(_)
+            | Aggregate::JobsOverTime { .. } => None,
+        };
+        if visible.is_some_and(is_never) {
             page = Page::default();
         }
         self.aggregations.lock().unwrap().push(aggregation);

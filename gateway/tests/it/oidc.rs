@@ -23,7 +23,7 @@ use tonic::{Code, Request};
 use crate::fake::{self, Fake, Http, Running, http, start_with};
 use crate::proto;
 
-/// PKCS#8 in Base64.
+/// PKCS#1 in Base64.
 const RSA: &str = "\
     MIIEogIBAAKCAQEA7j8PhO7YkI46qXs6bKJjMNLrgJWlQtWcXtjux3qqDn37PDGBPnvztA0NHHUXMl43oTJtnJsY\
     qouo5TZoegYd2t9If8ISI2lI1dXHo1yQ1OETwxtSmuLFVVI2j03slt6um6/Onkf/wX7lxEQBFN97evxXY1sDEX3I\
@@ -46,7 +46,7 @@ const RSA: &str = "\
     gNg=";
 
 /// Least time between two questions for keys.
-const PAUSE: Duration = Duration::from_millis(300);
+const PAUSE: Duration = Duration::from_millis(1500);
 
 enum Signer {
     Rsa(Box<RsaKeyPair>),
@@ -56,7 +56,7 @@ enum Signer {
 impl Signer {
     fn rsa() -> Self {
         let der = STANDARD.decode(RSA).unwrap();
-        Self::Rsa(Box::new(RsaKeyPair::from_pkcs8(&der).unwrap()))
+        Self::Rsa(Box::new(RsaKeyPair::from_der(&der).unwrap()))
     }
 
     fn ec() -> Self {

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 
 use crate::contract::{Contract, url};
+use crate::contract_details::merged;
 use crate::fake::{self, Answer, Fake, Http, Running, http, refused, start_guarded};
 use crate::proto;
 
@@ -100,9 +101,7 @@ fn allow_everything(running: &Running) {
 
 /// Something that fits a schema, with no more than it requires.
 fn example(contract: &Contract, schema: &Value) -> Value {
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
-        return example(contract, &contract.schemas[name]);
-    }
+    let schema = merged(contract, schema);
     if let Some(first) = schema.pointer("/oneOf/0") {
         return example(contract, first);
     }
@@ -110,12 +109,6 @@ fn example(contract: &Contract, schema: &Value) -> Value {
         return first.clone();
     }
     let mut object = Map::new();
-    for part in schema["allOf"].as_array().into_iter().flatten() {
-        match example(contract, part) {
-            Value::Object(members) => object.extend(members),
-            other => return other,
-        }
-    }
     for name in schema["required"].as_array().into_iter().flatten() {
         let name = name.as_str().unwrap();
         let member = &schema["properties"][name];
@@ -127,10 +120,10 @@ fn example(contract: &Contract, schema: &Value) -> Value {
         Some("string") => json!("1"),
         Some("integer" | "number") => json!(1),
         Some("boolean") => json!(false),
-        Some("array") => match schema["items"].is_object() {
-            true => json!([example(contract, &schema["items"])]),
-            false => json!([]),
-        },
+        Some("array") if schema["items"].is_object() => {
+            json!([example(contract, &schema["items"])])
+        }
+        Some("array") => json!([]),
         Some(_) | None => Value::Object(object),
     }
 }
@@ -141,6 +134,9 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
     let filter = json!({"processInstanceKey": "7"});
     let span = json!({"from": "2025-01-01T00:00:00Z", "to": "2025-01-02T00:00:00Z"});
     Some(match id {
+        "assignUserTask" => json!({"assignee": "a"}),
+        "evaluateDecision" => json!({"decisionDefinitionId": "d"}),
+        "updateJobsBatchOperation" => json!({"filter": {}, "changeset": {"retries": 1}}),
         "updateUserTask" => json!({"changeset": {"priority": 5}}),
         "updateJob" => json!({"changeset": {"retries": 5}}),
         "updateUser" | "createUser" => json!({
@@ -190,12 +186,18 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
 
 async fn send(running: &Running, contract: &Contract, operation: &Value) -> Http {
     let method = operation["method"].as_str().unwrap();
-    let mut target = url(running, operation, "7");
+    // A key of the one partition that there is.
+    let mut target = url(running, operation, "2251799813685249");
     let mut query = Vec::new();
     for parameter in operation["params"].as_array().into_iter().flatten() {
         if parameter["in"] == "query" && parameter["required"] == true {
             let name = parameter["name"].as_str().unwrap();
-            query.push(format!("{name}=2025-01-01T00:00:00Z"));
+            let value = match name {
+                "mode" => "PROCESSING",
+                "endTime" | "to" => "2025-01-02T00:00:00Z",
+                _ => "2025-01-01T00:00:00Z",
+            };
+            query.push(format!("{name}={value}"));
         }
     }
     if !query.is_empty() {
@@ -232,6 +234,10 @@ async fn without_rights_rest_gives_no_data_and_takes_no_command() {
     for operation in &contract.operations {
         let id = operation["id"].as_str().unwrap();
         if FREE.contains(&id) {
+            continue;
+        }
+        // Not served, and of a form that an example of it does not show.
+        if id == "createAgentInstanceHistoryItem" {
             continue;
         }
         let answer = send(&running, &contract, operation).await;

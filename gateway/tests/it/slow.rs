@@ -18,7 +18,7 @@ const MUCH: usize = 64 << 20;
 
 async fn impatient() -> Running {
     let limits = Limits {
-        slow_client: Duration::from_millis(300),
+        slow_client: Duration::from_secs(1),
         ..Limits::default()
     };
     start_with(Fake::new(1, fake::echo), Auth::Unprotected, limits).await
@@ -57,7 +57,7 @@ async fn headers_that_trickle_have_a_time_as_a_whole() {
         .unwrap();
     let trickle = async {
         while socket.write_all(b"x-a: b\r\n").await.is_ok() {
-            sleep(Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(100)).await;
         }
     };
     timeout(Duration::from_secs(10), trickle)
@@ -78,7 +78,7 @@ async fn who_does_not_read_gets_no_more() {
     let request = "POST /v2/variables/search HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
                    content-length: 2\r\n\r\n{}";
     socket.write_all(request.as_bytes()).await.unwrap();
-    sleep(Duration::from_secs(2)).await;
+    sleep(Duration::from_secs(3)).await;
     let read = end_of(&mut socket).await;
     assert!(read.starts_with(b"HTTP/1.1 200"));
     assert!(read.len() < MUCH, "{} bytes came", read.len());

@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import createCamundaClient from "@camunda8/orchestration-cluster-api";
 import steps from "./steps.js";
 
-const { REST, model, run, eventually } = steps;
+const { AUTH, REST, model, run, eventually } = steps;
 const camunda = createCamundaClient({
   config: {
     CAMUNDA_REST_ADDRESS: REST,
-    CAMUNDA_AUTH_STRATEGY: "NONE",
+    ...AUTH,
     CAMUNDA_SDK_VALIDATION: "req:strict,res:strict",
     CAMUNDA_SDK_LOG_LEVEL: "error",
   },

@@ -1,12 +1,12 @@
 // @camunda8/sdk: its gRPC client with streaming workers, and its REST client, in one process.
 const assert = require("node:assert");
 const { Camunda8 } = require("@camunda8/sdk");
-const { GRPC, REST, model, run, eventually } = require("./steps");
+const { AUTH, GRPC, REST, model, run, eventually } = require("./steps");
 
 const camunda = new Camunda8({
   ZEEBE_GRPC_ADDRESS: `grpc://${GRPC}`,
   ZEEBE_REST_ADDRESS: REST,
-  CAMUNDA_AUTH_STRATEGY: "NONE",
+  ...AUTH,
   CAMUNDA_OAUTH_DISABLED: true,
   CAMUNDA_LOG_LEVEL: "none",
 });

@@ -3,6 +3,12 @@ const path = require("node:path");
 
 const GRPC = process.env.CLIENT_SUITE_GRPC;
 const REST = process.env.CLIENT_SUITE_REST;
+const USER = process.env.CLIENT_SUITE_USER;
+const PASSWORD = process.env.CLIENT_SUITE_PASSWORD;
+// How the official clients prove who they are.
+const AUTH = USER
+  ? { CAMUNDA_AUTH_STRATEGY: "BASIC", CAMUNDA_BASIC_AUTH_USERNAME: USER, CAMUNDA_BASIC_AUTH_PASSWORD: PASSWORD }
+  : { CAMUNDA_AUTH_STRATEGY: "NONE" };
 const STEP_MILLIS_MAX = 60_000;
 
 const model = (name) => path.join(process.env.CLIENT_SUITE_MODELS, name);
@@ -49,4 +55,4 @@ async function run(suite, steps) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { GRPC, REST, model, sleep, eventually, run };
+module.exports = { AUTH, USER, PASSWORD, GRPC, REST, model, sleep, eventually, run };

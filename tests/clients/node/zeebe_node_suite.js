@@ -1,9 +1,10 @@
 // zeebe-node, the community gRPC client: workers, results, messages, errors.
 const assert = require("node:assert");
 const { ZBClient } = require("zeebe-node");
-const { GRPC, model, run, eventually } = require("./steps");
+const { GRPC, USER, PASSWORD, model, run, eventually } = require("./steps");
 
-const client = new ZBClient(GRPC, { loglevel: "NONE", retry: true, longPoll: 1000 });
+const basicAuth = USER && { username: USER, password: PASSWORD };
+const client = new ZBClient(GRPC, { loglevel: "NONE", retry: true, longPoll: 1000, basicAuth });
 
 // Each order has a job type of its own.
 const type = (order) => `charge-${order}`;

@@ -7,9 +7,7 @@ from camunda_orchestration_sdk import models as m
 
 import steps
 
-client = CamundaClient(
-    configuration={"CAMUNDA_REST_ADDRESS": steps.REST, "CAMUNDA_AUTH_STRATEGY": "NONE"}
-)
+client = CamundaClient(configuration={"CAMUNDA_REST_ADDRESS": steps.REST, **steps.AUTH})
 
 
 def make(model, **fields):

@@ -11,6 +11,17 @@ import uuid
 GRPC = os.environ["CLIENT_SUITE_GRPC"]
 REST = os.environ["CLIENT_SUITE_REST"]
 MODELS = os.environ["CLIENT_SUITE_MODELS"]
+USER = os.environ.get("CLIENT_SUITE_USER")
+# How the official client proves who it is.
+AUTH = (
+    {
+        "CAMUNDA_AUTH_STRATEGY": "BASIC",
+        "CAMUNDA_BASIC_AUTH_USERNAME": USER,
+        "CAMUNDA_BASIC_AUTH_PASSWORD": os.environ.get("CLIENT_SUITE_PASSWORD", ""),
+    }
+    if USER
+    else {"CAMUNDA_AUTH_STRATEGY": "NONE"}
+)
 
 
 def job_type():

@@ -1,6 +1,8 @@
 package suite;
 
 import io.camunda.client.CamundaClient;
+import io.camunda.client.CamundaClientBuilder;
+import io.camunda.client.impl.basicauth.BasicAuthCredentialsProviderBuilder;
 import io.camunda.client.api.command.ClientException;
 import io.camunda.client.api.search.enums.IncidentState;
 import io.camunda.client.api.search.enums.ProcessInstanceState;
@@ -28,7 +30,7 @@ public final class JavaClientSuite {
     for (final boolean rest : new boolean[] {false, true}) {
       final String name = "camunda-client-java " + (rest ? "REST" : "gRPC");
       try (final CamundaClient client =
-          CamundaClient.newClientBuilder()
+          builder()
               .grpcAddress(URI.create("http://" + System.getenv("CLIENT_SUITE_GRPC")))
               .restAddress(URI.create(System.getenv("CLIENT_SUITE_REST")))
               .preferRestOverGrpc(rest)
@@ -38,6 +40,21 @@ public final class JavaClientSuite {
     }
     System.out.println("camunda-client-java: " + passed + " passed, " + failed + " failed");
     System.exit(failed == 0 ? 0 : 1);
+  }
+
+  /** With a name and a password if the broker asks for them. */
+  private static CamundaClientBuilder builder() {
+    final CamundaClientBuilder builder = CamundaClient.newClientBuilder();
+    final String user = System.getenv("CLIENT_SUITE_USER");
+    if (user == null) {
+      return builder;
+    }
+    return builder.credentialsProvider(
+        new BasicAuthCredentialsProviderBuilder()
+            .applyEnvironmentOverrides(false)
+            .username(user)
+            .password(System.getenv("CLIENT_SUITE_PASSWORD"))
+            .build());
   }
 
   private static void step(final String suite, final String name, final Step step) {
