@@ -326,7 +326,7 @@ flow s a e",
     let (incident, record) = h.incidents()[0].clone();
     assert_eq!(
         record.error_type,
-        ringflow_core::record::value::ErrorType::MessageSizeExceeded
+        ErrorType::MessageSizeExceeded
     );
     assert_eq!(record.element_id, "a");
     h.set_variables(instance, r#"{"n":2}"#).unwrap();
