@@ -55,6 +55,7 @@ pub(crate) mod push;
 pub(crate) mod recover;
 pub(crate) mod respond;
 pub(crate) mod transfer;
+pub(crate) mod unsent;
 
 /// Longest sleep of an idle partition: how late it notices a full disk.
 const IDLE_TICK: Duration = Duration::from_secs(1);
@@ -237,6 +238,7 @@ impl Turn<'_> {
             self.follow_role()?;
             self.follow_group();
             self.check_intake();
+            partition.core.borrow_mut().send_held();
             let proposed = self.iterate().await?;
             if !partition.installing.get() {
                 persist::tick(partition);
@@ -449,6 +451,9 @@ impl Turn<'_> {
         {
             let millis = due.0.saturating_sub(core.now().0).max(0);
             longest = longest.min(Duration::from_millis(millis as u64 + 1));
+        }
+        if core.holds_sends() {
+            longest = longest.min(unsent::LOOK_EVERY);
         }
         if partition.store.pending_bytes() > 0 && partition.persisting.is_free() {
             longest = longest.min(persist::limit(partition).age);

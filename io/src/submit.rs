@@ -29,6 +29,7 @@ use crate::background::Background;
 use crate::driver;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
+use crate::partition::unsent::Sent;
 use crate::peer::link::ToPeer;
 use crate::peer::roster::Cluster;
 use crate::peer::{message, thread};
@@ -138,19 +139,20 @@ impl Shared {
         self.next_link.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Hands a partition's command to another partition, wherever it is led; false if it is lost.
-    pub(crate) fn send_between(&self, to: PartitionId, command: Command) -> bool {
+    /// Hands a partition's command to another partition, wherever it is led.
+    pub(crate) fn send_between(&self, to: PartitionId, command: Command) -> Sent {
+        let handed = |done: bool| if done { Sent::Handed } else { Sent::Lost };
         let here = self.partitions.get(to);
         if let Some(mailbox) = here.filter(|m| !self.is_many() || m.status.serves()) {
-            return mailbox.push_peer(command).is_ok();
+            return handed(mailbox.push_peer(command).is_ok());
         }
         let leader = self.cluster.roster().leader(to);
-        leader
-            .and_then(|(node, _)| self.cluster.links.get(node as usize))
-            .is_some_and(|link| {
-                let frame = message::send(to, false, command);
-                link.try_send(ToPeer::Frame(frame)).is_ok()
-            })
+        let link = leader.and_then(|(node, _)| self.cluster.links.get(node as usize));
+        let Some(link) = link else {
+            return Sent::NoLeader(command);
+        };
+        let frame = message::send(to, false, command);
+        handed(link.try_send(ToPeer::Frame(frame)).is_ok())
     }
 }
 

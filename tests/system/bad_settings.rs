@@ -66,9 +66,9 @@ const CASES: &[Case] = &[
         &["'api.grpc.address' is '127.0.0.1:99999'"],
     ),
     (
-        &["--secondary-storage", "mysql://h/d"],
+        &["--secondary-storage", "jdbc:oracle:thin:@//h/s"],
         &[],
-        &["'secondary-storage.url'"],
+        &["'secondary-storage.url'", "oracle is not supported yet"],
     ),
     (
         &["--secondary-storage", "sqlite::memory:"],

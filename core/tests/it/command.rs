@@ -324,10 +324,7 @@ flow s a e",
     let instance = h.create("p", r#"{"n":6000}"#);
     h.run_due();
     let (incident, record) = h.incidents()[0].clone();
-    assert_eq!(
-        record.error_type,
-        ErrorType::MessageSizeExceeded
-    );
+    assert_eq!(record.error_type, ErrorType::MessageSizeExceeded);
     assert_eq!(record.element_id, "a");
     h.set_variables(instance, r#"{"n":2}"#).unwrap();
     h.resolve(incident).unwrap();

@@ -15,7 +15,7 @@ use ringflow_export::{
 
 use super::database::{Db, block_on};
 use super::export::export;
-use super::records::{START, Scenario, definition, raw, text_value};
+use super::records::{Scenario, definition, raw, text_value};
 
 const INSTANCES: i64 = 30;
 
@@ -25,15 +25,19 @@ pub(crate) struct World {
     pub(crate) task: Key,
     pub(crate) task_element: Key,
     pub(crate) subscription: Key,
+    /// When the first of the instances began, ms.
+    pub(crate) first_start: i64,
 }
 
 fn world() -> World {
     let mut scenario = Scenario::new(1);
     super::identity::populate(&mut scenario);
+    let before = scenario.records.len();
     let instances: Vec<Key> = (0..INSTANCES)
         .map(|number| scenario.instance(number))
         .collect();
     let first = instances[0];
+    let first_start = scenario.records[before].timestamp.0;
     let task_element = scenario.key();
     let task = scenario.key();
     let mut user_task = UserTaskRecord {
@@ -167,6 +171,7 @@ fn world() -> World {
         task,
         task_element,
         subscription,
+        first_start,
     }
 }
 
@@ -423,8 +428,7 @@ fn every_operator_finds_what_it_should() {
             find(op("endDate", Op::Neq, vec![Literal::Null])).await,
             finished
         );
-        // The second record starts the first instance.
-        let first = Literal::Time(START + 2);
+        let first = Literal::Time(world.first_start);
         assert_eq!(find(is("startDate", first.clone())).await, 1);
         assert_eq!(
             find(op("startDate", Op::Gt, vec![first.clone()])).await,

@@ -45,6 +45,7 @@ use crate::feed::{FeedBatch, Published};
 use crate::partition::propose::Sizes;
 use crate::partition::push::{OpenStreams, Pushed};
 use crate::partition::respond::Callers;
+use crate::partition::unsent::{Sent, Unsent};
 use crate::raft::payload;
 use crate::shard::mailbox::{Control, Loss, Mailbox, Request};
 use crate::submit::{AskedItems, Shared};
@@ -82,6 +83,7 @@ pub(crate) struct Core {
     pub(super) held: VecDeque<Held>,
     pub(super) callers: Callers,
     pub(super) streams: OpenStreams,
+    pub(super) unsent: Unsent,
     /// Last position applied, and the entry that reached it.
     pub(super) applied: Applied,
     pub(super) last_time: i64,
@@ -142,6 +144,7 @@ impl Core {
             held: VecDeque::new(),
             callers,
             streams: OpenStreams::default(),
+            unsent: Unsent::default(),
             applied,
             last_time: 0,
             step: Step::default(),
@@ -361,9 +364,15 @@ impl Core {
                     }
                 }
                 Effect::Send { to, command } => {
-                    if self.shared.send_between(to, *command) {
-                        metrics.sends.add(1);
-                    } else {
+                    let waits = match self.shared.send_between(to, *command) {
+                        Sent::Handed => {
+                            metrics.sends.add(1);
+                            true
+                        }
+                        Sent::Lost => false,
+                        Sent::NoLeader(command) => self.unsent.hold(to, command),
+                    };
+                    if !waits {
                         metrics.sends_dropped.add(1);
                     }
                 }
@@ -398,6 +407,21 @@ impl Core {
         }
     }
 
+    /// Sends what waited for a leader of another partition.
+    pub(crate) fn send_held(&mut self) {
+        if self.unsent.is_empty() {
+            return;
+        }
+        let (sent, lost) = self.unsent.send(&self.shared);
+        self.mailbox.metrics.sends.add(sent);
+        self.mailbox.metrics.sends_dropped.add(lost);
+    }
+
+    /// True if something waits for a leader of another partition.
+    pub(crate) fn holds_sends(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     fn give_back(&self, command: Command) {
         let request = Request {
             command,
@@ -413,6 +437,7 @@ impl Core {
     pub(crate) fn step_down(&mut self) -> Result<(), Broken> {
         self.leading = None;
         self.pausing = false;
+        self.unsent.clear();
         self.change_hands();
         let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
         self.mailbox.budget.give_back(slots);

@@ -1,0 +1,80 @@
+//! Commands to partitions that no broker is known to lead: held until one is.
+//!
+//! A send may always be lost, and its owner in the state repeats it; but only after ten seconds.
+//! Just after a start, or while another group elects, the wait for a leader is far shorter.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use ringflow_core::engine::input::Command;
+use ringflow_core::ids::PartitionId;
+
+use crate::driver;
+use crate::submit::Shared;
+
+/// Time between two looks for a leader.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a command is held: from then on its owner has sent it again.
+const HELD_FOR: Duration = Duration::from_secs(10);
+/// Commands held at a time; more are lost, as on a full link.
+const HELD_MAX: usize = 1024;
+
+/// The held commands of one partition, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Unsent(VecDeque<Held>);
+
+#[derive(Debug)]
+struct Held {
+    to: PartitionId,
+    command: Command,
+    since: Instant,
+}
+
+impl Unsent {
+    /// Holds a command; false if it is lost.
+    pub(crate) fn hold(&mut self, to: PartitionId, command: Command) -> bool {
+        let has_room = self.0.len() < HELD_MAX;
+        if has_room {
+            let since = driver::now();
+            self.0.push_back(Held { to, command, since });
+        }
+        has_room
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets everything: who leads next sends it again.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Sends what has a leader by now; gives how many were sent and how many were too old.
+    pub(crate) fn send(&mut self, shared: &Shared) -> (u64, u64) {
+        let (mut sent, mut lost) = (0, 0);
+        for _ in 0..self.0.len() {
+            let Some(held) = self.0.pop_front() else {
+                break;
+            };
+            match shared.send_between(held.to, held.command) {
+                Sent::Handed => sent += 1,
+                Sent::Lost => lost += 1,
+                Sent::NoLeader(_) if driver::since(held.since) >= HELD_FOR => lost += 1,
+                Sent::NoLeader(command) => self.0.push_back(Held { command, ..held }),
+            }
+        }
+        (sent, lost)
+    }
+}
+
+/// What became of a command between partitions.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// It is in the lane of the partition, or on the link to its leader.
+    Handed,
+    /// The lane or the link is full, or the link is down.
+    Lost,
+    /// No broker is known to lead the partition.
+    NoLeader(Command),
+}
