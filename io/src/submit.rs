@@ -148,8 +148,8 @@ impl Shared {
         }
         let leader = self.cluster.roster().leader(to);
         let link = leader.and_then(|(node, _)| self.cluster.links.get(node as usize));
-        let Some(link) = link else {
-            return Sent::NoLeader(command);
+        let Some(link) = link.filter(|link| link.is_up()) else {
+            return Sent::Unreached(command);
         };
         let frame = message::send(to, false, command);
         handed(link.try_send(ToPeer::Frame(frame)).is_ok())

@@ -370,7 +370,7 @@ impl Core {
                             true
                         }
                         Sent::Lost => false,
-                        Sent::NoLeader(command) => self.unsent.hold(to, command),
+                        Sent::Unreached(command) => self.unsent.hold(to, command),
                     };
                     if !waits {
                         metrics.sends_dropped.add(1);
@@ -474,8 +474,12 @@ impl Core {
     /// Answers everything that waits in the lanes without processing it.
     pub(crate) fn refuse_waiting(&mut self, reason: &'static str) {
         if self.shared.is_many() {
-            // Their owners in state send them again, to whoever leads then.
-            while self.mailbox.pop_peer().is_some() {}
+            let here = self.mailbox.partition;
+            while let Some(command) = self.mailbox.pop_peer() {
+                if !self.unsent.hold(here, command) {
+                    self.mailbox.metrics.sends_dropped.add(1);
+                }
+            }
         }
         while let Some(request) = self
             .mailbox
