@@ -317,6 +317,19 @@ impl Load {
         false
     }
 
+    /// Creates until every partition knows the process: what one took reaches the others later.
+    pub(crate) fn begin(&self, client: &mut Client, partitions: u64) {
+        until("every partition knows the process", READY, || {
+            self.create_at(client, "first");
+            let book = self.book.lock().unwrap();
+            let keys = book.created.values();
+            let at: BTreeSet<u64> = keys.map(|key| key.parse::<u64>().unwrap() >> 51).collect();
+            (at.len() as u64 == partitions).then_some(())
+        });
+        let mut book = self.book.lock().unwrap();
+        book.wrong.retain(|wrong| !wrong.contains("none found"));
+    }
+
     pub(crate) fn work(&self, name: usize) {
         let mut turn = name;
         while self.goes_on() {
@@ -369,6 +382,7 @@ fn leaders_that_die_under_load_lose_and_double_nothing() {
     let deployed = first.deploy("cluster.bpmn", &models::task(KIND)).unwrap();
     assert!(deployed.status < 300, "{deployed:?}");
     let load = Load::on(&cluster);
+    load.begin(&mut first, 3);
     std::thread::scope(|scope| {
         let _end = EndOfLoad(&load);
         for name in 0..2 {

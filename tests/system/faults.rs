@@ -43,6 +43,7 @@ fn what_was_acknowledged_survives_cut_networks_and_frozen_leaders() {
     let deployed = first.deploy("cluster.bpmn", &models::task(KIND)).unwrap();
     assert!(deployed.status < 300, "{deployed:?}");
     let load = Load::on(&cluster);
+    load.begin(&mut first, 3);
     std::thread::scope(|scope| {
         let _end = EndOfLoad(&load);
         for name in 0..2 {
