@@ -16,8 +16,7 @@ run: build
 
 build:
 	@scripts/prepare build
-	cargo build --release --locked --bin ringflow
-	cargo build --release --locked -p ringflow-perf
+	cargo build --release --locked --workspace --bins
 
 test: unit clients
 
@@ -25,8 +24,10 @@ unit:
 	@scripts/prepare test
 	cargo test --release --locked --workspace
 
-clients: build
+# With the broker that the tests have built: what is compiled for them is not compiled again.
+clients:
 	@scripts/prepare test
+	cargo test --release --locked --workspace --no-run
 	tests/clients/run $(TARGET_DIR)/release/ringflow
 
 check:

@@ -394,8 +394,7 @@ impl Problem {
             Self::LeadershipLost(partition) => format!(
                 "Expected to handle request, but the leader of partition '{partition}' lost its \
                  place before it answered; the request may or may not have been accepted"
-            )
-            .into(),
+            ),
             Self::Timeout => "Expected to handle request, but request timed out between gateway \
                  and broker"
                 .into(),

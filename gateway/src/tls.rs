@@ -88,12 +88,12 @@ impl TlsIdentity {
             .map_err(|error| wrong_key(error.to_string()))?
             .with_no_client_auth()
             .with_single_cert(chain, secret)
-            .map_err(|error| match error {
-                rustls::Error::InvalidCertificate(_) => wrong_chain(error.to_string()),
-                _ => wrong_key(format!(
-                    "it does not go with {}: {error}",
-                    certificates.display()
-                )),
+            .map_err(|error| {
+                if matches!(error, rustls::Error::InvalidCertificate(_)) {
+                    return wrong_chain(error.to_string());
+                }
+                let certificates = certificates.display();
+                wrong_key(format!("it does not go with {certificates}: {error}"))
             })?;
         Ok(Self {
             certificates: certificates.to_owned(),

@@ -142,7 +142,7 @@ impl Tokens {
 
     /// Who somebody with these claims is.
     fn bearer(&self, claims: &Value) -> Result<Bearer, Problem> {
-        let token = json::to_msgpack(&claims.to_string()).map_err(|_| bad("its claims nest"))?;
+        let token = json::to_msgpack(claims.to_string()).map_err(|_| bad("its claims nest"))?;
         let token = Document::from(token);
         let first = |name: &str| {
             let named = !name.is_empty();

@@ -50,7 +50,7 @@ const PAUSE: Duration = Duration::from_millis(1500);
 
 enum Signer {
     Rsa(Box<RsaKeyPair>),
-    Ec(EcdsaKeyPair),
+    Ec(Box<EcdsaKeyPair>),
 }
 
 impl Signer {
@@ -62,7 +62,8 @@ impl Signer {
     fn ec() -> Self {
         let (method, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
         let der = EcdsaKeyPair::generate_pkcs8(method, &random).unwrap();
-        Self::Ec(EcdsaKeyPair::from_pkcs8(method, der.as_ref(), &random).unwrap())
+        let pair = EcdsaKeyPair::from_pkcs8(method, der.as_ref(), &random);
+        Self::Ec(Box::new(pair.unwrap()))
     }
 
     fn algorithm(&self) -> &'static str {

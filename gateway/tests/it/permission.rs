@@ -371,7 +371,8 @@ async fn jobs_are_taken_for_named_tenants_or_for_all_of_the_caller() {
         ("authorization", DEMO),
         ("content-type", "application/json"),
     ];
-    let cases: [(&[&str], bool, Option<&[&str]>); 4] = [
+    type Ids = &'static [&'static str];
+    let cases: [(Ids, bool, Option<Ids>); 4] = [
         (&["red", "blue"], false, Some(&["red", "blue"])),
         (&["red"], true, Some(&[])),
         (&[], true, Some(&[])),

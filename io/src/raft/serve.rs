@@ -101,10 +101,13 @@ pub(crate) async fn serve(partition: Weak<Partition>, raft: Handle, connection: 
     }
 }
 
+/// Gives the size of an append's request and the frame that answers it.
+type Appended = Pin<Box<dyn Future<Output = (usize, Vec<u8>)>>>;
+
 /// Appends that openraft has and that are not answered yet, in order.
 #[derive(Default)]
 struct UnderWay {
-    answers: FuturesOrdered<Pin<Box<dyn Future<Output = (usize, Vec<u8>)>>>>,
+    answers: FuturesOrdered<Appended>,
     bytes: usize,
 }
 

@@ -390,12 +390,13 @@ impl AsyncWrite for Pipe {
 
 impl Drop for Pipe {
     fn drop(&mut self) {
-        for way in [Some(&self.outgoing), self.ghost.as_ref()] {
-            if let Some(way) = way {
-                let mut way = lock(way);
-                way.closed = true;
-                way.wake();
-            }
+        for way in [Some(&self.outgoing), self.ghost.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let mut way = lock(way);
+            way.closed = true;
+            way.wake();
         }
         let mut way = lock(&self.incoming);
         way.broken = true;

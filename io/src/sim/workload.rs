@@ -229,7 +229,7 @@ pub(crate) async fn export(world: Rc<World>, partition: u16) {
     loop {
         let mailbox = {
             let nodes = world.nodes.borrow();
-            let leader = nodes.iter().find_map(|node| {
+            nodes.iter().find_map(|node| {
                 let running = node.running.as_ref()?;
                 let serves = running.serves(PartitionId(partition));
                 serves.then(|| {
@@ -239,8 +239,7 @@ pub(crate) async fn export(world: Rc<World>, partition: u16) {
                         .get(PartitionId(partition))
                         .cloned()
                 })?
-            });
-            leader
+            })
         };
         let resume = Position(world.exported.borrow()[at].position());
         let reader = mailbox
