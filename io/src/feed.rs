@@ -14,15 +14,20 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use crossbeam::atomic::AtomicCell;
 use crossbeam::queue::ArrayQueue;
 use ringflow_core::ids::{PartitionId, Position};
+use ringflow_core::record::field::DecodeError;
 use ringflow_core::record::{Record, batch};
 use ringflow_storage::log;
 use tokio::sync::Notify;
 
+use crate::feed::marks::Mark;
 use crate::options::Limits;
 use crate::raft::payload;
 use crate::shard::mailbox::Mailbox;
+
+pub(crate) mod marks;
 
 /// Bytes of entries read from the log at once while catching up.
 const CATCH_UP_BYTES: usize = 1 << 20;
@@ -65,6 +70,8 @@ pub(crate) struct FeedLane {
     /// The reader waits for entries that a quorum has and this disk has not yet.
     starved: AtomicBool,
     published: Notify,
+    /// A place in front of what is not yet exported, from time to time.
+    resume: AtomicCell<Mark>,
     /// The reader of the log files, while no [`FeedReader`] has it.
     log: ArrayQueue<log::Reader>,
 }
@@ -83,6 +90,7 @@ impl FeedLane {
             closed: AtomicBool::new(false),
             starved: AtomicBool::new(false),
             published: Notify::new(),
+            resume: AtomicCell::default(),
             log: ArrayQueue::new(1),
         }
     }
@@ -153,6 +161,11 @@ impl FeedLane {
         Position(self.acknowledged.load(Ordering::Acquire))
     }
 
+    /// Says where a reader of what is not yet exported may begin.
+    pub(crate) fn resume_at(&self, mark: Mark) {
+        self.resume.store(mark);
+    }
+
     /// Ends the reader once it has read everything.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
@@ -196,8 +209,8 @@ pub enum FeedError {
 pub struct FeedReader {
     mailbox: Arc<Mailbox>,
     after: Position,
-    /// Entry that ended with `after`, once known.
-    index: Option<u64>,
+    /// Up to where the log was followed, once it was: `after`, or what is `ready` as well.
+    at: Option<Mark>,
     /// Taken from the lane although something before it is missing.
     held: Option<Published>,
     /// Read from the log and not yet delivered.
@@ -220,7 +233,7 @@ impl FeedReader {
         Some(Self {
             after: resume,
             epoch: lane.epoch.load(Ordering::Acquire),
-            index: None,
+            at: None,
             held: None,
             ready: VecDeque::new(),
             log: Some(log),
@@ -259,7 +272,10 @@ impl FeedReader {
                 Some(next) if next.batch.last <= self.after => {}
                 Some(next) if next.base == self.after => {
                     self.after = next.batch.last;
-                    self.index = Some(next.index);
+                    self.at = Some(Mark {
+                        index: next.index,
+                        position: next.batch.last,
+                    });
                     return Ok(Some(next.batch));
                 }
                 Some(next) => {
@@ -292,64 +308,44 @@ impl FeedReader {
     /// Reads some of what is missing from the log, up to entry `upto`.
     fn catch_up(&mut self, upto: u64) -> Result<(), FeedError> {
         let log = self.log.as_mut().ok_or(ringflow_storage::Error::Closed)?;
-        // Entries that were refused, being built on something that was never committed, may stand
-        // anywhere: one in front proves a gap only if nothing before it is there.
-        let mut reached = self.index.is_some();
-        let mut first_held = None;
-        let mut from = match self.index {
-            Some(index) => index + 1,
-            None => {
-                let first = first_entry(log)?;
-                first_held = Some(first);
-                first_after(log, first, upto, self.after)?
-            }
+        let begun = match self.at {
+            Some(at) => Some(at),
+            None => beginning(log, &self.mailbox.feed, self.after)?,
         };
-        let mut after = self.after;
-        while from <= upto && self.ready.is_empty() {
-            let entries = log.read(from, CATCH_UP_BYTES)?;
+        let Some(mut at) = begun else {
+            return Ok(());
+        };
+        while at.index < upto && self.ready.is_empty() {
+            let entries = log.read(at.index + 1, CATCH_UP_BYTES)?;
             if entries.is_empty() {
                 break;
             }
             for entry in entries.into_iter().take_while(|entry| entry.index <= upto) {
-                from = entry.index + 1;
-                self.index = Some(entry.index);
+                at.index = entry.index;
                 let Some(bytes) = payload::batch(&entry.payload) else {
                     continue;
                 };
-                let (base, records) = batch::decode(bytes).map_err(|error| FeedError::Entry {
+                let wrong = |error: DecodeError| FeedError::Entry {
                     index: entry.index,
                     what: error.to_string(),
-                })?;
-                let last = Position(base.0 + records.len() as u64);
-                if last <= after {
-                    reached = true;
+                };
+                let (base, count) = batch::peek(bytes).map_err(wrong)?;
+                if base != at.position {
+                    // Built on another position: refused by every replica.
                     continue;
                 }
-                if base > after && !reached && self.ready.is_empty() && after == self.after {
-                    // Bisection may have been misled by a refused entry: once more from the first.
-                    if let Some(first) = first_held.take().filter(|first| *first < entry.index) {
-                        from = first;
-                        break;
-                    }
-                    return Err(FeedError::Gone {
-                        after,
-                        first: entry.index,
-                    });
-                }
-                if base != after {
-                    // Built on another position: refused by every replica. Or a batch of which the
-                    // reader has the first part, which resuming at a batch's end excludes.
-                    if base < after && last > after {
-                        let records = records[(after.0 - base.0) as usize..].to_vec();
-                        self.ready.push_back(self.mailbox.batch(records, last));
-                        after = last;
-                    }
+                let last = Position(base.0 + u64::from(count));
+                at.position = last;
+                if last <= self.after {
                     continue;
                 }
+                let (_, mut records) = batch::decode(bytes).map_err(wrong)?;
+                let known = self.after.0.saturating_sub(base.0) as usize;
+                records.drain(..known.min(records.len()));
                 self.ready.push_back(self.mailbox.batch(records, last));
-                after = last;
             }
         }
+        self.at = Some(at);
         Ok(())
     }
 
@@ -379,48 +375,75 @@ impl Mailbox {
     }
 }
 
-fn first_entry(log: &mut log::Reader) -> Result<u64, FeedError> {
-    match log.read(0, 1) {
-        Ok(entries) => Ok(entries.first().map_or(1, |entry| entry.index)),
-        Err(ringflow_storage::Error::OutOfRange { first, .. }) => Ok(first),
-        Err(error) => Err(error.into()),
+/// A place from which the log is followed to the records after `after`: the one the shard knows if
+/// it is before, or else right before the first batch of the log from which the batches lead to that
+/// place. `None` while this disk has not the entries to tell.
+fn beginning(
+    log: &mut log::Reader,
+    lane: &FeedLane,
+    after: Position,
+) -> Result<Option<Mark>, FeedError> {
+    let first = match log.read(0, 1) {
+        Ok(entries) => entries.first().map_or(1, |entry| entry.index),
+        Err(ringflow_storage::Error::OutOfRange { first, .. }) => first,
+        Err(error) => return Err(error.into()),
+    };
+    let known = lane.resume.load();
+    if known.position <= after && known.index + 1 >= first {
+        return Ok(Some(known));
     }
+    let mut next = first;
+    while next <= known.index {
+        let Some((begun, reached)) = follow(log, next, known.index)? else {
+            return Ok(None);
+        };
+        if reached == known.position {
+            if begun.position <= after {
+                return Ok(Some(begun));
+            }
+            break;
+        }
+        // The first one was refused: the next may be it.
+        next = begun.index + 2;
+    }
+    Err(FeedError::Gone { after, first })
 }
 
-/// The first entry of `first..=last` that holds a record after `position`, by bisection; `last + 1`
-/// if none does. Entries without records are skipped.
-pub(crate) fn first_after(
+/// Follows the batches from entry `from` to `upto` as if the first of them counted; gives the place
+/// before that one and the position that is reached. `None` if not all are on this disk.
+fn follow(
     log: &mut log::Reader,
-    first: u64,
-    last: u64,
-    position: Position,
-) -> Result<u64, FeedError> {
-    let (mut low, mut high) = (first, last + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let mut at = middle;
-        let end = loop {
-            if at >= high {
-                break None;
-            }
-            let entries = log.read(at, 1)?;
-            let Some(entry) = entries.first() else {
-                break None;
-            };
+    from: u64,
+    upto: u64,
+) -> Result<Option<(Mark, Position)>, FeedError> {
+    let mut begun = None;
+    let mut reached = Position::default();
+    let mut next = from;
+    while next <= upto {
+        let entries = log.read(next, CATCH_UP_BYTES)?;
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        for entry in entries.into_iter().take_while(|entry| entry.index <= upto) {
+            next = entry.index + 1;
             let Some(bytes) = payload::batch(&entry.payload) else {
-                at = entry.index + 1;
                 continue;
             };
             let (base, count) = batch::peek(bytes).map_err(|error| FeedError::Entry {
                 index: entry.index,
                 what: error.to_string(),
             })?;
-            break Some(Position(base.0 + u64::from(count)));
-        };
-        match end {
-            Some(end) if end <= position => low = at + 1,
-            Some(_) | None => high = middle,
+            if begun.is_none() {
+                begun = Some(Mark {
+                    index: entry.index - 1,
+                    position: base,
+                });
+                reached = base;
+            }
+            if base == reached {
+                reached = Position(base.0 + u64::from(count));
+            }
         }
     }
-    Ok(low)
+    Ok(begun.map(|begun| (begun, reached)))
 }

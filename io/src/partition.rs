@@ -35,6 +35,7 @@ use crate::partition::marker::Marker;
 use crate::partition::persist::Persisting;
 use crate::partition::process::{Broken, Core};
 use crate::partition::transfer::Transfers;
+use crate::partition::unexported::Unexported;
 use crate::raft::join::{self, Joining};
 use crate::raft::log_store::LogStore;
 use crate::raft::receive::Staged;
@@ -55,6 +56,7 @@ pub(crate) mod push;
 pub(crate) mod recover;
 pub(crate) mod respond;
 pub(crate) mod transfer;
+pub(crate) mod unexported;
 pub(crate) mod unsent;
 
 /// Longest sleep of an idle partition: how late it notices a full disk.
@@ -90,6 +92,7 @@ pub(crate) struct Partition {
     pub(crate) installing: Cell<bool>,
     /// Log index of an installed snapshot behind which the log does not begin yet for good.
     pub(crate) installed: Cell<Option<u64>>,
+    pub(crate) unexported: Unexported,
     dead: Cell<bool>,
 }
 
@@ -358,6 +361,7 @@ impl Turn<'_> {
             return;
         }
         join::tick(partition);
+        unexported::tick(partition);
         if let Some(index) = partition.installed.get()
             && partition.log.purged_durable() >= index
         {

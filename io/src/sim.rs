@@ -13,6 +13,7 @@
 //! | `SIM_FROM` | the first of them; 0 = by the clock | always the same |
 //! | `SIM_SEEDS` | number of seeds instead of a time | - |
 //! | `SIM_SEED` | run this one alone, and twice | - |
+//! | `SIM_LOG` | what is logged, as `RUST_LOG` says it for a broker | - |
 //!
 //! A failing seed is committed below as a scenario.
 
@@ -391,7 +392,10 @@ impl Simulation {
                 && (1..=this.partitions).all(|id| this.leader(id).is_some())
         };
         if !self.run(RECOVERS_WITHIN, serves)? {
-            return Err("liveness: nothing is answered any more".to_owned());
+            return Err(format!(
+                "liveness: nothing is answered any more: {}",
+                self.stand()
+            ));
         }
         self.world.stop.set(true);
         let quiet = |this: &Self| this.world.asking.get() == 0;

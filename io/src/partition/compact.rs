@@ -15,7 +15,6 @@ use ringflow_storage::snapshot::{self, Snapshot};
 use tokio::sync::oneshot;
 
 use crate::driver;
-use crate::feed;
 use crate::partition::{Partition, persist};
 use crate::raft::log_store::LogStore;
 use crate::raft::{EntryId, Handle, entry_id, raft_index};
@@ -283,31 +282,21 @@ async fn purge(partition: &Rc<Partition>, raft: &Handle) {
     let Some(covered) = compaction.newest().map(|snapshot| snapshot.applied()) else {
         return;
     };
-    let mut upto = covered.index;
-    if partition.shared.options.exporting {
-        let exported = partition.mailbox.feed.acknowledged();
-        if exported < covered.position {
-            let mut reader = partition.log.reader();
-            let first = compaction.purged.get() + 1;
-            let (done, found) = oneshot::channel();
-            partition.shared.background.run(move || {
-                let found = feed::first_after(&mut reader, first, covered.index, exported);
-                // The receiver is gone only if the shard has ended.
-                let _ = done.send(found);
-            });
-            match found.await {
-                Ok(Ok(needed)) => upto = upto.min(needed.saturating_sub(1)),
-                Ok(Err(error)) => {
-                    tracing::warn!(partition = %partition.id(), %error, "the log is kept");
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(partition = %partition.id(), %error, "the log is kept");
-                    return;
-                }
-            }
-        }
-    }
+    let exported = match partition.shared.options.exporting {
+        true => partition.mailbox.feed.acknowledged(),
+        false => covered.position,
+    };
+    // Right before a batch that counts, so that whoever reads the log from its first entry knows
+    // what it follows.
+    let mark = {
+        let core = partition.core.borrow();
+        core.marks.before(exported, covered.index)
+    };
+    let Some(mark) = mark else {
+        return;
+    };
+    partition.mailbox.feed.resume_at(mark);
+    let upto = mark.index;
     let Some(index) = raft_index(upto).filter(|_| upto > compaction.purged.get()) else {
         return;
     };
@@ -322,6 +311,7 @@ fn note_purged(partition: &Partition) {
     let purged = partition.log.purged_index();
     if purged > compaction.purged.get() {
         compaction.purged.set(purged);
+        partition.core.borrow_mut().marks.forget(purged);
         compaction.growth.borrow_mut().purge(purged);
         partition.mailbox.metrics.purged_index.set(purged);
     }

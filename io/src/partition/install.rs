@@ -9,18 +9,29 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use ringflow_core::ids::Position;
 use ringflow_storage::snapshot::{self, Snapshot};
 use ringflow_storage::state::OpenedState;
 
 use crate::driver;
 use crate::partition::marker::{self, Marker};
 use crate::partition::process::Broken;
-use crate::partition::{Partition, compact};
+use crate::partition::{Partition, compact, unexported};
 use crate::raft::receive::background;
 use crate::raft::{SnapshotMeta, StoredMembership};
 
 /// How often a busy store is asked again.
 const RETRY: Duration = Duration::from_millis(2);
+
+/// Notes that a snapshot up to `position` is about to take its place among the partition's own. From
+/// then on it wins over an older state, so the log has to follow even if the process ends at once.
+pub(crate) fn begin(
+    partition: &Partition,
+    position: Position,
+) -> Result<(), ringflow_storage::Error> {
+    unexported::begin(partition, position)?;
+    marker::set(&partition.dir, Marker::Installing)
+}
 
 /// Makes `snapshot` the state of `partition`.
 pub(crate) async fn install(
@@ -49,7 +60,6 @@ async fn exchange(
     while !partition.persisting.is_free() {
         driver::sleep(RETRY).await;
     }
-    marker::set(&partition.dir, Marker::Installing).map_err(|error| broken(error.to_string()))?;
     while partition.store.close().is_err() {
         driver::sleep(RETRY).await;
     }

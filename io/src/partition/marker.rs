@@ -13,6 +13,8 @@ pub(crate) enum Marker {
     Joining,
     /// The state is being replaced by a received snapshot (`raft/receive.rs`).
     Installing,
+    /// The replica began with a snapshot that is not exported (`partition/unexported.rs`).
+    Unexported,
 }
 
 impl Marker {
@@ -20,6 +22,7 @@ impl Marker {
         match self {
             Self::Joining => "joining",
             Self::Installing => "installing",
+            Self::Unexported => "unexported",
         }
     }
 }

@@ -41,6 +41,7 @@ use ringflow_core::state::store::WriteSet;
 use ringflow_storage::state::{Applied, StateStore};
 
 use crate::driver;
+use crate::feed::marks::{Mark, Marks};
 use crate::feed::{FeedBatch, Published};
 use crate::partition::propose::Sizes;
 use crate::partition::push::{OpenStreams, Pushed};
@@ -49,6 +50,9 @@ use crate::partition::unsent::{Sent, Unsent};
 use crate::raft::payload;
 use crate::shard::mailbox::{Control, Loss, Mailbox, Request};
 use crate::submit::{AskedItems, Shared};
+
+/// Entries after which the export is told anew where a reader may begin.
+const RESUME_EVERY: u64 = 64;
 
 /// Why a partition cannot go on; it is dead until the process starts again.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +88,8 @@ pub(crate) struct Core {
     pub(super) callers: Callers,
     pub(super) streams: OpenStreams,
     pub(super) unsent: Unsent,
+    /// Places in the log of which the position is known.
+    pub(super) marks: Marks,
     /// Last position applied, and the entry that reached it.
     pub(super) applied: Applied,
     pub(super) last_time: i64,
@@ -134,6 +140,10 @@ impl Core {
             )));
         }
         mailbox.feed.start_at(applied.position, applied.index);
+        mailbox.feed.resume_at(Mark {
+            index: applied.index,
+            position: applied.position,
+        });
         let callers = Callers::new(shared.options.limits.waiting_callers);
         Ok(Self {
             mailbox,
@@ -145,6 +155,7 @@ impl Core {
             callers,
             streams: OpenStreams::default(),
             unsent: Unsent::default(),
+            marks: Marks::default(),
             applied,
             last_time: 0,
             step: Step::default(),
@@ -340,7 +351,13 @@ impl Core {
         self.mailbox.metrics.last_committed_position.set(position.0);
     }
 
-    fn publish(&self, base: Position, records: Arc<Vec<Record>>, index: u64) {
+    fn publish(&mut self, base: Position, records: Arc<Vec<Record>>, index: u64) {
+        self.marks.note(index, base);
+        if index.is_multiple_of(RESUME_EVERY)
+            && let Some(mark) = self.marks.before(self.mailbox.feed.acknowledged(), index)
+        {
+            self.mailbox.feed.resume_at(mark);
+        }
         let last = Position(base.0 + records.len() as u64);
         let batch = FeedBatch {
             partition: self.mailbox.partition,
@@ -461,9 +478,14 @@ impl Core {
         self.callers.lose_all(Loss::LeadershipLost);
         self.reopen_engine()?;
         self.applied = self.store.applied();
+        self.marks.clear();
         self.mailbox
             .feed
             .start_at(self.applied.position, self.applied.index);
+        self.mailbox.feed.resume_at(Mark {
+            index: self.applied.index,
+            position: self.applied.position,
+        });
         let metrics = &self.mailbox.metrics;
         metrics.snapshots_installed.add(1);
         metrics.last_committed_position.set(self.applied.position.0);

@@ -27,6 +27,7 @@ use crate::partition::marker::{self, Marker};
 use crate::partition::persist::Persisting;
 use crate::partition::process::Core;
 use crate::partition::transfer::Transfers;
+use crate::partition::unexported::Unexported;
 use crate::partition::{MEMBERSHIP_ROW, Partition};
 use crate::raft::join::Joining;
 use crate::raft::log_store::LogStore;
@@ -102,6 +103,9 @@ pub(crate) fn open(
         "opened; the log behind the state is replayed"
     );
     mailbox.feed.attach(log.reader());
+    // How far the snapshot reached is not known any more; the state reaches at least as far.
+    let waits = marker::is_set(&dir, Marker::Unexported) && shared.options.exporting;
+    let unexported = Unexported::new(waits.then_some(applied.position));
     let held_bytes = directory_bytes(&dir.log())?;
     Ok(Partition {
         compaction: Compaction::new(newest, &log, held_bytes),
@@ -122,6 +126,7 @@ pub(crate) fn open(
         received: RefCell::new(None),
         installing: Cell::new(false),
         installed: Cell::new(None),
+        unexported,
         dead: Cell::new(false),
     })
 }

@@ -9,14 +9,16 @@
 //! The leader stops taking commands in, which wait in their lanes; when everything it proposed is
 //! committed and the target's log is equal, openraft is told to hand over. The commands that waited
 //! are then refused as not taken, and whoever sent them sends them to the new leader. If the target
-//! does not take over in time the leader goes on; openraft ends the attempt by an election.
+//! does not take over in time the leader has itself elected again and goes on.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver;
+use ringflow_core::ids::Position;
 
 use crate::driver;
 use crate::partition::Partition;
@@ -37,6 +39,22 @@ pub(crate) struct Transfers {
     running: Cell<bool>,
     /// Since when the preferred replica could lead.
     ready_since: Cell<Option<Instant>>,
+    /// Positions of the snapshots that replicas were sent (`partition/unexported.rs`).
+    began: RefCell<BTreeMap<u32, Position>>,
+}
+
+impl Transfers {
+    /// Notes that `node` has no records up to `position`.
+    pub(crate) fn began_with(&self, node: u32, position: Position) {
+        self.began.borrow_mut().insert(node, position);
+    }
+
+    /// True if `node` has everything that is not exported, as far as this replica knows.
+    fn could_export(&self, partition: &Partition, node: u32) -> bool {
+        let began = self.began.borrow().get(&node).copied();
+        let exporting = partition.shared.options.exporting;
+        !exporting || began.is_none_or(|began| partition.mailbox.feed.acknowledged() >= began)
+    }
 }
 
 /// How far behind `node` is, as the leader knows it.
@@ -76,6 +94,7 @@ pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
             let preferred = replicas[0].node;
             let could = preferred != own
                 && is_up(partition, preferred)
+                && transfers.could_export(partition, preferred)
                 && lag(raft, preferred).is_some_and(|lag| lag <= NEARLY);
             let since = transfers.ready_since.get().filter(|_| could);
             let since = since.or_else(|| could.then(Instant::now));
@@ -107,7 +126,10 @@ pub(crate) async fn away(partition: &Rc<Partition>, raft: &Handle) {
     let mut replicas = partition.shared.options.cluster.replicas(partition.id());
     replicas.sort_by_key(|replica| std::cmp::Reverse(replica.priority));
     let target = replicas.iter().map(|replica| replica.node).find(|node| {
-        *node != own && is_up(partition, *node) && lag(raft, *node).is_some_and(|lag| lag <= NEARLY)
+        *node != own
+            && is_up(partition, *node)
+            && partition.transfers.could_export(partition, *node)
+            && lag(raft, *node).is_some_and(|lag| lag <= NEARLY)
     });
     if let Some(target) = target {
         hand_over(partition, raft, target).await;
@@ -118,7 +140,11 @@ async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
     let begun = driver::now();
     partition.core.borrow_mut().pause(true);
     let leads = || raft.metrics().borrow_watched().state == ServerState::Leader;
-    let settled = || partition.core.borrow().in_flight() == 0 && lag(raft, target) == Some(0);
+    let settled = || {
+        partition.core.borrow().in_flight() == 0
+            && lag(raft, target) == Some(0)
+            && partition.transfers.could_export(partition, target)
+    };
     while leads() && !settled() && driver::since(begun) < WITHIN {
         driver::sleep(POLL).await;
     }
@@ -132,6 +158,11 @@ async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
         {
             while leads() && driver::since(begun) < WITHIN {
                 driver::sleep(POLL).await;
+            }
+            if leads() {
+                // openraft takes nothing in while it waits for the target; a new term ends that.
+                let elected = raft.trigger().elect(false).await;
+                tracing::info!(partition = %partition.id(), to = target, ?elected, "was not taken over");
             }
         }
     }

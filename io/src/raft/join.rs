@@ -12,6 +12,11 @@
 //! | a majority, itself included: no; the others do not answer for [`ALL_WITHIN`] | the first start of a cluster that is not whole | as for all |
 //! | fewer | not known | asks again |
 //!
+//! What it forgot may also be the vote that made another the leader, while one of an older term still
+//! takes itself for it. So it confirms nothing either until all others have said which term they
+//! know, and then nothing of an older one: whoever was elected with its vote was elected with one of
+//! theirs.
+//!
 //! So a majority of the replicas of a partition is enough for its first start, as it is for every
 //! later one. What remains of the danger: a disk that was lost, while the only other replica that has
 //! the entries is down, and the third one was never up before. Nothing that is still there can tell
@@ -51,29 +56,63 @@ enum Stage {
     CatchingUp(Option<u64>),
 }
 
-/// Whether a replica may vote.
+/// Whether a replica may vote and confirm.
 #[derive(Debug)]
-pub(crate) struct Joining(Cell<Stage>);
+pub(crate) struct Joining {
+    stage: Cell<Stage>,
+    /// The least term in which a replica without its disk confirms entries, once it is known.
+    least_term: Cell<Option<u64>>,
+}
 
 impl Joining {
     /// `marked`: its disk was empty when it last began, and that was not settled.
     pub(crate) fn new(marked: bool, last_index: u64) -> Self {
-        Self(Cell::new(match (marked, last_index) {
+        let stage = match (marked, last_index) {
             (false, _) => Stage::Member,
             (true, 0..=FIRST_ENTRY) => Stage::Asking,
             (true, _) => Stage::CatchingUp(None),
-        }))
+        };
+        Self {
+            stage: Cell::new(stage),
+            least_term: Cell::new(None),
+        }
+    }
+
+    /// True while there is something the others have to be asked.
+    fn asks(&self) -> bool {
+        match self.stage.get() {
+            Stage::Asking => true,
+            Stage::CatchingUp(_) => self.least_term.get().is_none(),
+            Stage::Member | Stage::Founding => false,
+        }
+    }
+
+    /// An error while the replica must not confirm entries of a leader of `term`.
+    pub(crate) fn may_confirm(&self, term: u64) -> Result<(), String> {
+        match self.stage.get() {
+            Stage::Member | Stage::Founding => Ok(()),
+            Stage::Asking => Err("this replica does not know its group yet".to_owned()),
+            Stage::CatchingUp(_) => match self.least_term.get() {
+                Some(least) if term >= least => Ok(()),
+                Some(least) => Err(format!(
+                    "this replica lost its disk and confirms nothing before term {least}"
+                )),
+                None => {
+                    Err("this replica lost its disk and has not heard all others yet".to_owned())
+                }
+            },
+        }
     }
 
     /// True if it has everything it ever confirmed.
     #[cfg(test)]
     pub(crate) fn is_member(&self) -> bool {
-        self.0.get() == Stage::Member
+        self.stage.get() == Stage::Member
     }
 
     /// An error while the replica must not vote.
     pub(crate) fn may_vote(&self) -> Result<(), String> {
-        match self.0.get() {
+        match self.stage.get() {
             Stage::Member | Stage::Founding => Ok(()),
             Stage::Asking => Err("this replica does not know its group yet".to_owned()),
             Stage::CatchingUp(_) => {
@@ -84,9 +123,9 @@ impl Joining {
 
     /// Hears from a leader whose log ends with `leader_last`.
     pub(crate) fn follow(&self, leader_last: u64) {
-        match self.0.get() {
+        match self.stage.get() {
             Stage::Asking | Stage::CatchingUp(None) => {
-                self.0.set(Stage::CatchingUp(Some(leader_last)));
+                self.stage.set(Stage::CatchingUp(Some(leader_last)));
             }
             Stage::Member | Stage::Founding | Stage::CatchingUp(Some(_)) => {}
         }
@@ -100,10 +139,10 @@ pub(crate) fn is_established(partition: &Partition) -> bool {
 
 /// Lets a replica that has caught up vote; to be called now and then.
 pub(crate) fn tick(partition: &Partition) {
-    if partition.joining.0.get() == Stage::Founding && partition.log.last_index() > 0 {
+    if partition.joining.stage.get() == Stage::Founding && partition.log.last_index() > 0 {
         settle(partition);
     }
-    if let Stage::CatchingUp(Some(wanted)) = partition.joining.0.get()
+    if let Stage::CatchingUp(Some(wanted)) = partition.joining.stage.get()
         && partition.core.borrow().applied().index >= wanted
     {
         settle(partition);
@@ -113,7 +152,7 @@ pub(crate) fn tick(partition: &Partition) {
 
 fn settle(partition: &Partition) {
     match marker::clear(&partition.dir, Marker::Joining) {
-        Ok(()) => partition.joining.0.set(Stage::Member),
+        Ok(()) => partition.joining.stage.set(Stage::Member),
         Err(error) => {
             tracing::warn!(partition = %partition.id(), %error, "the marker of joining stays");
         }
@@ -130,35 +169,42 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
         .collect();
     let runs = || partition.mailbox.stop_mode() == StopMode::Run && !partition.is_dead();
     let majority = replicas.len() / 2 + 1;
-    let asking = driver::now();
-    while partition.joining.0.get() == Stage::Asking && runs() {
+    let begun_asking = driver::now();
+    while partition.joining.asks() && runs() {
         // It answers itself.
         let mut answered = 1;
         let mut established = false;
+        let mut known_term = 0;
         for peer in &mut peers {
             match peer.stands().await {
-                Ok(stands) => {
+                Ok((stands, term)) => {
                     answered += 1;
                     established |= stands;
+                    known_term = known_term.max(term);
                 }
                 Err(why) => {
                     tracing::debug!(partition = %partition.id(), why, "no answer yet");
                 }
             }
         }
-        if partition.joining.0.get() != Stage::Asking {
-            break;
-        }
-        if established {
+        let asking = partition.joining.stage.get() == Stage::Asking;
+        if asking && established {
             tracing::warn!(
                 partition = %partition.id(),
                 "this replica's disk is empty although its group is not new: it gives no vote until \
                  it has caught up"
             );
-            partition.joining.0.set(Stage::CatchingUp(None));
-            break;
+            partition.joining.stage.set(Stage::CatchingUp(None));
         }
-        let enough = answered >= majority && driver::since(asking) >= ALL_WITHIN;
+        if established || !asking {
+            if answered == replicas.len() {
+                partition.joining.least_term.set(Some(known_term));
+            } else {
+                driver::sleep(ASK_AGAIN).await;
+            }
+            continue;
+        }
+        let enough = answered >= majority && driver::since(begun_asking) >= ALL_WITHIN;
         if answered < replicas.len() && !enough {
             driver::sleep(ASK_AGAIN).await;
             continue;
@@ -171,12 +217,12 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
                 "the group begins with a majority of its replicas"
             );
         }
-        partition.joining.0.set(Stage::Founding);
+        partition.joining.stage.set(Stage::Founding);
     }
     let rank = replicas.iter().position(|replica| replica.node == own);
     let begun = driver::now();
     let patience = FOUND_WITHIN * rank.unwrap_or(0) as u32;
-    while partition.joining.0.get() == Stage::Founding && runs() {
+    while partition.joining.stage.get() == Stage::Founding && runs() {
         if driver::since(begun) < patience {
             driver::sleep(ASK_AGAIN).await;
             continue;

@@ -16,7 +16,7 @@
 //! | 32 | appended | `u8` 0 all, 1 up to the entry that follows, 2 conflict, 3 the vote that follows is higher |
 //! | 33 | voted | vote, `u8` granted, last entry |
 //! | 34 | transferred | none |
-//! | 35 | stands | `u8` 1 if its log holds more than the first entry |
+//! | 35 | stands | `u8` 1 if its log holds more than the first entry, `u64` term it knows |
 //! | 36 | received | `u32` count, `u64` bytes of each file that are there |
 //! | 37 | installed | vote |
 //! | 47 | failed | text |
@@ -286,14 +286,16 @@ pub(crate) fn take_installed(body: Bytes) -> Result<Vote, String> {
     take_vote(&mut Fields::of("an installation's answer", body))
 }
 
-pub(crate) fn stands(established: bool) -> Vec<u8> {
+pub(crate) fn stands(established: bool, term: u64) -> Vec<u8> {
     let mut out = frame::begin(STANDS);
     out.push(u8::from(established));
+    out.extend_from_slice(&term.to_le_bytes());
     frame::finish(out)
 }
 
-pub(crate) fn take_stands(body: Bytes) -> Result<bool, String> {
-    Fields::of("a standing", body).u8().map(|byte| byte == 1)
+pub(crate) fn take_stands(body: Bytes) -> Result<(bool, u64), String> {
+    let mut fields = Fields::of("a standing", body);
+    Ok((fields.u8()? == 1, fields.u64()?))
 }
 
 /// A frame that says nothing but its kind.

@@ -243,6 +243,7 @@ impl Peer {
         kind: u8,
         request: &VoteRequest<Group>,
     ) -> Result<VoteResponse<Group>, RPCError<Group>> {
+        self.partition.unexported.may_lead().map_err(unreachable)?;
         let answer = self
             .call(&message::vote(kind, request), ANSWER_WITHIN)
             .await
@@ -252,8 +253,8 @@ impl Peer {
             .map_err(misunderstood)
     }
 
-    /// Whether the member's group was ever led, see `raft/join.rs`.
-    pub(crate) async fn stands(&mut self) -> Result<bool, String> {
+    /// Whether the member's group was ever led, and the term it knows, see `raft/join.rs`.
+    pub(crate) async fn stands(&mut self) -> Result<(bool, u64), String> {
         let answer = self
             .call(&message::bare(message::STANDING), ANSWER_WITHIN)
             .await?;

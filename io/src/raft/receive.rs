@@ -13,7 +13,7 @@ use bytes::Bytes;
 use ringflow_storage::snapshot::{Snapshot as Stored, Staging};
 use tokio::sync::oneshot;
 
-use crate::partition::Partition;
+use crate::partition::{Partition, install};
 use crate::raft::{Handle, Snapshot, SnapshotMeta, message};
 
 /// A snapshot on its way in.
@@ -95,6 +95,8 @@ impl Receiving {
     ) -> Result<Vec<u8>, String> {
         let staged = self.staged(partition)?;
         let offer = self.offer.take().ok_or("no snapshot was offered")?;
+        let position = staged.staging.manifest().applied.position;
+        install::begin(partition, position).map_err(|error| error.to_string())?;
         let finished = background(partition, move || staged.staging.finish());
         let snapshot: Stored = finished.await?.map_err(|error| error.to_string())?;
         let described = Snapshot {

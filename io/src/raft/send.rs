@@ -84,5 +84,10 @@ pub(crate) async fn snapshot(
     let answer = peer
         .call(&message::bare(message::INSTALL), INSTALL_WITHIN)
         .await?;
-    message::expect(answer, message::INSTALLED).and_then(message::take_installed)
+    let installed = message::expect(answer, message::INSTALLED)?;
+    let position = newest.applied().position;
+    peer.partition
+        .transfers
+        .began_with(peer.target as u32, position);
+    message::take_installed(installed)
 }

@@ -169,6 +169,8 @@ fn append(
     let appended = async move {
         let append = message::take_append(body)?;
         let (exported, leader_last) = (append.exported, append.leader_last);
+        let term = append.request.vote.leader_id.term;
+        partition.joining.may_confirm(term)?;
         let response = raft
             .append_entries(append.request)
             .await
@@ -207,6 +209,7 @@ async fn answer(
         }
         message::TRANSFER => {
             partition.joining.may_vote()?;
+            partition.unexported.may_lead()?;
             let request = message::take_transfer(request.body)?;
             raft.handle_transfer_leader(request)
                 .await
@@ -214,7 +217,10 @@ async fn answer(
                 .map_err(|error| error.to_string())?;
             Ok(message::bare(message::TRANSFERRED))
         }
-        message::STANDING => Ok(message::stands(join::is_established(partition))),
+        message::STANDING => {
+            let term = raft.metrics().borrow_watched().current_term;
+            Ok(message::stands(join::is_established(partition), term))
+        }
         message::SNAPSHOT => receiving.begin(partition, request.body).await,
         message::CHUNK => receiving.take(partition, request.body).await,
         message::INSTALL => receiving.install(partition, raft).await,
@@ -261,7 +267,8 @@ async fn suspect(partition: Weak<Partition>, raft: Handle, from: u32) {
     let Some((_, term, own)) = leads(&raft) else {
         return;
     };
-    if !gone || partition.joining.may_vote().is_err() {
+    let could = partition.joining.may_vote().is_ok() && partition.unexported.may_lead().is_ok();
+    if !gone || !could {
         return;
     }
     tracing::info!(

@@ -21,6 +21,10 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn clusters_keep_their_promises_under_faults() {
+    if let Ok(filter) = std::env::var("SIM_LOG") {
+        let log = tracing_subscriber::fmt().with_env_filter(filter);
+        log.without_time().with_test_writer().init();
+    }
     if let Some(seed) = number("SIM_SEED") {
         let first = simulate(seed);
         assert_eq!(first, simulate(seed), "a seed tells everything");
