@@ -5,6 +5,9 @@
 //! told are safe could be outvoted. So a replica that finds its log empty first asks all others of
 //! its group whether they were ever led:
 //!
+//! A replica that asks says so to those it asks, which is an answer as well. What counts is what was
+//! said since this process began: who had nothing then had confirmed nothing before.
+//!
 //! | answers | means | it |
 //! |---|---|---|
 //! | all: no | the first start | votes; the preferred leader initializes the group from configuration, the others only if it does not |
@@ -23,8 +26,8 @@
 //! this from a first start; raising [`ALL_WITHIN`] only makes it rarer. A marker file keeps the answer
 //! over restarts (`partition/marker.rs`).
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -62,6 +65,9 @@ pub(crate) struct Joining {
     stage: Cell<Stage>,
     /// The least term in which a replica without its disk confirms entries, once it is known.
     least_term: Cell<Option<u64>>,
+    /// The others that had nothing, at some time since this replica began with an empty disk; none
+    /// are noted if it did not.
+    empty: RefCell<Option<BTreeSet<u32>>>,
 }
 
 impl Joining {
@@ -75,7 +81,26 @@ impl Joining {
         Self {
             stage: Cell::new(stage),
             least_term: Cell::new(None),
+            empty: RefCell::new((stage == Stage::Asking).then(BTreeSet::new)),
         }
+    }
+
+    /// Hears that `node` has nothing.
+    pub(crate) fn is_empty(&self, node: u32) {
+        if let Some(empty) = self.empty.borrow_mut().as_mut() {
+            empty.insert(node);
+        }
+    }
+
+    /// True if none of the `others` had anything when this replica began.
+    fn is_first_start(&self, others: usize) -> bool {
+        let empty = self.empty.borrow();
+        empty.as_ref().is_some_and(|empty| empty.len() == others)
+    }
+
+    /// True if it asks because it has nothing.
+    fn has_nothing(&self) -> bool {
+        self.stage.get() == Stage::Asking
     }
 
     /// True while there is something the others have to be asked.
@@ -176,16 +201,23 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
         let mut established = false;
         let mut known_term = 0;
         for peer in &mut peers {
-            match peer.stands().await {
+            match peer.stands(partition.joining.has_nothing()).await {
                 Ok((stands, term)) => {
                     answered += 1;
                     established |= stands;
+                    if !stands {
+                        partition.joining.is_empty(peer.target as u32);
+                    }
                     known_term = known_term.max(term);
                 }
                 Err(why) => {
                     tracing::debug!(partition = %partition.id(), why, "no answer yet");
                 }
             }
+        }
+        if partition.joining.is_first_start(replicas.len() - 1) {
+            partition.joining.stage.set(Stage::Founding);
+            break;
         }
         let asking = partition.joining.stage.get() == Stage::Asking;
         if asking && established {

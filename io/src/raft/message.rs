@@ -6,7 +6,7 @@
 //! | 17 | vote | vote, last entry, `u8` 1 if the leader asked for it |
 //! | 18 | pre-vote | as vote |
 //! | 19 | transfer | vote of the leader, `u64` member that shall lead, last entry |
-//! | 20 | standing | none |
+//! | 20 | standing | `u8` 1 if the asker has nothing |
 //! | 21 | snapshot | vote, last entry, stored membership, manifest |
 //! | 22 | chunk | `u32` file, `u64` offset, bytes |
 //! | 23 | install | none |
@@ -284,6 +284,16 @@ pub(crate) fn installed(vote: &Vote) -> Vec<u8> {
 
 pub(crate) fn take_installed(body: Bytes) -> Result<Vote, String> {
     take_vote(&mut Fields::of("an installation's answer", body))
+}
+
+pub(crate) fn standing(has_nothing: bool) -> Vec<u8> {
+    let mut out = frame::begin(STANDING);
+    out.push(u8::from(has_nothing));
+    frame::finish(out)
+}
+
+pub(crate) fn take_standing(body: Bytes) -> Result<bool, String> {
+    Ok(Fields::of("a question for the standing", body).u8()? == 1)
 }
 
 pub(crate) fn stands(established: bool, term: u64) -> Vec<u8> {

@@ -253,10 +253,11 @@ impl Peer {
             .map_err(misunderstood)
     }
 
-    /// Whether the member's group was ever led, and the term it knows, see `raft/join.rs`.
-    pub(crate) async fn stands(&mut self) -> Result<(bool, u64), String> {
+    /// Whether the member's group was ever led, and the term it knows, see `raft/join.rs`; tells it
+    /// whether this replica has nothing.
+    pub(crate) async fn stands(&mut self, has_nothing: bool) -> Result<(bool, u64), String> {
         let answer = self
-            .call(&message::bare(message::STANDING), ANSWER_WITHIN)
+            .call(&message::standing(has_nothing), ANSWER_WITHIN)
             .await?;
         message::expect(answer, message::STANDS).and_then(message::take_stands)
     }

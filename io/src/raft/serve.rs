@@ -85,7 +85,7 @@ pub(crate) async fn serve(partition: Weak<Partition>, raft: Handle, connection: 
             under_way.begin(append(partition, raft.clone(), request.body));
             continue;
         }
-        let answer = match answer(&partition, &raft, &mut receiving, request).await {
+        let answer = match answer(&partition, &raft, &mut receiving, from, request).await {
             Ok(answer) => answer,
             Err(why) => message::failed(&why),
         };
@@ -192,6 +192,7 @@ async fn answer(
     partition: &Rc<Partition>,
     raft: &Handle,
     receiving: &mut Receiving,
+    from: u32,
     request: Frame,
 ) -> Result<Vec<u8>, String> {
     match request.kind {
@@ -218,6 +219,9 @@ async fn answer(
             Ok(message::bare(message::TRANSFERRED))
         }
         message::STANDING => {
+            if message::take_standing(request.body)? {
+                partition.joining.is_empty(from);
+            }
             let term = raft.metrics().borrow_watched().current_term;
             Ok(message::stands(join::is_established(partition), term))
         }
