@@ -25,7 +25,9 @@ final class Compare {
           "USAGE_METRIC", "CHECKPOINT", "CLOCK", "JOB_BATCH", "JOB_METRICS_BATCH", "MESSAGE_BATCH",
           "COMMAND_DISTRIBUTION",
           // Who waits for an answer is known to the process only: docs/compat.md.
-          "ASYNC_REQUEST");
+          "ASYNC_REQUEST",
+          // What the broker reads from its configuration when it starts; the test kit has no broker.
+          "GLOBAL_LISTENER_BATCH");
   /** Where an element instance stands; written by every event of some elements, read from one. */
   private static final Set<String> PATHS =
       Set.of("elementInstancePath", "processDefinitionPath", "callingElementPath");
