@@ -93,16 +93,20 @@ impl Link {
     ) -> Result<u64, sqlx::Error> {
         let sql = AssertSqlSafe(statement.text);
         Ok(match self {
-            Self::Sqlite(connection) => sqlx::query_with(sql, sqlite_values(statement.binds)?)
-                .persistent(keep)
-                .execute(connection)
-                .await?
-                .rows_affected(),
-            Self::Postgres(connection) => sqlx::query_with(sql, postgres_values(statement.binds)?)
-                .persistent(keep)
-                .execute(connection)
-                .await?
-                .rows_affected(),
+            Self::Sqlite(connection) => {
+                sqlx::query_with(sql, values::<SqliteArguments>(statement.binds)?)
+                    .persistent(keep)
+                    .execute(connection)
+                    .await?
+                    .rows_affected()
+            }
+            Self::Postgres(connection) => {
+                sqlx::query_with(sql, values::<PgArguments>(statement.binds)?)
+                    .persistent(keep)
+                    .execute(connection)
+                    .await?
+                    .rows_affected()
+            }
             Self::Mysql(connection, _) => sqlx::query_with(sql, mysql_values(statement.binds)?)
                 .persistent(keep)
                 .execute(connection)
@@ -120,18 +124,22 @@ impl Link {
     ) -> Result<Vec<Vec<Cell>>, sqlx::Error> {
         let sql = AssertSqlSafe(statement.text);
         match self {
-            Self::Sqlite(connection) => sqlx::query_with(sql, sqlite_values(statement.binds)?)
-                .fetch_all(connection)
-                .await?
-                .iter()
-                .map(|row| read_sqlite(row, kinds))
-                .collect(),
-            Self::Postgres(connection) => sqlx::query_with(sql, postgres_values(statement.binds)?)
-                .fetch_all(connection)
-                .await?
-                .iter()
-                .map(|row| read_postgres(row, kinds))
-                .collect(),
+            Self::Sqlite(connection) => {
+                sqlx::query_with(sql, values::<SqliteArguments>(statement.binds)?)
+                    .fetch_all(connection)
+                    .await?
+                    .iter()
+                    .map(|row| read_sqlite(row, kinds))
+                    .collect()
+            }
+            Self::Postgres(connection) => {
+                sqlx::query_with(sql, values::<PgArguments>(statement.binds)?)
+                    .fetch_all(connection)
+                    .await?
+                    .iter()
+                    .map(|row| read_postgres(row, kinds))
+                    .collect()
+            }
             Self::Mysql(connection, _) => sqlx::query_with(sql, mysql_values(statement.binds)?)
                 .fetch_all(connection)
                 .await?
@@ -185,8 +193,15 @@ where
     arguments.add(value).map_err(sqlx::Error::Encode)
 }
 
-pub(crate) fn sqlite_values(binds: Vec<Bind>) -> Result<SqliteArguments, sqlx::Error> {
-    let mut arguments = SqliteArguments::default();
+/// The arguments of a statement, for databases in which times are milliseconds.
+pub(crate) fn values<A>(binds: Vec<Bind>) -> Result<A, sqlx::Error>
+where
+    A: Arguments + Default,
+    String: for<'t> sqlx::Encode<'t, A::Database> + sqlx::Type<A::Database>,
+    i64: for<'t> sqlx::Encode<'t, A::Database> + sqlx::Type<A::Database>,
+    f64: for<'t> sqlx::Encode<'t, A::Database> + sqlx::Type<A::Database>,
+{
+    let mut arguments = A::default();
     for bind in binds {
         match bind {
             Bind::Text(text) => add(&mut arguments, text),
@@ -197,29 +212,13 @@ pub(crate) fn sqlite_values(binds: Vec<Bind>) -> Result<SqliteArguments, sqlx::E
     Ok(arguments)
 }
 
-pub(crate) fn postgres_values(binds: Vec<Bind>) -> Result<PgArguments, sqlx::Error> {
-    let mut arguments = PgArguments::default();
-    for bind in binds {
-        match bind {
-            Bind::Text(text) => add(&mut arguments, text),
-            Bind::Int(number) | Bind::Time(number) => add(&mut arguments, number),
-            Bind::Float(number) => add(&mut arguments, number),
-        }?;
+pub(crate) fn mysql_values(mut binds: Vec<Bind>) -> Result<MySqlArguments, sqlx::Error> {
+    for bind in &mut binds {
+        if let Bind::Time(millis) = bind {
+            *bind = Bind::Text(mysql_time(*millis)?);
+        }
     }
-    Ok(arguments)
-}
-
-pub(crate) fn mysql_values(binds: Vec<Bind>) -> Result<MySqlArguments, sqlx::Error> {
-    let mut arguments = MySqlArguments::default();
-    for bind in binds {
-        match bind {
-            Bind::Text(text) => add(&mut arguments, text),
-            Bind::Int(number) => add(&mut arguments, number),
-            Bind::Time(millis) => add(&mut arguments, mysql_time(millis)?),
-            Bind::Float(number) => add(&mut arguments, number),
-        }?;
-    }
-    Ok(arguments)
+    values(binds)
 }
 
 pub(crate) fn read_postgres(row: &PgRow, kinds: &[Kind]) -> Result<Vec<Cell>, sqlx::Error> {

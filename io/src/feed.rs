@@ -116,7 +116,7 @@ impl FeedLane {
     }
 
     /// Says up to where the log is committed. Everything kept in memory was pushed before.
-    pub(crate) fn start_at(&self, last: Position, index: u64) {
+    fn start_at(&self, last: Position, index: u64) {
         self.committed_index.store(index, Ordering::Release);
         self.committed.store(last.0, Ordering::Release);
         self.published.notify_one();
@@ -159,6 +159,12 @@ impl FeedLane {
     /// Last position the export is done with.
     pub(crate) fn acknowledged(&self) -> Position {
         Position(self.acknowledged.load(Ordering::Acquire))
+    }
+
+    /// Says that the state was opened or exchanged and stands at `mark`.
+    pub(crate) fn open_at(&self, mark: Mark) {
+        self.resume_at(mark);
+        self.start_at(mark.position, mark.index);
     }
 
     /// Says where a reader of what is not yet exported may begin.
@@ -322,24 +328,18 @@ impl FeedReader {
             }
             for entry in entries.into_iter().take_while(|entry| entry.index <= upto) {
                 at.index = entry.index;
-                let Some(bytes) = payload::batch(&entry.payload) else {
+                let Some((base, last)) = span(&entry)? else {
                     continue;
                 };
-                let wrong = |error: DecodeError| FeedError::Entry {
-                    index: entry.index,
-                    what: error.to_string(),
-                };
-                let (base, count) = batch::peek(bytes).map_err(wrong)?;
                 if base != at.position {
                     // Built on another position: refused by every replica.
                     continue;
                 }
-                let last = Position(base.0 + u64::from(count));
                 at.position = last;
                 if last <= self.after {
                     continue;
                 }
-                let (_, mut records) = batch::decode(bytes).map_err(wrong)?;
+                let mut records = records(&entry)?;
                 let known = self.after.0.saturating_sub(base.0) as usize;
                 records.drain(..known.min(records.len()));
                 self.ready.push_back(self.mailbox.batch(records, last));
@@ -426,13 +426,9 @@ fn follow(
         }
         for entry in entries.into_iter().take_while(|entry| entry.index <= upto) {
             next = entry.index + 1;
-            let Some(bytes) = payload::batch(&entry.payload) else {
+            let Some((base, last)) = span(&entry)? else {
                 continue;
             };
-            let (base, count) = batch::peek(bytes).map_err(|error| FeedError::Entry {
-                index: entry.index,
-                what: error.to_string(),
-            })?;
             if begun.is_none() {
                 begun = Some(Mark {
                     index: entry.index - 1,
@@ -441,9 +437,34 @@ fn follow(
                 reached = base;
             }
             if base == reached {
-                reached = Position(base.0 + u64::from(count));
+                reached = last;
             }
         }
     }
     Ok(begun.map(|begun| (begun, reached)))
+}
+
+/// Positions before the first and of the last record of an entry; `None` if it carries no records.
+fn span(entry: &log::LogEntry) -> Result<Option<(Position, Position)>, FeedError> {
+    let Some(bytes) = payload::batch(&entry.payload) else {
+        return Ok(None);
+    };
+    let (base, count) = batch::peek(bytes).map_err(|error| unreadable(entry, &error))?;
+    Ok(Some((base, Position(base.0 + u64::from(count)))))
+}
+
+/// The records of an entry.
+fn records(entry: &log::LogEntry) -> Result<Vec<Record>, FeedError> {
+    let Some(bytes) = payload::batch(&entry.payload) else {
+        return Ok(Vec::new());
+    };
+    let (_, records) = batch::decode(bytes).map_err(|error| unreadable(entry, &error))?;
+    Ok(records)
+}
+
+fn unreadable(entry: &log::LogEntry, error: &DecodeError) -> FeedError {
+    FeedError::Entry {
+        index: entry.index,
+        what: error.to_string(),
+    }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 use sqlx::mysql::{MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
-use sqlx::postgres::{PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteArguments, SqlitePool, SqlitePoolOptions};
 
 use super::field::Kind;
 use super::statement::Statement;
@@ -100,20 +100,24 @@ async fn fetch(
 ) -> Result<Vec<Vec<Cell>>, sqlx::Error> {
     let sql = AssertSqlSafe(statement.text);
     match pool {
-        Pool::Sqlite(pool) => sqlx::query_with(sql, link::sqlite_values(statement.binds)?)
-            .persistent(false)
-            .fetch_all(pool)
-            .await?
-            .iter()
-            .map(|row| link::read_sqlite(row, kinds))
-            .collect(),
-        Pool::Postgres(pool) => sqlx::query_with(sql, link::postgres_values(statement.binds)?)
-            .persistent(false)
-            .fetch_all(pool)
-            .await?
-            .iter()
-            .map(|row| link::read_postgres(row, kinds))
-            .collect(),
+        Pool::Sqlite(pool) => {
+            sqlx::query_with(sql, link::values::<SqliteArguments>(statement.binds)?)
+                .persistent(false)
+                .fetch_all(pool)
+                .await?
+                .iter()
+                .map(|row| link::read_sqlite(row, kinds))
+                .collect()
+        }
+        Pool::Postgres(pool) => {
+            sqlx::query_with(sql, link::values::<PgArguments>(statement.binds)?)
+                .persistent(false)
+                .fetch_all(pool)
+                .await?
+                .iter()
+                .map(|row| link::read_postgres(row, kinds))
+                .collect()
+        }
         Pool::Mysql(pool) => sqlx::query_with(sql, link::mysql_values(statement.binds)?)
             .persistent(false)
             .fetch_all(pool)

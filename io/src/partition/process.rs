@@ -139,8 +139,7 @@ impl Core {
                 applied.position
             )));
         }
-        mailbox.feed.start_at(applied.position, applied.index);
-        mailbox.feed.resume_at(Mark {
+        mailbox.feed.open_at(Mark {
             index: applied.index,
             position: applied.position,
         });
@@ -479,10 +478,7 @@ impl Core {
         self.reopen_engine()?;
         self.applied = self.store.applied();
         self.marks.clear();
-        self.mailbox
-            .feed
-            .start_at(self.applied.position, self.applied.index);
-        self.mailbox.feed.resume_at(Mark {
+        self.mailbox.feed.open_at(Mark {
             index: self.applied.index,
             position: self.applied.position,
         });
@@ -495,12 +491,10 @@ impl Core {
 
     /// Answers everything that waits in the lanes without processing it.
     pub(crate) fn refuse_waiting(&mut self, reason: &'static str) {
-        if self.shared.is_many() {
-            let here = self.mailbox.partition;
-            while let Some(command) = self.mailbox.pop_peer() {
-                if !self.unsent.hold(here, command) {
-                    self.mailbox.metrics.sends_dropped.add(1);
-                }
+        let here = self.mailbox.partition;
+        while let Some(command) = self.mailbox.pop_peer() {
+            if !self.shared.is_many() || !self.unsent.hold(here, command) {
+                self.mailbox.metrics.sends_dropped.add(1);
             }
         }
         while let Some(request) = self
@@ -515,9 +509,6 @@ impl Core {
                 // The caller may have left.
                 let _ = reply.send(Err(Loss::NotTaken(reason)));
             }
-        }
-        while self.mailbox.pop_peer().is_some() {
-            self.mailbox.metrics.sends_dropped.add_shared(1);
         }
     }
 

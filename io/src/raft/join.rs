@@ -86,7 +86,7 @@ impl Joining {
     }
 
     /// Hears that `node` has nothing.
-    pub(crate) fn is_empty(&self, node: u32) {
+    pub(crate) fn heard_empty(&self, node: u32) {
         if let Some(empty) = self.empty.borrow_mut().as_mut() {
             empty.insert(node);
         }
@@ -149,10 +149,9 @@ impl Joining {
     /// Hears from a leader whose log ends with `leader_last`.
     pub(crate) fn follow(&self, leader_last: u64) {
         match self.stage.get() {
-            Stage::Asking | Stage::CatchingUp(None) => {
-                self.stage.set(Stage::CatchingUp(Some(leader_last)));
-            }
-            Stage::Member | Stage::Founding | Stage::CatchingUp(Some(_)) => {}
+            Stage::CatchingUp(None) => self.stage.set(Stage::CatchingUp(Some(leader_last))),
+            // One that asks confirms nothing, so it follows nobody.
+            Stage::Member | Stage::Founding | Stage::Asking | Stage::CatchingUp(Some(_)) => {}
         }
     }
 }
@@ -206,7 +205,7 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
                     answered += 1;
                     established |= stands;
                     if !stands {
-                        partition.joining.is_empty(peer.target as u32);
+                        partition.joining.heard_empty(peer.target as u32);
                     }
                     known_term = known_term.max(term);
                 }

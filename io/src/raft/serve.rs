@@ -220,7 +220,7 @@ async fn answer(
         }
         message::STANDING => {
             if message::take_standing(request.body)? {
-                partition.joining.is_empty(from);
+                partition.joining.heard_empty(from);
             }
             let term = raft.metrics().borrow_watched().current_term;
             Ok(message::stands(join::is_established(partition), term))
