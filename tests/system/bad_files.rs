@@ -211,7 +211,8 @@ const CASES: &[(&str, From, Damage, Then)] = &[
         "log: a segment lost",
         From::Killed,
         |data| fs::remove_file(data.join(LOG)).unwrap(),
-        Then::Refused(&["segment"]),
+        // Of the segment, or of the whole log if the next one was not prepared yet.
+        Then::Refused(&["partitions/1/log"]),
     ),
     (
         "log: all lost",
