@@ -83,6 +83,11 @@ const POSTGRES: Migrations = &[
         "cluster_variable",
         include_str!("../migrations/postgres/0015_cluster_variable.sql"),
     ),
+    (
+        20,
+        "listeners_usage_waits",
+        include_str!("../migrations/postgres/0020_listeners_usage_waits.sql"),
+    ),
 ];
 
 const SQLITE: Migrations = &[
@@ -126,6 +131,11 @@ const SQLITE: Migrations = &[
         "cluster_variable",
         include_str!("../migrations/sqlite/0015_cluster_variable.sql"),
     ),
+    (
+        20,
+        "listeners_usage_waits",
+        include_str!("../migrations/sqlite/0020_listeners_usage_waits.sql"),
+    ),
 ];
 
 const MYSQL: Migrations = &[
@@ -168,6 +178,11 @@ const MYSQL: Migrations = &[
         15,
         "cluster_variable",
         include_str!("../migrations/mysql/0015_cluster_variable.sql"),
+    ),
+    (
+        20,
+        "listeners_usage_waits",
+        include_str!("../migrations/mysql/0020_listeners_usage_waits.sql"),
     ),
 ];
 

@@ -1,5 +1,5 @@
-//! What records do not carry: the names of elements and the ids of call activities, per process
-//! definition.
+//! What records do not carry: the names of elements, the ids of call activities and of catch
+//! events, per process definition; and which names of variables are stored already.
 //!
 //! Read from the BPMN text when a definition is recorded, and again from the database on a miss, so
 //! the cache can be bounded: at most [`DEFINITIONS_MAX`] definitions, the one not used for longest
@@ -8,11 +8,14 @@
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::time::{Duration, Instant};
 
 /// Definitions whose names are kept.
 pub const DEFINITIONS_MAX: usize = 1000;
+
+/// Names of variables that are remembered; then it begins anew.
+const VARIABLE_NAMES_MAX: usize = 50_000;
 
 /// How long a definition that the database does not have is not asked for again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
@@ -27,6 +30,8 @@ pub struct Definition {
     elements: FxHashMap<Box<str>, Text>,
     /// Ids of the call activities of the file, sorted.
     calls: Vec<Text>,
+    /// Ids of the intermediate catch events.
+    catches: FxHashSet<Box<str>>,
 }
 
 impl Definition {
@@ -41,8 +46,12 @@ impl Definition {
             let Some(id) = node.attribute("id") else {
                 continue;
             };
-            if node.tag_name().name() == "callActivity" {
-                definition.calls.push(Text::from(id));
+            match node.tag_name().name() {
+                "callActivity" => definition.calls.push(Text::from(id)),
+                "intermediateCatchEvent" => {
+                    definition.catches.insert(id.into());
+                }
+                _ => {}
             }
             let name = node.attribute("name").unwrap_or_default();
             if node.tag_name().name() == "process" && id == process_id {
@@ -79,6 +88,8 @@ pub struct Names {
     definitions: FxHashMap<Key, (u64, Definition)>,
     unknown: FxHashMap<Key, Instant>,
     clock: u64,
+    /// Variables whose names are known to be stored, per definition.
+    variables: FxHashSet<(Key, Text)>,
 }
 
 impl Names {
@@ -119,6 +130,31 @@ impl Names {
         definition.elements.get(element_id).cloned()
     }
 
+    /// Whether an element is an intermediate catch event.
+    pub fn catches(&mut self, definition: Key, element_id: &str) -> bool {
+        self.clock += 1;
+        let Some((used, definition)) = self.definitions.get_mut(&definition) else {
+            return false;
+        };
+        *used = self.clock;
+        definition.catches.contains(element_id)
+    }
+
+    /// Whether instances of a definition get a variable of this name for the first time, as far as
+    /// is remembered. A window that was folded is in the database sooner or later, or another
+    /// exporter has stored its records, so one mention per process is enough.
+    pub fn is_new_variable(&mut self, definition: Key, name: &Text) -> bool {
+        if self.variables.len() >= VARIABLE_NAMES_MAX {
+            self.variables.clear();
+        }
+        self.variables.insert((definition, name.clone()))
+    }
+
+    /// The database may have lost what was stored there.
+    pub fn forget_variables(&mut self) {
+        self.variables.clear();
+    }
+
     /// The id of a call activity by its place among those of its file.
     pub fn call(&mut self, definition: Key, place: i64) -> Option<Text> {
         self.clock += 1;
@@ -137,6 +173,7 @@ mod tests {
         let xml = r#"<b:definitions xmlns:b="x" xmlns:z="y"><b:process id="p" name="Order">
             <b:startEvent id="s"><b:extensionElements><z:formDefinition formId="f1"/>
             </b:extensionElements></b:startEvent><b:task id="t" name="Pack it"/>
+            <b:intermediateCatchEvent id="e"/><b:boundaryEvent id="b"/>
             <b:callActivity id="z"/><b:callActivity id="c"/></b:process>
             <b:process id="q" name="Other"/></b:definitions>"#;
         let definition = Definition::read(xml, "p");
@@ -148,7 +185,17 @@ mod tests {
         assert_eq!(names.element(Key(7), "s"), None);
         assert_eq!(names.call(Key(7), 1), Some(Text::from("z")));
         assert_eq!(names.call(Key(7), 2), None);
+        assert!(names.catches(Key(7), "e"));
+        assert!(!names.catches(Key(7), "b") && !names.catches(Key(8), "e"));
         assert_eq!(Definition::read("<broken", "p").name, "");
+    }
+
+    #[test]
+    fn a_variable_is_new_once_per_definition() {
+        let mut names = Names::default();
+        let name = Text::from("x");
+        assert!(names.is_new_variable(Key(1), &name) && names.is_new_variable(Key(2), &name));
+        assert!(!names.is_new_variable(Key(1), &name));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod fetch;
 pub(crate) mod field;
 mod filter;
 mod form;
+mod global_listener;
 mod identity;
 mod incident;
 mod job;
@@ -44,6 +45,8 @@ pub(crate) mod statement;
 mod stored;
 mod user_task;
 mod variable;
+mod variable_name;
+mod wait_state;
 
 pub use aggregate::{Aggregate, Aggregation, Span};
 pub use element_statistics::{ElementStatistics, StatisticsOf};
@@ -102,6 +105,12 @@ pub enum Entity {
     AuditLog,
     /// Variables of the cluster and of its tenants.
     ClusterVariable,
+    /// Listeners of all user tasks.
+    GlobalListener,
+    /// Names of variables, per process definition.
+    VariableName,
+    /// What active elements wait for.
+    WaitState,
     /// Users.
     User,
     /// Users with the hashes of their passwords; for the front alone.
@@ -146,6 +155,9 @@ impl Entity {
         Self::DecisionInstance,
         Self::AuditLog,
         Self::ClusterVariable,
+        Self::GlobalListener,
+        Self::VariableName,
+        Self::WaitState,
         Self::User,
         Self::Credential,
         Self::Group,

@@ -71,7 +71,7 @@ impl RetainOptions {
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
 /// come after all of them.
-const CHILDREN: [&str; 10] = [
+const CHILDREN: [&str; 11] = [
     "audit_log",
     "flow_node_instance",
     "sequence_flow",
@@ -82,6 +82,7 @@ const CHILDREN: [&str; 10] = [
     "message_subscription",
     "correlated_message_subscription",
     "decision_instance",
+    "wait_state",
 ];
 
 /// List tables, their owner column, and the owner's table.

@@ -16,6 +16,9 @@
 //! | PROCESS_INSTANCE | `process_instance`, `active_instances`, `flow_node_instance`, `sequence_flow` |
 //! | everything a user asked for | `audit_log`, also refusals |
 //! | CLUSTER_VARIABLE | `cluster_variable` |
+//! | GLOBAL_LISTENER | `global_listener` |
+//! | TIMER, SIGNAL_SUBSCRIPTION, CONDITIONAL_SUBSCRIPTION | `wait_state` |
+//! | PROCESS_INSTANCE, DECISION_EVALUATION, USER_TASK | `usage_metric` as well |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
 //! | BATCH_OPERATION_*, HISTORY_DELETION; outcomes of items | `batch_operation` |
 //! | JOB | `job_metrics_batch` as well |
@@ -39,6 +42,7 @@ pub mod cluster_variable;
 pub mod decision;
 pub mod flow_node_instance;
 pub mod form;
+pub mod global_listener;
 pub mod identity;
 pub mod incident;
 pub mod job;
@@ -48,8 +52,10 @@ pub mod process_definition;
 pub mod process_instance;
 pub mod sequence_flow;
 mod tree_path;
+pub mod usage_metric;
 pub mod user_task;
 pub mod variable;
+pub mod wait_state;
 
 /// A value of a column.
 #[derive(Clone, PartialEq, Debug)]
@@ -202,7 +208,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::DecisionEvaluation(value) => {
             decision::write_evaluation(window, context, record, value);
         }
-        Value::Variable(value) => variable::write(window, record, value),
+        Value::Variable(value) => variable::write(window, context, record, value),
         Value::Job(value) => job::write(window, record, value),
         Value::Incident(value) => incident::write(window, context, record, value),
         Value::UserTask(value) => user_task::write(window, context, record, value),
@@ -232,11 +238,16 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::Form(value) => form::write(window, record, value),
         Value::Resource(value) => form::write_resource(window, record, value),
         Value::ClusterVariable(value) => cluster_variable::write(window, record, value),
+        Value::GlobalListener(value) => global_listener::write(window, record, value),
+        Value::Timer(value) => wait_state::timer(window, context, record, value),
+        Value::SignalSubscription(value) => wait_state::signal(window, context, record, value),
+        Value::ConditionalSubscription(value) => {
+            wait_state::condition(window, context, record, value);
+        }
         Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)
         | Value::JobBatch(_)
-        | Value::Timer(_)
         | Value::VariableDocument(_)
         | Value::ProcessInstanceCreation(_)
         | Value::ProcessInstanceModification(_)
@@ -244,7 +255,6 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::Error(_)
         | Value::ProcessInstanceResult(_)
         | Value::ProcessEvent(_)
-        | Value::SignalSubscription(_)
         | Value::Escalation(_)
         | Value::Signal(_)
         | Value::ResourceDeletion(_)
@@ -255,10 +265,8 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::CompensationSubscription(_)
         | Value::AdHocSubProcessInstruction(_)
         | Value::MultiInstance(_)
-        | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
         | Value::IdentitySetup(_)
-        | Value::GlobalListener(_)
         | Value::GlobalListenerBatch(_)
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
@@ -279,6 +287,15 @@ pub fn definition_of(record: &Record) -> Option<Key> {
             flow_node_instance::names_needed(record, value).then_some(value.process_definition_key)
         }
         Value::UserTask(value) => Some(value.process_definition_key),
+        Value::Timer(value) => {
+            wait_state::definition_of(value.process_instance_key, value.process_definition_key)
+        }
+        Value::SignalSubscription(value) => {
+            wait_state::definition_of(value.process_instance_key, value.process_definition_key)
+        }
+        Value::ConditionalSubscription(value) => {
+            wait_state::definition_of(value.process_instance_key, value.process_definition_key)
+        }
         Value::Process(_)
         | Value::Form(_)
         | Value::Resource(_)
@@ -295,7 +312,6 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::Message(_)
         | Value::MessageSubscription(_)
         | Value::JobBatch(_)
-        | Value::Timer(_)
         | Value::VariableDocument(_)
         | Value::ProcessInstanceCreation(_)
         | Value::ProcessInstanceModification(_)
@@ -303,7 +319,6 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::Error(_)
         | Value::ProcessInstanceResult(_)
         | Value::ProcessEvent(_)
-        | Value::SignalSubscription(_)
         | Value::Escalation(_)
         | Value::Signal(_)
         | Value::ResourceDeletion(_)
@@ -314,7 +329,6 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::CompensationSubscription(_)
         | Value::AdHocSubProcessInstruction(_)
         | Value::MultiInstance(_)
-        | Value::ConditionalSubscription(_)
         | Value::ConditionalEvaluation(_)
         | Value::User(_)
         | Value::Group(_)

@@ -7,6 +7,10 @@
 //!
 //! The SQL of the tables is in `migrations/`; a test compares the two.
 
+mod list;
+
+pub use list::{LIST_VALUE_CHARS, ListTable};
+
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ColumnKind {
@@ -468,6 +472,53 @@ tables! {
         FAILED_COUNT "failed_count" Count 0,
         LAST_FAILED_AT "last_failed_at" Latest 0,
     }
+    UsageMetric usage_metric 2 {
+        USAGE_METRIC_KEY "usage_metric_key" Key 0,
+        TENANT_ID "tenant_id" Text 400,
+        START_TIME "start_time" Earliest 0,
+        END_TIME "end_time" Latest 0,
+        EVENT_TYPE "event_type" Int 0,
+        EVENT_VALUE "event_value" Count 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    UsageMetricTu usage_metric_tu 2 {
+        USAGE_METRIC_KEY "usage_metric_key" Key 0,
+        GROUP_KEY "group_key" Key 0,
+        TENANT_ID "tenant_id" Text 400,
+        ASSIGNEE_HASH "assignee_hash" Key 0,
+        START_TIME "start_time" Earliest 0,
+        END_TIME "end_time" Latest 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    VariableName process_def_var_name_lookup 2 {
+        PROCESS_DEFINITION_KEY "process_definition_key" Key 0,
+        VAR_NAME "var_name" Text 400,
+        PROCESS_DEFINITION_ID "process_definition_id" Text 400,
+        TENANT_ID "tenant_id" Text 400,
+    }
+    WaitState wait_state 1 {
+        WAIT_STATE_KEY "wait_state_key" Key 0,
+        ELEMENT_INSTANCE_KEY "element_instance_key" Key 0,
+        PROCESS_INSTANCE_KEY "process_instance_key" Key 0,
+        ROOT_PROCESS_INSTANCE_KEY "root_process_instance_key" Key 0,
+        ELEMENT_ID "element_id" Text 400,
+        WAIT_STATE_TYPE "wait_state_type" Text 50,
+        NAME "name" Text 0,
+        EVENTS "events" Text 50,
+        DUE_DATE "due_date" Time 0,
+        REPETITIONS "repetitions" Int 0,
+        PARTITION_ID "partition_id" Int 0,
+    }
+    GlobalListener global_listener 1 {
+        GLOBAL_LISTENER_KEY "global_listener_key" Key 0,
+        ID "id" Text 400,
+        TYPE "type" Text 400,
+        RETRIES "retries" Int 0,
+        AFTER_NON_GLOBAL "after_non_global" Bool 0,
+        PRIORITY "priority" Int 0,
+        SOURCE "source" Text 50,
+        LISTENER_TYPE "listener_type" Text 50,
+    }
     User user_ 1 {
         USER_KEY "user_key" Key 0,
         USERNAME "username" Text 400,
@@ -531,51 +582,3 @@ tables! {
         RESOURCE_PROPERTY_NAME "resource_property_name" Text 400,
     }
 }
-
-/// Tables that hold the lists of a row: (owner, value), replaced as a whole.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
-#[repr(u8)]
-pub enum ListTable {
-    /// Tags of process instances.
-    ProcessInstanceTag,
-    /// Tags of user tasks.
-    UserTaskTag,
-    /// Users that may claim a task.
-    CandidateUser,
-    /// Groups that may claim a task.
-    CandidateGroup,
-    /// What an authorization allows.
-    AuthorizationPermission,
-}
-
-impl ListTable {
-    /// All of them, in writing order.
-    pub const ALL: &'static [Self] = &[
-        Self::ProcessInstanceTag,
-        Self::UserTaskTag,
-        Self::CandidateUser,
-        Self::CandidateGroup,
-        Self::AuthorizationPermission,
-    ];
-
-    /// Name, owner column, value column.
-    #[must_use]
-    pub const fn names(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Self::ProcessInstanceTag => {
-                ("process_instance_tag", "process_instance_key", "tag_value")
-            }
-            Self::UserTaskTag => ("user_task_tag", "user_task_key", "tag_value"),
-            Self::CandidateUser => ("candidate_user", "user_task_key", "candidate_user"),
-            Self::CandidateGroup => ("candidate_group", "user_task_key", "candidate_group"),
-            Self::AuthorizationPermission => (
-                "authorization_permission",
-                "authorization_key",
-                "permission_type",
-            ),
-        }
-    }
-}
-
-/// Most characters of a list's value.
-pub const LIST_VALUE_CHARS: usize = 400;

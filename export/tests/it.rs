@@ -21,4 +21,6 @@ mod it {
     mod records;
     mod search;
     mod statistics;
+    mod usage;
+    mod waits;
 }

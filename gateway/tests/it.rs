@@ -33,6 +33,8 @@ mod openapi;
 mod parity;
 #[path = "it/permission.rs"]
 mod permission;
+#[path = "it/reads.rs"]
+mod reads;
 #[path = "it/rest.rs"]
 mod rest;
 #[path = "it/search.rs"]

@@ -343,6 +343,7 @@ impl Task {
                     "the cursor in the database stands elsewhere; continuing from there"
                 );
                 self.metrics.fenced();
+                self.shared.names.borrow_mut().forget_variables();
                 self.pending = None;
                 self.since = None;
                 self.window = Window::new(sealed.partition, *at);

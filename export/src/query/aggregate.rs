@@ -12,6 +12,8 @@
 //! | incidents by error, by definition | active incidents |
 //! | jobs, by type, by worker, over time | `job_metrics_batch` |
 //! | job errors | failed jobs of a type |
+//! | usage, by tenant | `usage_metric`, `usage_metric_tu` |
+//! | wait states by element | what active elements wait for |
 
 use super::field::{EntityFields, Field, entity};
 use super::filter::{compare, condition};
@@ -82,6 +84,19 @@ pub enum Aggregate {
         /// Which jobs count.
         visible: Filter,
     },
+    /// One row of what was used, or one per tenant.
+    Usage {
+        /// First instant, milliseconds.
+        from: i64,
+        /// Last instant.
+        to: i64,
+        /// Only of this tenant.
+        tenant_id: Option<String>,
+        /// A row per tenant.
+        by_tenant: bool,
+    },
+    /// Wait states that fit a filter of wait states, per element.
+    WaitStatesByElement(Filter),
 }
 
 /// A question for numbers.
@@ -234,6 +249,32 @@ const JOB_ERRORS: EntityFields = of(
     &["errorCode", "errorMessage"],
 );
 
+const USAGE: EntityFields = of(
+    &[
+        Field::int("processInstances", "t.instances").present(),
+        Field::int("decisionInstances", "t.decisions").present(),
+        Field::int("assignees", "t.assignees").present(),
+        Field::int("activeTenants", "t.tenants").present(),
+    ],
+    &["activeTenants"],
+);
+const USAGE_BY_TENANT: EntityFields = of(
+    &[
+        Field::text("tenantId", "t.tenant").present(),
+        Field::int("processInstances", "t.instances").present(),
+        Field::int("decisionInstances", "t.decisions").present(),
+        Field::int("assignees", "t.assignees").present(),
+    ],
+    &["tenantId"],
+);
+const WAIT_STATES_BY_ELEMENT: EntityFields = of(
+    &[
+        Field::text("elementId", "t.element").present(),
+        Field::int("waitingCount", "t.waiting").present(),
+    ],
+    &["elementId"],
+);
+
 /// Instances with incidents per definition, joined as `s`.
 const STUCK: &str = " LEFT JOIN (SELECT process_definition_key, COUNT(*) AS stuck \
      FROM process_instance WHERE state = 'ACTIVE' AND num_incidents > 0 \
@@ -253,6 +294,13 @@ pub(super) async fn page(queries: &Queries, question: &Aggregation) -> Result<Pa
         Aggregate::JobsByWorker(_) => &JOBS_BY_WORKER,
         Aggregate::JobsOverTime { .. } => &JOBS_OVER_TIME,
         Aggregate::JobErrors { .. } => &JOB_ERRORS,
+        Aggregate::Usage {
+            by_tenant: false, ..
+        } => &USAGE,
+        Aggregate::Usage {
+            by_tenant: true, ..
+        } => &USAGE_BY_TENANT,
+        Aggregate::WaitStatesByElement(_) => &WAIT_STATES_BY_ELEMENT,
     };
     let derived = |out: &mut Statement| statement(out, &question.of);
     let query = Query {
@@ -420,8 +468,67 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
             condition(out, entity(Entity::Job), visible, 0)?;
             out.push(") GROUP BY t.error_code, t.error_message");
         }
+        Aggregate::Usage {
+            from,
+            to,
+            tenant_id,
+            by_tenant,
+        } => usage(out, *from, *to, tenant_id.as_deref(), *by_tenant),
+        Aggregate::WaitStatesByElement(filter) => {
+            let fields = entity(Entity::WaitState);
+            out.push("SELECT t.element_id AS element, COUNT(*) AS waiting FROM ");
+            out.push(fields.from);
+            out.push(" WHERE (");
+            condition(out, fields, filter, 0)?;
+            out.push(") GROUP BY t.element_id");
+        }
     }
     Ok(())
+}
+
+/// What was used in a span; somebody who was assigned tasks of two tenants counts once in all.
+fn usage(out: &mut Statement, from: i64, to: i64, tenant_id: Option<&str>, by_tenant: bool) {
+    const COUNTED: &str = "COALESCE(SUM(CASE WHEN event_type = 0 THEN event_value ELSE 0 END), 0) \
+         AS instances, \
+         COALESCE(SUM(CASE WHEN event_type = 1 THEN event_value ELSE 0 END), 0) AS decisions";
+    let within = |out: &mut Statement| {
+        out.push(" WHERE start_time >= ");
+        out.bind(Bind::Time(from));
+        out.push(" AND end_time <= ");
+        out.bind(Bind::Time(to));
+        if let Some(tenant) = tenant_id {
+            out.push(" AND tenant_id = ");
+            out.bind(Bind::Text(tenant.to_owned()));
+        }
+    };
+    if by_tenant {
+        out.push(
+            "SELECT u.tenant_id AS tenant, SUM(u.instances) AS instances, \
+             SUM(u.decisions) AS decisions, SUM(u.assignees) AS assignees FROM \
+             (SELECT tenant_id, ",
+        );
+        out.push(COUNTED);
+        out.push(", 0 AS assignees FROM usage_metric");
+        within(out);
+        out.push(
+            " GROUP BY tenant_id UNION ALL SELECT tenant_id, 0, 0, \
+             COUNT(DISTINCT assignee_hash) FROM usage_metric_tu",
+        );
+        within(out);
+        out.push(" GROUP BY tenant_id) u GROUP BY u.tenant_id");
+    } else {
+        out.push("SELECT m.instances AS instances, m.decisions AS decisions, ");
+        out.push("m.tenants AS tenants, a.assignees AS assignees FROM (SELECT ");
+        out.push(COUNTED);
+        out.push(", COUNT(DISTINCT tenant_id) AS tenants FROM usage_metric");
+        within(out);
+        out.push(
+            ") m CROSS JOIN (SELECT COUNT(DISTINCT assignee_hash) AS assignees \
+             FROM usage_metric_tu",
+        );
+        within(out);
+        out.push(") a");
+    }
 }
 
 /// The condition that a definition, named `d` around it, fits a filter.

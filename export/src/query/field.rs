@@ -11,8 +11,9 @@ use super::Entity;
 use super::{
     audit_log, batch_operation, batch_operation_item, cluster_variable,
     correlated_message_subscription, decision_definition, decision_instance, decision_requirements,
-    element_instance, form, identity, incident, job, message_subscription, process_definition,
-    process_instance, sequence_flow, user_task, variable,
+    element_instance, form, global_listener, identity, incident, job, message_subscription,
+    process_definition, process_instance, sequence_flow, user_task, variable, variable_name,
+    wait_state,
 };
 
 /// What kind of value an expression yields.
@@ -223,6 +224,9 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::DecisionInstance => &decision_instance::FIELDS,
         Entity::AuditLog => &audit_log::FIELDS,
         Entity::ClusterVariable => &cluster_variable::FIELDS,
+        Entity::GlobalListener => &global_listener::FIELDS,
+        Entity::VariableName => &variable_name::FIELDS,
+        Entity::WaitState => &wait_state::FIELDS,
         Entity::User => &identity::USER,
         Entity::Credential => &identity::CREDENTIAL,
         Entity::Group => &identity::GROUP,

@@ -16,7 +16,8 @@ use ringflow_core::record::value::{
 use ringflow_core::record::{Intent, RawValue, Record, Text};
 
 use crate::batch::{RowKey, Window};
-use crate::row::{Context, Datum};
+use crate::row::usage_metric::Used;
+use crate::row::{Context, Datum, usage_metric};
 use crate::schema::{Table, decision_definition, decision_instance, decision_requirements};
 
 /// Writes a DECISION_REQUIREMENTS event.
@@ -102,6 +103,9 @@ pub fn write_evaluation(
         of::DecisionEvaluation::Failed => true,
         of::DecisionEvaluation::Evaluate => return,
     };
+    if !failed {
+        usage_metric::count(window, record, Used::DecisionInstance, &value.tenant_id);
+    }
     // What belongs to an instance goes with its root.
     let standalone = !value.process_instance_key.is_some();
     let cleanup = match context.history_ttl {

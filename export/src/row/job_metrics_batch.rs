@@ -78,7 +78,7 @@ pub fn count(window: &mut Window, record: &Record, intent: of::Job, value: &JobR
 }
 
 /// FNV-1a over the names, each ended by a byte that no name has.
-fn group(names: [&str; 3]) -> i64 {
+pub(super) fn group(names: [&str; 3]) -> i64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for name in names {
         for byte in name.bytes().chain([0xff]) {

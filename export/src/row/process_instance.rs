@@ -10,7 +10,8 @@ use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
 use crate::row::tree_path::Path;
-use crate::row::{Context, Datum, active_instances};
+use crate::row::usage_metric::Used;
+use crate::row::{Context, Datum, active_instances, usage_metric};
 use crate::schema::process_instance::*;
 use crate::schema::{ListTable, Table};
 
@@ -54,6 +55,9 @@ pub fn write(
                 ],
             );
             active_instances::count(window, record, value.process_definition_key, 1);
+            if is_root(value) {
+                usage_metric::count(window, record, Used::ProcessInstance, &value.tenant_id);
+            }
             if !value.tags.is_empty() {
                 window.replace_list(
                     ListTable::ProcessInstanceTag,

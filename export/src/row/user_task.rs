@@ -11,7 +11,7 @@ use ringflow_core::record::value::UserTaskRecord;
 use ringflow_core::record::{Intent, Record};
 
 use crate::batch::{RowKey, Window};
-use crate::row::{Context, Datum, headers_json};
+use crate::row::{Context, Datum, headers_json, usage_metric};
 use crate::schema::user_task::*;
 use crate::schema::{Column, ListTable, Table};
 
@@ -90,6 +90,9 @@ pub fn write(
         | of::UserTask::AssignmentDenied
         | of::UserTask::UpdateDenied => state(window, "CREATED"),
         of::UserTask::Created | of::UserTask::Assigned | of::UserTask::Updated => {
+            if intent == of::UserTask::Assigned {
+                usage_metric::assigned(window, record, &value.tenant_id, &value.assignee);
+            }
             let mut columns = mutable(value);
             columns.push((STATE, "CREATED".into()));
             window.update(Table::UserTask, key, record.position, columns);

@@ -4,6 +4,9 @@
 //! (`is_preview`) and kept whole in `var_full_value`. Numbers are also kept as numbers, for filters
 //! that compare them.
 //!
+//! The names that variables of a definition have are also kept by themselves
+//! (`process_def_var_name_lookup`), so that they can be listed without reading the variables.
+//!
 //! An update states everything the row holds, so it writes the whole row: one statement for a
 //! variable however often it changed in a window.
 
@@ -14,18 +17,26 @@ use ringflow_core::record::value::VariableRecord;
 use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
-use crate::row::{Datum, cut};
-use crate::schema::Table;
+use crate::row::{Context, Datum, cut};
 use crate::schema::variable::*;
+use crate::schema::{Table, process_def_var_name_lookup};
 
 /// Characters of a preview.
 pub const PREVIEW_CHARS: usize = 8191;
 
 /// Writes a VARIABLE event.
-pub fn write(window: &mut Window, record: &Record, value: &VariableRecord) {
+pub fn write(
+    window: &mut Window,
+    context: &mut Context<'_>,
+    record: &Record,
+    value: &VariableRecord,
+) {
     let Intent::Variable(intent) = record.intent else {
         return;
     };
+    if intent != of::Variable::Updated {
+        note_name(window, context, record, value);
+    }
     match intent {
         of::Variable::Created | of::Variable::Updated => {
             let mut json = String::new();
@@ -78,6 +89,30 @@ pub fn write(window: &mut Window, record: &Record, value: &VariableRecord) {
             vec![(PROCESS_DEFINITION_ID, Datum::from(&value.bpmn_process_id))],
         ),
     }
+}
+
+/// Keeps the name for the definition, once.
+fn note_name(
+    window: &mut Window,
+    context: &mut Context<'_>,
+    record: &Record,
+    value: &VariableRecord,
+) {
+    use process_def_var_name_lookup::*;
+
+    let definition = value.process_definition_key;
+    if !definition.is_some() || !context.names.is_new_variable(definition, &value.name) {
+        return;
+    }
+    window.upsert(
+        Table::VariableName,
+        RowKey::with_text(definition, &value.name),
+        record.position,
+        vec![
+            (PROCESS_DEFINITION_ID, Datum::from(&value.bpmn_process_id)),
+            (TENANT_ID, Datum::from(&value.tenant_id)),
+        ],
+    );
 }
 
 /// Type name, and the value as a number if it is one.

@@ -36,6 +36,8 @@ pub(crate) struct Rights {
     pub(crate) roles: BTreeSet<String>,
     pub(crate) tenants: BTreeSet<String>,
     grants: Vec<Grant>,
+    /// Whom authorizations may be given to so that the caller has them: kind and id.
+    owners: Vec<(&'static str, String)>,
 }
 
 fn one_of(field: &str, values: impl IntoIterator<Item = String>) -> Filter {
@@ -110,7 +112,7 @@ impl Rights {
     /// # Errors
     /// The secondary storage does not answer.
     pub(crate) async fn load(reads: &dyn Reads, who: &Claims) -> Result<Self, Problem> {
-        let mut entities: Vec<(&str, String)> = Vec::new();
+        let mut entities: Vec<(&'static str, String)> = Vec::new();
         match (&who.client_id, &who.username) {
             (Some(id), _) => entities.push(("CLIENT", id.to_string())),
             (None, Some(name)) => entities.push(("USER", name.to_string())),
@@ -172,7 +174,13 @@ impl Rights {
             roles,
             tenants,
             grants,
+            owners: entities,
         })
+    }
+
+    /// The condition that an authorization is one of the caller's own.
+    pub(crate) fn own(&self) -> Filter {
+        owned_by("ownerType", "ownerId", &self.owners)
     }
 
     fn scope(&self, resource: ResourceType, permission: PermissionType) -> Scope {

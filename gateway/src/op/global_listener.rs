@@ -1,4 +1,4 @@
-//! Listeners of all user tasks: create, update, delete.
+//! Listeners of all user tasks: create, update, delete, get.
 //!
 //! Commands go to the first partition, which tells the others. A listener is named by its id; what a
 //! request leaves out has the default of a new listener, in an update as well.
@@ -9,7 +9,9 @@ use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{GlobalListenerRecord, GlobalListenerSource};
 
 use super::answered;
+use super::search::{get_where, is_text};
 use super::shape::{Members, ObjectWriter};
+use crate::backend::Entity;
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
 use crate::route::Target;
@@ -33,6 +35,19 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Problem> {
     let id = Text::from(call.path_text("id"));
     change(&call, of::GlobalListener::Delete, id).await?;
     Ok(Answer::NoContent)
+}
+
+/// `getGlobalTaskListener`.
+pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
+    let id = call.path_text("id").to_owned();
+    let missing = format!("Global Listener with id '{id}' not found");
+    get_where(
+        call,
+        Entity::GlobalListener,
+        vec![is_text("id", &id)],
+        missing,
+    )
+    .await
 }
 
 async fn change(call: &Call, intent: of::GlobalListener, id: Text) -> Result<String, Problem> {

@@ -370,6 +370,13 @@ fn authorization_of(call: &Call, key: Key) -> Result<AuthorizationRecord, Proble
     Ok(record)
 }
 
+/// `searchOwnAuthorizations`: what the caller has itself, by its groups, roles and mapping rules.
+/// Nobody needs a permission to see that.
+pub(crate) async fn search_own_authorizations(call: Call) -> Result<Answer, Problem> {
+    let rights = call.rest.identity.rights(&call.caller.0.who).await?;
+    search::search_where(call, Entity::Authorization, vec![rights.own()]).await
+}
+
 /// `createAuthorization`.
 pub(crate) async fn create_authorization(call: Call) -> Result<Answer, Problem> {
     let record = authorization_of(&call, Key::NONE)?;

@@ -8,6 +8,7 @@
 mod around;
 mod filter;
 pub(crate) mod statistics;
+pub(crate) mod wait_state;
 
 use super::shape::{Members, ObjectWriter, date_time};
 use crate::backend::{
@@ -361,23 +362,31 @@ pub(crate) async fn search_where(
     entity: Entity,
     mut conditions: Vec<Filter>,
 ) -> Result<Answer, Problem> {
-    let reads = call.front.reads()?;
-    let body = Members(&call.body);
     conditions.extend(call.access.conditions(entity));
     conditions.extend(filter_of(&call)?);
-    let query = Query {
+    let query = query_of(&call, entity, conditions);
+    let page = run(&call, query).await?;
+    page_answer(&call, &page)
+}
+
+/// The search that a call asks for, among what fits `conditions`.
+fn query_of(call: &Call, entity: Entity, conditions: Vec<Filter>) -> Query {
+    let body = Members(&call.body);
+    Query {
         entity,
         filter: Filter::All(conditions),
         sort: sort_of(body),
         page: page_of(body),
         full_values: call.query_flag("truncateValues") == Some(false),
-    };
+    }
+}
+
+async fn run(call: &Call, query: Query) -> Result<Page, Problem> {
     let cursor = cursor_of(&query.page.start).to_owned();
-    let page = match reads.search(query).await {
-        Err(QueryError::BadCursor) => return Err(Problem::BadCursor(cursor)),
-        answer => answer.map_err(refused)?,
-    };
-    page_answer(&call, &page)
+    match call.front.reads()?.search(query).await {
+        Err(QueryError::BadCursor) => Err(Problem::BadCursor(cursor)),
+        answer => answer.map_err(refused),
+    }
 }
 
 /// A page of items and what is said about it.

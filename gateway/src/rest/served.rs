@@ -9,7 +9,7 @@ use ringflow_core::record::value::{BatchOperationType, EntityType};
 
 use super::{Answer, Call};
 use crate::backend::Entity;
-use crate::op::search::statistics;
+use crate::op::search::{statistics, wait_state};
 use crate::op::{
     ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression,
     global_listener, identity, incident, instance_change, job, message, process_instance, resource,
@@ -63,6 +63,23 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     }),
     ("deleteGlobalTaskListener", |c| {
         global_listener::delete(c).boxed()
+    }),
+    ("getGlobalTaskListener", |c| global_listener::get(c).boxed()),
+    ("searchGlobalTaskListeners", |c| {
+        search::search(c, Entity::GlobalListener).boxed()
+    }),
+    ("getUsageMetrics", |c| statistics::usage(c).boxed()),
+    ("searchOwnAuthorizations", |c| {
+        identity::search_own_authorizations(c).boxed()
+    }),
+    ("searchProcessDefinitionVariableNames", |c| {
+        search::search_within(c, Entity::VariableName, "processDefinitionKey").boxed()
+    }),
+    ("searchElementInstanceWaitStates", |c| {
+        wait_state::search(c).boxed()
+    }),
+    ("getProcessInstanceWaitStateStatistics", |c| {
+        wait_state::by_element(c).boxed()
     }),
     ("createDocument", |c| document::create(c).boxed()),
     ("createDocuments", |c| document::create_several(c).boxed()),

@@ -225,6 +225,7 @@ impl Reads for FakeReads {
         let mut page = self.page.lock().unwrap().clone();
         let visible = match &aggregation.of {
             Aggregate::SubscriptionsByDefinition(visible)
+            | Aggregate::WaitStatesByElement(visible)
             | Aggregate::InstancesByDefinition(visible)
             | Aggregate::IncidentsByError(visible)
             | Aggregate::InstancesByVersion { visible, .. }
@@ -233,7 +234,8 @@ impl Reads for FakeReads {
             Aggregate::Jobs(_)
             | Aggregate::JobsByType(_)
             | Aggregate::JobsByWorker(_)
-            | Aggregate::JobsOverTime { .. } => None,
+            | Aggregate::JobsOverTime { .. }
+            | Aggregate::Usage { .. } => None,
         };
         if visible.is_some_and(is_never) {
             page = Page::default();

@@ -23,13 +23,14 @@ use crate::proto;
 const DEMO: &str = "Basic ZGVtbzpkZW1v";
 
 /// Served to everybody who is known, or to everybody at all.
-const FREE: [&str; 6] = [
+const FREE: [&str; 7] = [
     "getTopology",
     "getStatus",
     "getLicense",
     "getAuthentication",
     "getSystemConfiguration",
     "createAdminUser",
+    "searchOwnAuthorizations",
 ];
 
 /// The engine of somebody without rights.

@@ -9,6 +9,7 @@
 //! | `$or` | at least one of the groups |
 //! | `variables`, `processInstanceVariables`, `localVariables` | conditions on variables |
 //! | `tags` | all of them are there |
+//! | `eventTypes` | a list of plain values and operators, all of which hold |
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -83,6 +84,7 @@ impl Translation<'_> {
                     op: Op::In,
                     values: self.literals(schema, value)?,
                 }),
+                "eventTypes" => self.each_of(name, schema, value, &mut conditions)?,
                 "tags" => conditions.push(Filter::Field {
                     field: name.clone(),
                     op: Op::Eq,
@@ -130,6 +132,29 @@ impl Translation<'_> {
                     op,
                     values,
                     local,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A list of properties of one name, all of which hold.
+    fn each_of(
+        &mut self,
+        name: &str,
+        schema: SchemaId,
+        value: &Value,
+        conditions: &mut Vec<Filter>,
+    ) -> Result<(), Problem> {
+        let Shape::Array(list) = &self.library.shape(schema) else {
+            return Err(Problem::Internal(format!("{name} is no list")));
+        };
+        for one in value.as_array().into_iter().flatten() {
+            for (op, values) in self.comparisons(list.items, one)? {
+                conditions.push(Filter::Field {
+                    field: name.to_owned(),
+                    op,
+                    values,
                 });
             }
         }
@@ -289,6 +314,8 @@ mod tests {
             ),
             ("searchAuditLogs", Entity::AuditLog),
             ("searchClusterVariables", Entity::ClusterVariable),
+            ("searchGlobalTaskListeners", Entity::GlobalListener),
+            ("searchElementInstanceWaitStates", Entity::WaitState),
         ];
         // Conditions of their own, not fields.
         let special = [

@@ -11,6 +11,7 @@ use crate::backend::{
     Aggregate, Aggregation, Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page,
     Row, Span,
 };
+use crate::limits::PAGE_MAX;
 use crate::op::shape::{Members, ObjectWriter, put_list};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
@@ -22,12 +23,17 @@ const COUNTERS: [(&str, &str, &str); 3] = [
     ("failed", "failedCount", "failedAt"),
 ];
 
-async fn ask(call: &Call, of: Aggregate) -> Result<Page, Problem> {
+/// Asks for numbers: for the page that the body names, or for all there are.
+pub(super) async fn ask(call: &Call, of: Aggregate, all: bool) -> Result<Page, Problem> {
     let body = Members(&call.body);
+    let mut page = page_of(body);
+    if all {
+        page.limit = PAGE_MAX;
+    }
     let question = Aggregation {
         of,
         sort: sort_of(body),
-        page: page_of(body),
+        page,
     };
     let reads = call.front.reads()?;
     reads.aggregate(question).await.map_err(refused)
@@ -36,7 +42,7 @@ async fn ask(call: &Call, of: Aggregate) -> Result<Page, Problem> {
 /// `getProcessDefinitionInstanceStatistics`.
 pub(crate) async fn instances_by_definition(call: Call) -> Result<Answer, Problem> {
     let visible = visible(&call, Entity::ProcessDefinition);
-    let page = ask(&call, Aggregate::InstancesByDefinition(visible)).await?;
+    let page = ask(&call, Aggregate::InstancesByDefinition(visible), false).await?;
     page_answer(&call, &page)
 }
 
@@ -53,7 +59,7 @@ pub(crate) async fn instances_by_version(call: Call) -> Result<Answer, Problem> 
         tenant_id: text("tenantId"),
         visible: visible(&call, Entity::ProcessDefinition),
     };
-    let page = ask(&call, of).await?;
+    let page = ask(&call, of, false).await?;
     page_answer(&call, &page)
 }
 
@@ -61,14 +67,14 @@ pub(crate) async fn instances_by_version(call: Call) -> Result<Answer, Problem> 
 pub(crate) async fn subscriptions(call: Call) -> Result<Answer, Problem> {
     let filter = filter_of(&call)?.unwrap_or_else(|| Filter::All(Vec::new()));
     let filter = call.access.narrow(Entity::MessageSubscription, filter);
-    let page = ask(&call, Aggregate::SubscriptionsByDefinition(filter)).await?;
+    let page = ask(&call, Aggregate::SubscriptionsByDefinition(filter), false).await?;
     page_answer(&call, &page)
 }
 
 /// `getProcessInstanceStatisticsByError`.
 pub(crate) async fn incidents_by_error(call: Call) -> Result<Answer, Problem> {
     let visible = visible(&call, Entity::Incident);
-    let page = ask(&call, Aggregate::IncidentsByError(visible)).await?;
+    let page = ask(&call, Aggregate::IncidentsByError(visible), false).await?;
     page_answer(&call, &page)
 }
 
@@ -81,7 +87,7 @@ pub(crate) async fn incidents_by_definition(call: Call) -> Result<Answer, Proble
             .unwrap_or_default(),
         visible: visible(&call, Entity::Incident),
     };
-    let page = ask(&call, of).await?;
+    let page = ask(&call, of, false).await?;
     page_answer(&call, &page)
 }
 
@@ -144,7 +150,7 @@ pub(crate) async fn jobs(call: Call) -> Result<Answer, Problem> {
             .into_iter()
             .collect(),
     };
-    let page = ask(&call, Aggregate::Jobs(span)).await?;
+    let page = ask(&call, Aggregate::Jobs(span), false).await?;
     let empty = Row(Vec::new());
     let row = page.items.first().unwrap_or(&empty);
     let mut out = ObjectWriter::new();
@@ -152,6 +158,46 @@ pub(crate) async fn jobs(call: Call) -> Result<Answer, Problem> {
     // Nothing is left out of the counts here: there is no bound on the number of groups.
     out.flag("isIncomplete", false);
     Ok(Answer::Json(out.finish()))
+}
+
+/// `getUsageMetrics`: all tenants together, and each by itself if `withTenants` says so.
+pub(crate) async fn usage(call: Call) -> Result<Answer, Problem> {
+    let time = |name: &str| millis(call.query_text(name).unwrap_or_default());
+    let (from, to) = (time("startTime")?, time("endTime")?);
+    let of = |by_tenant| Aggregate::Usage {
+        from,
+        to,
+        tenant_id: call.query_text("tenantId").map(str::to_owned),
+        by_tenant,
+    };
+    let page = ask(&call, of(false), true).await?;
+    let empty = Row(Vec::new());
+    let mut out = ObjectWriter::new();
+    put_usage(page.items.first().unwrap_or(&empty), &mut out);
+    let tenants = page.items.first().and_then(|row| row.get("activeTenants"));
+    out.with("activeTenants", |out| {
+        put_cell(tenants.unwrap_or(&Cell::Int(0)), out);
+    });
+    let mut tenants = ObjectWriter::new();
+    if call.query_flag("withTenants") == Some(true) {
+        for row in &ask(&call, of(true), true).await?.items {
+            if let Some(Cell::Text(tenant)) = row.get("tenantId") {
+                let mut item = ObjectWriter::new();
+                put_usage(row, &mut item);
+                tenants.raw(tenant, &item.finish());
+            }
+        }
+    }
+    out.raw("tenants", &tenants.finish());
+    Ok(Answer::Json(out.finish()))
+}
+
+fn put_usage(row: &Row, out: &mut ObjectWriter) {
+    for name in ["processInstances", "decisionInstances", "assignees"] {
+        out.with(name, |out| {
+            put_cell(row.get(name).unwrap_or(&Cell::Int(0)), out);
+        });
+    }
 }
 
 /// `getJobTypeStatistics`; without a filter all that is kept.
@@ -199,13 +245,13 @@ pub(crate) async fn job_errors(call: Call) -> Result<Answer, Problem> {
         error_message: comparisons(&call, "errorMessage")?,
         visible: visible(&call, Entity::Job),
     };
-    let page = ask(&call, of).await?;
+    let page = ask(&call, of, false).await?;
     page_answer(&call, &page)
 }
 
 /// Counters as objects of their own, everything else as it is.
 async fn counted(call: &Call, of: Aggregate) -> Result<Answer, Problem> {
-    let mut page = ask(call, of).await?;
+    let mut page = ask(call, of, false).await?;
     for row in &mut page.items {
         let mut out = String::new();
         for (name, count, at) in COUNTERS {
