@@ -23,6 +23,14 @@ pub(super) fn populate(scenario: &mut Scenario) {
     for number in 0..20 {
         let key = scenario.key();
         let name = |kind: &str| Text::from(format!("{kind}-{number}"));
+        let listener = GlobalListenerRecord {
+            global_listener_key: key,
+            id: name("listener"),
+            job_type: name("type"),
+            event_types: vec!["all".into()],
+            ..GlobalListenerRecord::default()
+        };
+        scenario.event(key, of::GlobalListener::Created, listener);
         let user = UserRecord {
             user_key: key,
             username: name("user"),

@@ -4,6 +4,7 @@
 //! answer each counter as an object of its own.
 
 use jiff::{SignedDuration, Timestamp};
+use ringflow_core::json::write_string;
 use serde_json::Value;
 
 use super::{filter, filter_of, page_answer, page_of, property, put_cell, refused, sort_of};
@@ -178,17 +179,23 @@ pub(crate) async fn usage(call: Call) -> Result<Answer, Problem> {
     out.with("activeTenants", |out| {
         put_cell(tenants.unwrap_or(&Cell::Int(0)), out);
     });
-    let mut tenants = ObjectWriter::new();
+    let mut tenants = String::from("{");
     if call.query_flag("withTenants") == Some(true) {
         for row in &ask(&call, of(true), true).await?.items {
             if let Some(Cell::Text(tenant)) = row.get("tenantId") {
+                if tenants.len() > 1 {
+                    tenants.push(',');
+                }
                 let mut item = ObjectWriter::new();
                 put_usage(row, &mut item);
-                tenants.raw(tenant, &item.finish());
+                write_string(tenant, &mut tenants);
+                tenants.push(':');
+                tenants.push_str(&item.finish());
             }
         }
     }
-    out.raw("tenants", &tenants.finish());
+    tenants.push('}');
+    out.raw("tenants", &tenants);
     Ok(Answer::Json(out.finish()))
 }
 
