@@ -17,6 +17,10 @@ use ringflow_storage::{DataDir, DataDirOptions};
 use tokio::sync::{oneshot, watch};
 
 use crate::background::Background;
+use crate::cluster::NEWCOMERS_MAX;
+use crate::cluster::configuration::Configuration;
+use crate::cluster::encoding;
+use crate::cluster::replicas::{self, Local};
 use crate::driver::{self, Driver, ExecutorOptions};
 use crate::feed::FeedReader;
 use crate::options::BrokerOptions;
@@ -66,7 +70,7 @@ pub struct Broker {
     pacemaker: Option<Pacemaker>,
     peers: Option<PeersThread>,
     /// Holds the lock of the data directory until all threads have ended.
-    data: Option<DataDir>,
+    data: Option<Arc<DataDir>>,
 }
 
 impl Broker {
@@ -78,7 +82,11 @@ impl Broker {
     pub fn start(options: BrokerOptions) -> Result<Self, StartError> {
         options.check().map_err(StartError::Options)?;
         let (driver, why) = driver::choose(options.driver).map_err(StartError::Driver)?;
-        let data = open_data(&options)?;
+        let mut options = options;
+        let data = DataDir::open(&options.data, DataDirOptions::default()).map_err(data_error)?;
+        let configuration = load_configuration(&data, &mut options)?;
+        prepare_data(&data, &options, &configuration)?;
+        let data = Arc::new(data);
         tracing::info!(
             driver = ?driver,
             why,
@@ -106,21 +114,23 @@ impl Broker {
             .is_many()
             .then(|| enter(&options))
             .transpose()?;
-        let mut options = options;
         if let Some((listener, _)) = &entrance
             && let Ok(bound) = listener.local_addr()
         {
             options.cluster.listen = bound;
         }
-        let links = if entrance.is_some() {
-            options.cluster.size
-        } else {
-            0
+        let links = match &entrance {
+            Some(_) => brokers_max(&options, &configuration),
+            None => 0,
         };
         let (links, outgoing): (Vec<_>, Vec<_>) = (0..links).map(|_| LinkHandle::new()).unzip();
-        let cluster = cluster(&options, links);
-        let table = PartitionTable::new(&options, &cluster.role_changed);
+        let cluster = cluster(&options, configuration, links);
+        let table = PartitionTable::new(&options, &cluster.configuration(), &cluster.role_changed);
         let shared = Arc::new(Shared::new(options, table, background, cluster));
+        let (orders, mut taken): (Vec<_>, Vec<_>) = (0..shared.options.shards)
+            .map(|_| tokio::sync::mpsc::channel(replicas::ORDERS))
+            .unzip();
+        shared.set_local(Some(Local::new(Arc::clone(&data), orders)));
         let peers = entrance
             .map(|(listener, advertised)| {
                 peers::start(Arc::clone(&shared), listener, advertised, outgoing)
@@ -163,6 +173,7 @@ impl Broker {
                 flusher: flusher.clone(),
                 ready: ready.clone(),
                 pulse: pulse.clone(),
+                orders: taken.remove(0),
             };
             let thread = shard::start(plan).map_err(no_thread)?;
             broker.shards.push(thread);
@@ -223,6 +234,12 @@ impl Broker {
         FeedReader::open(Arc::clone(mailbox), resume)
     }
 
+    /// The cluster as it is meant to be, as far as this broker has heard.
+    #[must_use]
+    pub fn configuration(&self) -> Arc<Configuration> {
+        self.shared.cluster.configuration()
+    }
+
     /// Up to where the log of `partition` is committed; `None` if there is no such partition.
     #[must_use]
     pub fn committed(&self, partition: PartitionId) -> Option<Position> {
@@ -246,6 +263,8 @@ impl Broker {
     }
 
     fn end(&mut self, mode: StopMode) {
+        // First, so that no replica begins any more.
+        self.shared.set_local(None);
         for mailbox in self.shared.partitions.iter() {
             mailbox.request_stop(mode);
         }
@@ -295,12 +314,26 @@ fn settle_owner(data: &DataDir, options: &BrokerOptions, in_use: bool) -> Result
     }
 }
 
+/// How many brokers this one can know until it starts again.
+fn brokers_max(options: &BrokerOptions, configuration: &Configuration) -> u32 {
+    let known = configuration.members.keys().next_back();
+    let known = known.map_or(0, |highest| highest + 1);
+    let own = options.node_id + 1;
+    let known = known.max(options.cluster.size).max(own);
+    (known + NEWCOMERS_MAX).min(crate::cluster::CLUSTER_SIZE_MAX)
+}
+
 /// Who this broker is, drawn anew at each start.
-pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluster {
+pub(crate) fn cluster(
+    options: &BrokerOptions,
+    configuration: Configuration,
+    links: Vec<LinkHandle>,
+) -> Cluster {
     // Later starts have larger numbers; two in one millisecond still differ.
     let (millis, drawn) = (driver::wall_millis(), driver::draw() & 0xffff);
     let of = &options.cluster;
     let identity = Identity {
+        version: options.peer_version,
         node: options.node_id,
         incarnation: millis << 16 | drawn,
         cluster: of.name.clone(),
@@ -313,7 +346,7 @@ pub(crate) fn cluster(options: &BrokerOptions, links: Vec<LinkHandle>) -> Cluste
             .clone()
             .unwrap_or_else(|| of.listen.to_string()),
     };
-    Cluster::new(identity, links)
+    Cluster::new(identity, configuration, links)
 }
 
 /// Binds the peer listener; with it the address under which others reach it.
@@ -356,17 +389,54 @@ fn enter(options: &BrokerOptions) -> Result<(TcpListener, SocketAddr), StartErro
     Ok((listener, advertised))
 }
 
-/// Opens the directory and makes those of all partitions, before anything writes to any of them: a
-/// directory in use therefore always shows how many partitions the cluster has.
-fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
-    let data = DataDir::open(&options.data, DataDirOptions::default()).map_err(data_error)?;
-    let found = data.partitions().map_err(data_error)?;
-    let own = |id: &u16| {
-        options
-            .cluster
-            .is_replica(PartitionId(*id), options.node_id)
+/// The cluster's configuration as this broker knew it last. How the cluster was founded comes from
+/// there as well: the options of a broker that is started again may say how it looks by now.
+pub(crate) fn load_configuration(
+    data: &DataDir,
+    options: &mut BrokerOptions,
+) -> Result<Configuration, StartError> {
+    let of = &mut options.cluster;
+    let Some(bytes) = data.configuration().map_err(data_error)? else {
+        return Ok(Configuration::founding(of, options.partitions));
     };
-    let wanted = (1..=options.partitions).filter(own).count();
+    let found = encoding::from_disk(bytes).map_err(StartError::Data)?;
+    if found.partitions != options.partitions {
+        return Err(StartError::Options(format!(
+            "the cluster has {} partitions and {} are configured: the number of partitions cannot \
+             be changed",
+            found.partitions, options.partitions
+        )));
+    }
+    if !of.is_many() {
+        return Err(StartError::Options(
+            "the data directory belongs to a broker of a cluster that was changed while it ran; \
+             this broker is one of a cluster of one"
+                .to_owned(),
+        ));
+    }
+    if (of.size, of.replication_factor) != (found.founding_size, found.founding_factor) {
+        tracing::info!(
+            size = of.size,
+            replication_factor = of.replication_factor,
+            brokers = found.members.len(),
+            version = found.version,
+            "the cluster was changed while it ran: its configuration counts, not the options"
+        );
+        (of.size, of.replication_factor) = (found.founding_size, found.founding_factor);
+    }
+    Ok(found)
+}
+
+/// Makes the directories of all partitions that are kept here, before anything writes to any of
+/// them, and removes those that are kept here no more. In a cluster that was never changed a directory
+/// in use always shows how many partitions the cluster has.
+pub(crate) fn prepare_data(
+    data: &DataDir,
+    options: &BrokerOptions,
+    configuration: &Configuration,
+) -> Result<(), StartError> {
+    let found = data.partitions().map_err(data_error)?;
+    let wanted = configuration.kept_by(options.node_id);
     let mut in_use = false;
     for partition in &found {
         let log = data.partition(*partition).map_err(data_error)?.log();
@@ -375,25 +445,36 @@ fn open_data(options: &BrokerOptions) -> Result<DataDir, StartError> {
         })?;
         in_use |= files.next().is_some();
     }
-    settle_owner(&data, options, in_use)?;
-    if in_use && found.len() != wanted {
-        return Err(StartError::Options(format!(
-            "the data directory holds {} partitions and {wanted} are configured: \
-             the number of partitions cannot be changed",
-            found.len()
-        )));
+    settle_owner(data, options, in_use)?;
+    if configuration.is_founding() {
+        if in_use && found.len() != wanted.len() {
+            return Err(StartError::Options(format!(
+                "the data directory holds {} partitions and {} are configured: \
+                 the number of partitions cannot be changed",
+                found.len(),
+                wanted.len()
+            )));
+        }
+    } else {
+        for partition in found.iter().filter(|id| !wanted.contains(id)) {
+            tracing::info!(%partition, "a replica that is kept here no more is removed");
+            data.remove_partition(*partition).map_err(data_error)?;
+        }
+        data.sweep().map_err(data_error)?;
     }
-    for id in (1..=options.partitions).filter(own) {
-        data.partition(PartitionId(id)).map_err(data_error)?;
+    for id in wanted {
+        data.partition(id).map_err(data_error)?;
     }
-    Ok(data)
+    Ok(())
 }
 
 /// Deals the partitions to the shards in turn.
 fn place(shared: &Shared) -> Vec<Vec<Arc<Mailbox>>> {
     let mut placement = vec![Vec::new(); shared.options.shards];
     for (number, mailbox) in shared.partitions.iter().enumerate() {
-        placement[number % shared.options.shards].push(Arc::clone(mailbox));
+        let shard = number % shared.options.shards;
+        mailbox.place_on(shard);
+        placement[shard].push(Arc::clone(mailbox));
     }
     placement
 }

@@ -1,7 +1,9 @@
 //! The cluster a broker belongs to: its size, and which broker keeps which replica.
 //!
-//! Everything here follows from configuration and is the same on every broker, which is why brokers
-//! compare it before they talk (`peer/hello.rs`). Partitions are dealt to brokers in turn: partition
+//! What stands in this file is how a cluster is founded: it follows from options and is the same on
+//! every broker, which is why brokers compare it before they talk (`peer/hello.rs`). What has changed
+//! since is the [`configuration`]; a [`plan`] says how to change it, the [`coordinator`] does so one
+//! operation at a time, and each broker keeps its [`replicas`] accordingly. Partitions are dealt to brokers in turn: partition
 //! p (from 1) lives on brokers p-1, p, p+1 ... modulo the size. The first of them is preferred as
 //! leader; the ranks of the others descend or ascend from round to round, so that the leaders of a
 //! broker that is gone spread over the rest. Same rule as Camunda's round-robin partitioning.
@@ -14,15 +16,25 @@ use ringflow_core::ids::PartitionId;
 use crate::driver::stream::Stream;
 use crate::peer::tls::PeerTls;
 
+pub mod configuration;
+pub mod coordinator;
+pub(crate) mod encoding;
+pub mod plan;
+pub(crate) mod replicas;
+
 /// Largest number of brokers.
 pub const CLUSTER_SIZE_MAX: u32 = 1024;
+/// Brokers that a running broker can come to know beyond those it knew when it started: each has a
+/// lane and a task of its own.
+pub(crate) const NEWCOMERS_MAX: u32 = 32;
 
 /// What a broker knows of its cluster when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterOptions {
     /// Name of the cluster; brokers of another name are refused.
     pub name: String,
-    /// Number of brokers, numbered from 0.
+    /// Number of brokers the cluster is founded with, numbered from 0. A broker with a larger number
+    /// is a guest without replicas until the cluster is told to add it.
     pub size: u32,
     /// Replicas of each partition, at most `size`.
     pub replication_factor: u32,
@@ -85,11 +97,14 @@ impl ClusterOptions {
                 self.size
             ));
         }
-        if node >= self.size {
+        if node >= self.size && !self.is_many() {
             return Err(format!(
                 "node id {node}: must be below the cluster size {}",
                 self.size
             ));
+        }
+        if node >= CLUSTER_SIZE_MAX {
+            return Err(format!("node id {node}: must be below {CLUSTER_SIZE_MAX}"));
         }
         if self.replication_factor == 0 || self.replication_factor > self.size {
             return Err(format!(
@@ -124,11 +139,11 @@ impl ClusterOptions {
             .collect()
     }
 
-    /// True if `node` keeps a replica of `partition`.
+    /// True if `node` keeps a replica of `partition` when the cluster is founded.
     #[must_use]
     pub fn is_replica(&self, partition: PartitionId, node: u32) -> bool {
         let from = u32::from(partition.0.saturating_sub(1)) % self.size;
-        (node + self.size - from) % self.size < self.replication_factor
+        node < self.size && (node + self.size - from) % self.size < self.replication_factor
     }
 }
 
@@ -176,7 +191,7 @@ mod tests {
         for (size, factor) in [(1, 1), (3, 3), (4, 2), (5, 3)] {
             let cluster = cluster(size, factor);
             for partition in (1..20).map(PartitionId) {
-                for node in 0..size {
+                for node in 0..size + 2 {
                     let listed = cluster.replicas(partition).iter().any(|r| r.node == node);
                     assert_eq!(cluster.is_replica(partition, node), listed);
                 }
@@ -187,8 +202,10 @@ mod tests {
     #[test]
     fn options_that_cannot_be_are_refused() {
         assert!(cluster(3, 3).check(2).is_ok());
+        assert!(cluster(3, 3).check(3).is_ok(), "a guest");
         for (options, node) in [
-            (cluster(3, 3), 3),
+            (cluster(1, 1), 1),
+            (cluster(3, 3), CLUSTER_SIZE_MAX),
             (cluster(3, 4), 0),
             (cluster(0, 1), 0),
             (cluster(3, 0), 0),

@@ -34,12 +34,19 @@ mod shard;
 mod sim;
 
 pub use broker::{Broker, StartError};
+pub use cluster::configuration::{
+    ChangeEnd, ClusterMember, Configuration, EndedChange, Operation, PendingChange, PlaceState,
+    PlacedReplica,
+};
+pub use cluster::coordinator::PlannedChange;
+pub use cluster::plan::{ChangeError, ChangeRequest};
 pub use cluster::{ClusterOptions, Replica};
 pub use feed::{FeedBatch, FeedError, FeedReader};
 pub use metrics::{
     HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
 };
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
+pub use peer::hello::PROTOCOL_VERSION;
 pub use peer::tls::PeerTls;
 pub use submit::{AskedItems, JobStream, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

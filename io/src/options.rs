@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cluster::ClusterOptions;
+use crate::peer::hello::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
 use crate::topology::BrokerAddress;
 
 /// Which driver runs the shards.
@@ -74,6 +75,9 @@ pub struct BrokerOptions {
     pub cluster: ClusterOptions,
     /// Where clients find this broker; only reported, never bound here.
     pub address: BrokerAddress,
+    /// Newest version of the peer protocol that this broker speaks; lower than what the program
+    /// could, it works like the program before it (`peer/hello.rs`).
+    pub peer_version: u16,
     /// Admission of client commands, per partition.
     pub request_limit: RequestLimit,
     /// True if a feed reader acknowledges what it exported and the log must be kept until then.
@@ -111,6 +115,7 @@ impl BrokerOptions {
             spin_micros: 0,
             node_id: 0,
             cluster: ClusterOptions::default(),
+            peer_version: PROTOCOL_VERSION,
             address: BrokerAddress::default(),
             request_limit: RequestLimit::default(),
             exporting: false,
@@ -136,6 +141,13 @@ impl BrokerOptions {
                 "partitions = {}: must be 1 to {}",
                 self.partitions,
                 ringflow_core::ids::PARTITION_MAX
+            ));
+        }
+        if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&self.peer_version) {
+            return Err(format!(
+                "peer protocol version {}: this program speaks {PROTOCOL_VERSION_MIN} to \
+                 {PROTOCOL_VERSION}",
+                self.peer_version
             ));
         }
         if self.shards == 0 {

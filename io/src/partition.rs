@@ -32,6 +32,7 @@ use crate::driver;
 use crate::metrics::ShardMetrics;
 use crate::partition::compact::Compaction;
 use crate::partition::marker::Marker;
+use crate::partition::members::{Placement, Steps};
 use crate::partition::persist::Persisting;
 use crate::partition::process::{Broken, Core};
 use crate::partition::transfer::Transfers;
@@ -49,6 +50,7 @@ use crate::topology::{Health, Role};
 pub(crate) mod compact;
 pub(crate) mod install;
 pub(crate) mod marker;
+pub(crate) mod members;
 pub(crate) mod persist;
 pub(crate) mod process;
 mod propose;
@@ -77,7 +79,10 @@ pub(crate) struct Partition {
     pub(crate) dir: PartitionDir,
     pub(crate) log: LogStore,
     pub(crate) core: RefCell<Core>,
-    pub(crate) membership: RefCell<StoredMembership>,
+    /// As applied; see [`Partition::set_membership`].
+    membership: RefCell<StoredMembership>,
+    placement: Placement,
+    steps: Steps,
     pub(crate) compaction: Compaction,
     /// Set when something happened that the loop has to look at.
     woken: Cell<bool>,
@@ -126,7 +131,7 @@ impl Partition {
                 value: Some(payload::encode_stored(&membership).into_boxed_slice()),
                 born: false,
             });
-            *self.membership.borrow_mut() = membership;
+            self.set_membership(membership);
         }
         self.core
             .borrow_mut()
@@ -304,9 +309,11 @@ impl Turn<'_> {
         if let Err(fatal) = &metrics.running_state {
             return Err(Broken(format!("the group has ended: {fatal}")));
         }
-        let alone = partition.shared.options.cluster.replication_factor == 1;
+        let alone = !partition.shared.is_many();
         let heard = |at: &Moment| driver::since(at.0) < QUORUM_WITHIN;
-        let quorum = alone || metrics.last_quorum_acked.as_deref().is_some_and(heard);
+        let quorum = alone
+            || metrics.last_quorum_acked.as_deref().is_some_and(heard)
+            || partition.is_only_voter();
         let elected = metrics.state == ServerState::Leader && quorum;
         partition.mailbox.status.set_term(metrics.current_term);
         let cells = &partition.mailbox.metrics;
@@ -357,10 +364,10 @@ impl Turn<'_> {
             let weak = Rc::downgrade(partition);
             driver::spawn(serve::serve(weak, self.raft.clone(), connection));
         }
-        if partition.shared.options.cluster.replication_factor == 1 {
+        if !partition.shared.is_many() {
             return;
         }
-        join::tick(partition);
+        join::tick(partition, self.raft);
         unexported::tick(partition);
         if let Some(index) = partition.installed.get()
             && partition.log.purged_durable() >= index
@@ -372,6 +379,7 @@ impl Turn<'_> {
         }
         if partition.core.borrow().is_leading() {
             transfer::tick(partition, self.raft);
+            members::tick(partition, self.raft);
         }
     }
 
@@ -458,6 +466,9 @@ impl Turn<'_> {
         }
         if core.holds_sends() {
             longest = longest.min(unsent::LOOK_EVERY);
+        }
+        if core.is_leading() && self.partition.wants_members() {
+            longest = longest.min(members::LOOK_EVERY);
         }
         if partition.store.pending_bytes() > 0 && partition.persisting.is_free() {
             longest = longest.min(persist::limit(partition).age);

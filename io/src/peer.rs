@@ -12,6 +12,7 @@
 //! the `peers` thread alone.
 
 pub(crate) mod address;
+pub(crate) mod change;
 pub(crate) mod field;
 pub(crate) mod frame;
 pub(crate) mod gossip;

@@ -39,7 +39,7 @@ pub(crate) mod state_machine;
 const ELECTION_TIMEOUT_MS: (u64, u64) = (1_500, 2_500);
 /// Time between heartbeats.
 const HEARTBEAT_MS: u64 = 500;
-/// Both of a group of one: nobody waits for its heartbeats or its election, which is asked for at
+/// Both in a cluster of one: nobody waits for its heartbeats or its election, which is asked for at
 /// the start, and every tick (13/64 of a heartbeat) wakes an idle shard.
 const ELECTION_TIMEOUT_ALONE_MS: (u64, u64) = (9_000, 12_000);
 const HEARTBEAT_ALONE_MS: u64 = 4_000;
@@ -131,11 +131,12 @@ pub(crate) fn entry_id(index: u64, term: u64) -> Option<EntryId> {
     Some(LogId::new_term_index(term, raft_index(index)?))
 }
 
-/// How a group of so many replicas runs.
-pub(crate) fn config(partition: u16, replicas: u32) -> Arc<Config> {
-    let (election_timeout, heartbeat) = match replicas {
-        1 => (ELECTION_TIMEOUT_ALONE_MS, HEARTBEAT_ALONE_MS),
-        _ => (ELECTION_TIMEOUT_MS, HEARTBEAT_MS),
+/// How a group runs, in a cluster of one or of many.
+pub(crate) fn config(partition: u16, many: bool) -> Arc<Config> {
+    let (election_timeout, heartbeat) = if many {
+        (ELECTION_TIMEOUT_MS, HEARTBEAT_MS)
+    } else {
+        (ELECTION_TIMEOUT_ALONE_MS, HEARTBEAT_ALONE_MS)
     };
     let config = Config {
         cluster_name: format!("partition-{partition}"),

@@ -10,10 +10,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::task::Waker;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use openraft::ServerState;
@@ -22,8 +23,10 @@ use ringflow_core::ids::PartitionId;
 use ringflow_storage::PartitionDir;
 use ringflow_storage::log::Flusher;
 use ringflow_storage::state::StateMemory;
+use tokio::sync::mpsc::Receiver;
 
 use crate::broker::StartError;
+use crate::cluster::replicas::Begin;
 use crate::driver::{self, Driver, ExecutorOptions};
 use crate::metrics::ShardMetrics;
 use crate::partition::{self, Partition, recover};
@@ -33,6 +36,7 @@ use crate::raft::state_machine::Machine;
 use crate::raft::{Handle, Member, config};
 use crate::shard::mailbox::{Mailbox, StopMode};
 use crate::submit::Shared;
+use crate::topology::{Health, Role};
 
 pub(crate) mod budget;
 pub(crate) mod mailbox;
@@ -56,6 +60,8 @@ pub(crate) struct ShardPlan {
     pub(crate) ready: mpsc::SyncSender<Result<(), StartError>>,
     /// Gets the waker of the shard's pulse.
     pub(crate) pulse: mpsc::SyncSender<(usize, Waker)>,
+    /// Replicas to begin while the shard runs; ends when no more will.
+    pub(crate) orders: Receiver<Begin>,
 }
 
 /// Starts the thread of a shard.
@@ -77,7 +83,7 @@ pub(crate) fn start(plan: ShardPlan) -> std::io::Result<thread::JoinHandle<()>> 
     })
 }
 
-async fn main(plan: ShardPlan) {
+async fn main(mut plan: ShardPlan) {
     let metrics = Arc::clone(&plan.shared.shards[plan.number]);
     driver::spawn(pulse(plan.number, plan.pulse.clone(), Arc::clone(&metrics)));
     let mut running = Vec::new();
@@ -92,9 +98,9 @@ async fn main(plan: ShardPlan) {
     }
     for (mailbox, _) in &plan.partitions {
         // Members of a group of many wait for each other, not their brokers for them.
-        let alone = plan.shared.options.cluster.replication_factor == 1;
+        let alone = !plan.shared.is_many();
         while alone && !mailbox.status.serves() && mailbox.stop_mode() == StopMode::Run {
-            if mailbox.status.health() == crate::topology::Health::Dead {
+            if mailbox.status.health() == Health::Dead {
                 fail_start(
                     &plan,
                     mailbox.partition,
@@ -107,6 +113,18 @@ async fn main(plan: ShardPlan) {
     }
     // Nobody waits any more if the start has failed.
     let _ = plan.ready.send(Ok(()));
+    while let Some(Begin { mailbox, dir }) = plan.orders.recv().await {
+        match start_partition(&plan, &mailbox, &dir, &metrics).await {
+            Ok(ended) => running.push(ended),
+            Err(why) => {
+                tracing::error!(partition = %mailbox.partition, why, "a replica does not begin");
+                mailbox.status.set(Role::Inactive, Health::Dead);
+                mailbox.outstanding.store(false, Ordering::Relaxed);
+                mailbox.end();
+                mailbox.close();
+            }
+        }
+    }
     for ended in running {
         // A partition that is gone has ended too.
         let _ = ended.await;
@@ -143,17 +161,24 @@ async fn start_partition(
         .map_err(|error| format!("its group cannot be started: {error}"))?;
     let (end, ended) = oneshot::channel();
     driver::spawn(async move {
-        partition::run(Rc::clone(&partition), raft).await;
-        let asked = Instant::now();
-        // The files of the partition are closed when openraft's tasks have let go of it.
-        while Rc::strong_count(&partition) > 1 && asked.elapsed() < RELEASE_PATIENCE {
-            driver::sleep(START_POLL).await;
-        }
-        drop(partition);
+        live(partition, raft).await;
         // The shard waits for it, or is gone.
         let _ = end.send(());
     });
     Ok(ended)
+}
+
+/// Runs a partition and waits until its files are closed.
+pub(crate) async fn live(partition: Rc<Partition>, raft: Handle) {
+    partition::run(Rc::clone(&partition), raft).await;
+    let asked = driver::now();
+    // The files of the partition are closed when openraft's tasks have let go of it.
+    while Rc::strong_count(&partition) > 1 && driver::since(asked) < RELEASE_PATIENCE {
+        driver::sleep(START_POLL).await;
+    }
+    let mailbox = Arc::clone(&partition.mailbox);
+    drop(partition);
+    mailbox.close();
 }
 
 /// Starts the group of a partition, which then elects or joins.
@@ -162,14 +187,15 @@ pub(crate) async fn start_group(partition: &Rc<Partition>) -> Result<Handle, Str
     let this = u64::from(options.node_id);
     let raft = Handle::new(
         this,
-        config(partition.id().0, options.cluster.replication_factor),
+        config(partition.id().0, partition.shared.is_many()),
         Peers::new(Rc::clone(partition)),
         partition.log.clone(),
         Machine::new(Rc::clone(partition)),
     )
     .await
     .map_err(|fatal| fatal.to_string())?;
-    if options.cluster.replication_factor > 1 {
+    if partition.shared.is_many() {
+        join::tick(partition, &raft);
         driver::spawn(join::run(Rc::clone(partition), raft.clone()));
         return Ok(raft);
     }

@@ -20,12 +20,14 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ringflow_core::ids::PartitionId;
 use ringflow_storage::disk::Disk as _;
 use ringflow_storage::disk::memory::{Fault, MemoryDisk};
 
+use crate::cluster::configuration::Configuration;
 use crate::shard::mailbox::Control;
 use crate::sim::executor::{Executor, Installed, below, draw, once_in};
 use crate::sim::network::Network;
@@ -33,6 +35,7 @@ use crate::sim::node::{Node, Nodes, SIZE};
 use crate::sim::workload::World;
 
 pub(crate) mod executor;
+mod moving;
 pub(crate) mod network;
 mod node;
 mod oracle;
@@ -68,6 +71,11 @@ struct Simulation {
 
 impl Simulation {
     fn new(seed: u64) -> Self {
+        Self::with_brokers(seed, SIZE)
+    }
+
+    /// A world with so many brokers, of which [`SIZE`] found the cluster.
+    fn with_brokers(seed: u64, brokers: u32) -> Self {
         let executor = Executor::install(seed);
         let network = network::reset();
         let memory = PathBuf::from("/dev/shm");
@@ -80,7 +88,7 @@ impl Simulation {
         let root = root.expect("a directory for the states");
         let partitions = if once_in(3) { 2 } else { 1 };
         let nodes: Nodes = Rc::default();
-        for id in 0..SIZE {
+        for id in 0..brokers {
             nodes.borrow_mut().push(Node {
                 id,
                 partitions,
@@ -112,6 +120,11 @@ impl Simulation {
         if std::env::var_os("SIM_TRACE").is_some() {
             println!("{at}ms {fault}; {}", self.stand());
         }
+    }
+
+    /// Number of brokers there are in this world.
+    fn brokers(&self) -> u32 {
+        self.nodes.borrow().len() as u32
     }
 
     fn is_up(&self, node: u32) -> bool {
@@ -151,7 +164,9 @@ impl Simulation {
         self.network.gone(node);
         let mut nodes = self.nodes.borrow_mut();
         let node = &mut nodes[node as usize];
-        node.running = None;
+        if let Some(running) = node.running.take() {
+            running.shared.set_local(None);
+        }
         node.data = None;
         node.disk = node.disk.crash(draw());
     }
@@ -257,12 +272,13 @@ impl Simulation {
 
     /// One fault, by chance.
     fn fault(&mut self) -> Result<(), String> {
-        let any = below(u64::from(SIZE)) as u32;
+        let brokers = self.brokers();
+        let any = below(u64::from(brokers)) as u32;
         let node = match self.leader(1) {
             Some(leader) if once_in(2) => leader,
             Some(_) | None => any,
         };
-        let other = (node + 1 + below(2) as u32) % SIZE;
+        let other = (node + 1 + below(u64::from(brokers) - 1) as u32) % brokers;
         match below(14) {
             0 | 1 if self.is_up(node) => {
                 self.note(&format!("kill {node}"));
@@ -280,7 +296,7 @@ impl Simulation {
             }
             4 => {
                 self.note(&format!("cut {node} off"));
-                for other in (0..SIZE).filter(|other| *other != node) {
+                for other in (0..brokers).filter(|other| *other != node) {
                     self.network.cut(node, other);
                     self.network.cut(other, node);
                 }
@@ -318,7 +334,7 @@ impl Simulation {
             }
             12 => {
                 self.note("kill all");
-                (0..SIZE).for_each(|node| self.kill(node));
+                (0..brokers).for_each(|node| self.kill(node));
             }
             13 => {
                 self.note(&format!("transfer to {other}"));
@@ -367,7 +383,7 @@ impl Simulation {
 
     /// Starts what is down, unless its disk is still full.
     fn start_some(&mut self, all: bool) -> Result<(), String> {
-        for node in 0..SIZE {
+        for node in 0..self.brokers() {
             if self.is_up(node) || !(all || once_in(2)) {
                 continue;
             }
@@ -381,7 +397,7 @@ impl Simulation {
     fn recover(&mut self) -> Result<(), String> {
         self.note("no faults");
         self.network.mend();
-        for node in 0..SIZE {
+        for node in 0..self.brokers() {
             self.executor.resume(node);
             self.nodes.borrow()[node as usize].disk.mend();
         }
@@ -439,20 +455,37 @@ impl Simulation {
     fn positions(&self, partition: u16) -> Vec<u64> {
         let nodes = self.nodes.borrow();
         let running = nodes.iter().filter_map(|node| node.running.as_ref());
-        running.map(|running| running.applied(partition)).collect()
+        let keeps = running.filter(|it| it.shared.partitions.get(PartitionId(partition)).is_some());
+        keeps.map(|running| running.applied(partition)).collect()
+    }
+
+    /// Replicas that the newest configuration wants.
+    fn replicas(&self, partition: u16) -> usize {
+        self.newest().map_or(SIZE as usize, |newest| {
+            newest.placed(PartitionId(partition)).len()
+        })
+    }
+
+    /// The newest configuration that anybody has.
+    fn newest(&self) -> Option<Arc<Configuration>> {
+        let nodes = self.nodes.borrow();
+        let running = nodes.iter().filter_map(|node| node.running.as_ref());
+        let known = running.map(|running| running.shared.cluster.configuration());
+        known.max_by_key(|known| known.stamp())
     }
 
     fn is_equal(&self) -> bool {
         (1..=self.partitions).all(|partition| {
             let positions = self.positions(partition);
-            if positions.len() != SIZE as usize || positions.iter().any(|it| *it != positions[0]) {
+            let replicas = self.replicas(partition);
+            if positions.len() != replicas || positions.iter().any(|it| *it != positions[0]) {
                 return false;
             }
             let states = self.states(partition);
             if let Err(why) = oracle::compare_states(&states) {
                 self.world.violate(format!("partition {partition}: {why}"));
             }
-            states.len() == SIZE as usize
+            states.len() == replicas
         })
     }
 
@@ -492,7 +525,7 @@ impl Simulation {
         self.recover()?;
         if once_in(3) {
             // What is there must be there after the loss of all processes, too.
-            (0..SIZE).for_each(|node| self.kill(node));
+            (0..self.brokers()).for_each(|node| self.kill(node));
             self.start_some(true)?;
             if !self.run(RECOVERS_WITHIN, Self::is_equal)? {
                 return Err(format!(
@@ -510,8 +543,16 @@ impl Simulation {
 }
 
 fn simulate(seed: u64) -> Result<Outcome, String> {
-    let mut simulation = Simulation::new(seed);
-    let played = simulation.play();
+    played(seed, Simulation::new(seed), Simulation::play)
+}
+
+/// What `play` came to.
+fn played(
+    seed: u64,
+    mut simulation: Simulation,
+    play: impl FnOnce(&mut Simulation) -> Result<(), String>,
+) -> Result<Outcome, String> {
+    let played = play(&mut simulation);
     let outcome = Outcome {
         answered: simulation.world.book.borrow().answered(),
         exported: simulation

@@ -12,8 +12,9 @@
 //! All handles are `Send + Sync`, cheap to clone, and must be awaited within a tokio runtime that
 //! has its timer enabled.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::peer::link::Jobs;
@@ -26,6 +27,7 @@ use ringflow_core::record::value::JobRecord;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
+use crate::cluster::replicas::Local;
 use crate::driver;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
@@ -36,6 +38,8 @@ use crate::peer::{message, thread};
 use crate::shard::budget::is_exempt;
 use crate::shard::mailbox::{Control, Loss, PartitionTable, Request};
 use crate::topology::{self, Topology};
+
+mod change;
 
 /// Longest time a command waits for its partition to have a leader. Elections end well within it.
 const LEADER_PATIENCE: Duration = Duration::from_secs(5);
@@ -97,6 +101,10 @@ pub(crate) struct Shared {
     /// Until somebody takes it to answer.
     asked_items: Mutex<Option<mpsc::Receiver<AskedItems>>>,
     pub(crate) cluster: Cluster,
+    /// What replicas are begun and ended with; gone when the broker stops.
+    local: Mutex<Option<Local>>,
+    /// Streams that are open here: a replica that begins is told of them.
+    streams: Mutex<BTreeMap<StreamId, (StreamSpec, Jobs)>>,
     next_request: AtomicU64,
     next_stream: AtomicU64,
     next_link: AtomicU64,
@@ -123,6 +131,8 @@ impl Shared {
             items,
             asked_items: Mutex::new(Some(asked_items)),
             cluster,
+            local: Mutex::new(None),
+            streams: Mutex::default(),
             next_request: AtomicU64::new(1),
             next_stream: AtomicU64::new(1),
             next_link: AtomicU64::new(1),
@@ -132,6 +142,28 @@ impl Shared {
     /// True if there are other brokers.
     pub(crate) fn is_many(&self) -> bool {
         self.options.cluster.is_many()
+    }
+
+    /// Sets or takes away what replicas are begun and ended with.
+    pub(crate) fn set_local(&self, local: Option<Local>) {
+        *self.local() = local;
+    }
+
+    pub(crate) fn local(&self) -> MutexGuard<'_, Option<Local>> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the cluster's configuration to disk.
+    pub(crate) fn keep_configuration(&self, bytes: &[u8]) -> Result<(), String> {
+        match &*self.local() {
+            Some(local) => local.keep_configuration(bytes),
+            None => Err("the broker stops".to_owned()),
+        }
+    }
+
+    /// The streams that are open here; while they are held no other opens.
+    pub(crate) fn streams(&self) -> MutexGuard<'_, BTreeMap<StreamId, (StreamSpec, Jobs)>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A number for a link that another broker opened.
@@ -411,6 +443,8 @@ impl Submitter {
     fn register_stream(&self, spec: &StreamSpec) -> (JobStream, Jobs) {
         let id = StreamId(self.shared.next_stream.fetch_add(1, Ordering::Relaxed));
         let (sender, jobs) = mpsc::channel(self.shared.options.limits.stream_buffer);
+        let mut streams = self.shared.streams();
+        streams.insert(id, (spec.clone(), sender.clone()));
         let registered = self.shared.partitions.iter().all(|mailbox| {
             mailbox
                 .push_control(Control::AddStream {
@@ -420,6 +454,7 @@ impl Submitter {
                 })
                 .is_ok()
         });
+        drop(streams);
         let mut stream = JobStream {
             id,
             jobs,
@@ -473,7 +508,7 @@ impl Submitter {
         let astray = (1..=topology.partitions_count)
             .map(PartitionId)
             .filter_map(|id| {
-                let preferred = self.shared.options.cluster.replicas(id).first()?.node;
+                let preferred = topology.configuration.replicas(id).first()?.node;
                 (topology.leader(id)? != preferred).then_some((id, preferred))
             });
         astray
@@ -535,6 +570,7 @@ impl JobStream {
 impl Drop for JobStream {
     fn drop(&mut self) {
         self.jobs.close();
+        self.submitter.shared.streams().remove(&self.id);
         for mailbox in self.submitter.shared.partitions.iter() {
             // A partition that misses this learns it from its next push.
             let _ = mailbox.push_control(Control::RemoveStream(self.id));

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use ringflow_core::ids::PartitionId;
 use tokio::sync::Notify;
 
+use crate::cluster::configuration::{Configuration, PlaceState};
 use crate::peer::roster::Status;
 use crate::peer::thread;
 use crate::submit::Shared;
@@ -118,6 +119,8 @@ pub struct Topology {
     pub asked: u32,
     /// All brokers that are up.
     pub brokers: Vec<BrokerInfo>,
+    /// The cluster as it is meant to be, as far as that broker has heard.
+    pub configuration: Arc<Configuration>,
     /// Number of brokers the cluster is meant to have.
     pub cluster_size: u32,
     /// Number of partitions.
@@ -160,6 +163,7 @@ impl Topology {
 /// they lead a partition only the one with the highest term is shown as leader.
 pub(crate) fn of(shared: &Shared) -> Topology {
     let options = &shared.options;
+    let configuration = shared.cluster.configuration();
     let own = Arc::new(thread::own_status(shared));
     let roster = shared.cluster.roster();
     let mut known: Vec<(u32, Arc<Status>)> = Vec::new();
@@ -197,11 +201,8 @@ pub(crate) fn of(shared: &Shared) -> Topology {
                         replica.role
                     },
                     health: replica.health,
-                    priority: options
-                        .cluster
-                        .replicas(replica.partition)
-                        .iter()
-                        .find(|it| it.node == node_id)
+                    priority: configuration
+                        .replica(replica.partition, node_id)
                         .map_or(0, |it| it.priority),
                     term: replica.term,
                     position: replica.position,
@@ -213,10 +214,16 @@ pub(crate) fn of(shared: &Shared) -> Topology {
     Topology {
         asked: options.node_id,
         brokers: brokers.collect(),
-        cluster_size: options.cluster.size,
+        cluster_size: configuration.members.len() as u32,
         partitions_count: options.partitions,
-        replication_factor: options.cluster.replication_factor,
+        replication_factor: configuration.replication_factor(),
+        configuration: Arc::clone(&configuration),
         in_place: shared.partitions.iter().all(|mailbox| {
+            // One that has just been given to this broker does not keep clients out of it.
+            let placed = configuration.replica(mailbox.partition, options.node_id);
+            if placed.is_none_or(|placed| placed.state != PlaceState::Active) {
+                return true;
+            }
             let status = &mailbox.status;
             status.has_led_or_followed() && status.health() != Health::Dead
         }),

@@ -9,6 +9,8 @@
 //! | `VERSION` | `ringflow-data 1` and a line feed |
 //! | `LOCK` | process id of the holder, locked with `flock` |
 //! | `CLUSTER` | which broker of which cluster it belongs to, as text; absent for a cluster of one |
+//! | `CONFIGURATION` | the cluster's configuration, bytes of its own format; absent while it was never changed |
+//! | `partitions/removed-<n>` | a partition that is being removed |
 //! | `partitions/<n>/log/` | segments of the Raft log |
 //! | `partitions/<n>/vote` | Raft vote, two slots |
 //! | `partitions/<n>/state/` | RocksDB |
@@ -34,6 +36,12 @@ pub const DATA_VERSION: u32 = 1;
 const CLUSTER_NAME: &str = "CLUSTER";
 /// Most bytes of it.
 const CLUSTER_BYTES_MAX: u64 = 4096;
+/// File of the cluster's configuration.
+const CONFIGURATION_NAME: &str = "CONFIGURATION";
+/// Most bytes of it.
+const CONFIGURATION_BYTES_MAX: u64 = 4 << 20;
+/// Beginning of the names of partitions that are being removed.
+const REMOVED: &str = "removed-";
 /// First word of the `VERSION` file.
 const VERSION_WORD: &str = "ringflow-data";
 
@@ -107,6 +115,7 @@ impl DataDir {
             });
         }
         opened.create("partitions")?;
+        opened.sweep()?;
         Ok(opened)
     }
 
@@ -137,6 +146,65 @@ impl DataDir {
     /// [`Error::Io`], [`Error::Full`].
     pub fn set_cluster(&self, text: &str) -> Result<(), Error> {
         crashsafe::replace(&self.disk, &self.path.join(CLUSTER_NAME), text.as_bytes())
+    }
+
+    /// The bytes of the `CONFIGURATION` file; `None` without one.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Corrupt`] if it is not small.
+    pub fn configuration(&self) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.path.join(CONFIGURATION_NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        crashsafe::read_small(&path, CONFIGURATION_BYTES_MAX).map(Some)
+    }
+
+    /// Writes the `CONFIGURATION` file durably.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Full`].
+    pub fn set_configuration(&self, bytes: &[u8]) -> Result<(), Error> {
+        crashsafe::replace(&self.disk, &self.path.join(CONFIGURATION_NAME), bytes)
+    }
+
+    /// Removes all data of a partition that nobody has open: it is gone for good when this returns,
+    /// or whole. The files themselves are deleted by [`DataDir::sweep`].
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn remove_partition(&self, partition: PartitionId) -> Result<(), Error> {
+        let from = self.path.join(format!("partitions/{partition}"));
+        if !from.exists() {
+            return Ok(());
+        }
+        let mut number = 0_u64;
+        let to = loop {
+            let name = format!("partitions/{REMOVED}{partition}-{number}");
+            let to = self.path.join(name);
+            if !to.exists() {
+                break to;
+            }
+            number += 1;
+        };
+        crashsafe::rename(&self.disk, &from, &to)
+    }
+
+    /// Deletes the files of removed partitions; takes its time.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sweep(&self) -> Result<(), Error> {
+        let directory = self.path.join("partitions");
+        let names = self
+            .disk
+            .list(&directory)
+            .map_err(|error| Error::io("list", &directory, error))?;
+        for name in names.iter().filter(|name| name.starts_with(REMOVED)) {
+            let path = directory.join(name);
+            std::fs::remove_dir_all(&path).map_err(|error| Error::io("remove", &path, error))?;
+        }
+        Ok(())
     }
 
     /// Space on its device.

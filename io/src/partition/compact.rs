@@ -15,9 +15,9 @@ use ringflow_storage::snapshot::{self, Snapshot};
 use tokio::sync::oneshot;
 
 use crate::driver;
-use crate::partition::{Partition, persist};
+use crate::partition::{Partition, persist, recover};
 use crate::raft::log_store::LogStore;
-use crate::raft::{EntryId, Handle, entry_id, raft_index};
+use crate::raft::{EntryId, Handle, StoredMembership, entry_id, raft_index};
 
 /// How often the end of a snapshot is looked for when the partition stops.
 const IDLE_POLL: Duration = Duration::from_millis(2);
@@ -31,7 +31,8 @@ const MARK_BYTES: u64 = 16 << 20;
 /// Where snapshots and purges of a partition stand.
 #[derive(Debug)]
 pub(crate) struct Compaction {
-    newest: RefCell<Option<Snapshot>>,
+    /// With the members that were in force where it was taken.
+    newest: RefCell<Option<(Snapshot, StoredMembership)>>,
     tried: Cell<Instant>,
     /// A snapshot is on its way from the first step to the last.
     running: Cell<bool>,
@@ -84,9 +85,14 @@ impl Growth {
 
 impl Compaction {
     /// `held_bytes`: what the log holds already.
-    pub(crate) fn new(newest: Option<Snapshot>, log: &LogStore, held_bytes: u64) -> Self {
+    pub(crate) fn new(
+        newest: Option<Snapshot>,
+        membership: StoredMembership,
+        log: &LogStore,
+        held_bytes: u64,
+    ) -> Self {
         Self {
-            newest: RefCell::new(newest),
+            newest: RefCell::new(newest.map(|newest| (newest, membership))),
             tried: Cell::new(driver::now()),
             running: Cell::new(false),
             taking: Cell::new(false),
@@ -101,6 +107,12 @@ impl Compaction {
     }
 
     pub(crate) fn newest(&self) -> Option<Snapshot> {
+        let newest = self.newest.borrow();
+        newest.as_ref().map(|(snapshot, _)| snapshot.clone())
+    }
+
+    /// The newest snapshot and the members of its time.
+    pub(crate) fn described(&self) -> Option<(Snapshot, StoredMembership)> {
         self.newest.borrow().clone()
     }
 
@@ -119,13 +131,18 @@ impl Compaction {
 
     /// Takes over a snapshot that came from the leader and is the state now; the log begins behind
     /// it.
-    pub(crate) fn replace(&self, partition: &Partition, received: Snapshot) {
+    pub(crate) fn replace(
+        &self,
+        partition: &Partition,
+        received: Snapshot,
+        membership: StoredMembership,
+    ) {
         let upto = received.applied().index;
         let deleted = snapshot::delete_old(&partition.dir.snapshots(), &received);
         if let Err(error) = deleted {
             tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
         }
-        *self.newest.borrow_mut() = Some(received);
+        *self.newest.borrow_mut() = Some((received, membership));
         self.bytes_at_snapshot.set(written(partition));
         self.purged.set(upto);
         self.growth.borrow_mut().purge(upto);
@@ -139,11 +156,11 @@ impl Compaction {
 /// Bytes of entries that this process wrote or took over.
 fn written(partition: &Partition) -> u64 {
     let metrics = &partition.mailbox.metrics;
-    match partition.shared.options.cluster.replication_factor {
-        // What is replayed in a group of one was there before this process.
-        1 => metrics.entry_bytes.get(),
-        _ => metrics.entry_bytes.get() + metrics.replayed_bytes.get(),
+    if partition.shared.is_many() {
+        return metrics.entry_bytes.get() + metrics.replayed_bytes.get();
     }
+    // What is replayed in a cluster of one was there before this process.
+    metrics.entry_bytes.get()
 }
 
 /// Starts a snapshot if it is time and there is something new.
@@ -184,7 +201,7 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
         let taken = take(partition).await;
         partition.compaction.taking.set(false);
         match taken {
-            Ok(taken) => {
+            Ok((taken, membership)) => {
                 let metrics = &partition.mailbox.metrics;
                 metrics.snapshots_taken.add(1);
                 metrics.snapshot_millis.set(driver::wall_millis());
@@ -195,7 +212,7 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
                 if let Err(error) = deleted {
                     tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
                 }
-                *partition.compaction.newest.borrow_mut() = Some(taken);
+                *partition.compaction.newest.borrow_mut() = Some((taken, membership));
                 partition.compaction.bytes_at_snapshot.set(written);
                 if tell(raft, covered).await.is_none() {
                     return;
@@ -236,7 +253,7 @@ pub(crate) async fn not_taking(partition: &Partition) {
     }
 }
 
-async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
+async fn take(partition: &Rc<Partition>) -> Result<(Snapshot, StoredMembership), String> {
     persist::all(partition)
         .await
         .map_err(|broken| broken.to_string())?;
@@ -252,7 +269,10 @@ async fn take(partition: &Rc<Partition>) -> Result<Snapshot, String> {
         Err(error) => Ok(Err(error)),
     };
     match taken {
-        Ok(Ok(taken)) => Ok(taken),
+        Ok(Ok(taken)) => {
+            let membership = recover::membership_of(&taken, &partition.membership.borrow())?;
+            Ok((taken, membership))
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("the snapshot thread has ended".to_owned()),
     }

@@ -74,9 +74,10 @@ async fn exchange(
     .map_err(|error| broken(error.to_string()))?;
     partition.store.adopt(opened);
     partition.core.borrow_mut().reopen()?;
-    *partition.membership.borrow_mut() = membership.clone();
+    partition.set_membership(membership.clone());
     let index = snapshot.applied().index;
-    partition.compaction.replace(partition, snapshot);
+    let compaction = &partition.compaction;
+    compaction.replace(partition, snapshot, membership.clone());
     partition.installed.set(Some(index));
     tracing::info!(partition = %partition.id(), index, "a received snapshot is the state now");
     Ok(())

@@ -216,7 +216,7 @@ impl Core {
 
     /// Lets the export of a group of many go where the leader is.
     fn change_hands(&self) {
-        if self.shared.options.cluster.replication_factor > 1 {
+        if self.shared.is_many() {
             self.mailbox.feed.change_hands();
         }
     }

@@ -24,6 +24,7 @@ use ringflow_storage::vote::VoteFile;
 use crate::metrics::ShardMetrics;
 use crate::partition::compact::Compaction;
 use crate::partition::marker::{self, Marker};
+use crate::partition::members::{self, Placement, Steps};
 use crate::partition::persist::Persisting;
 use crate::partition::process::Core;
 use crate::partition::transfer::Transfers;
@@ -31,7 +32,7 @@ use crate::partition::unexported::Unexported;
 use crate::partition::{MEMBERSHIP_ROW, Partition};
 use crate::raft::join::Joining;
 use crate::raft::log_store::LogStore;
-use crate::raft::{StoredMembership, payload};
+use crate::raft::{StoredMembership, log_index, payload};
 use crate::shard::mailbox::Mailbox;
 use crate::submit::Shared;
 
@@ -63,7 +64,7 @@ pub(crate) fn open(
         tracing::warn!(partition = %mailbox.partition, ?cut, "a torn tail was cut off the log");
     }
     let (votes, vote) = VoteFile::open(&dir.vote(), &log).map_err(|error| error.to_string())?;
-    let alone = shared.options.cluster.replication_factor == 1;
+    let alone = !shared.is_many();
     let (log, last_index) = settle_log(&dir, log, &recovered, alone, &flusher)?;
     let joining = !alone && begins_empty(&dir, vote.is_some(), last_index)?;
     // A group of one logs its membership before it votes for the first time, and a member of many
@@ -86,7 +87,16 @@ pub(crate) fn open(
             applied.index, last_index
         ));
     }
-    let membership = load_membership(&store)?;
+    let membership = decode_membership(
+        &store
+            .get(MEMBERSHIP_ROW)
+            .map_err(|error| error.to_string())?,
+    )?;
+    let snapshot_membership = match &newest {
+        Some(newest) => membership_of(newest, &membership)?,
+        None => StoredMembership::default(),
+    };
+    mailbox.set_members(members::members(&membership));
     let store = Rc::new(store);
     mailbox
         .metrics
@@ -108,7 +118,9 @@ pub(crate) fn open(
     let unexported = Unexported::new(waits.then_some(applied.position));
     let held_bytes = directory_bytes(&dir.log())?;
     Ok(Partition {
-        compaction: Compaction::new(newest, &log, held_bytes),
+        compaction: Compaction::new(newest, snapshot_membership, &log, held_bytes),
+        placement: Placement::new(&shared.cluster.configuration(), mailbox.partition),
+        steps: Steps::default(),
         mailbox,
         shared,
         shard,
@@ -237,12 +249,28 @@ fn open_state(
     StateStore::open(&dir.state(), memory).map_err(|error| error.to_string())
 }
 
-fn load_membership(store: &StateStore) -> Result<StoredMembership, String> {
-    let bytes = store
-        .get(MEMBERSHIP_ROW)
+fn decode_membership(bytes: &Option<impl AsRef<[u8]>>) -> Result<StoredMembership, String> {
+    match bytes {
+        None => Ok(StoredMembership::default()),
+        Some(bytes) => payload::decode_stored(bytes.as_ref()),
+    }
+}
+
+/// The members that were in force where `snapshot` was taken, of a replica that has `current` now.
+/// Blocks for some milliseconds if they have changed since.
+pub(crate) fn membership_of(
+    snapshot: &Snapshot,
+    current: &StoredMembership,
+) -> Result<StoredMembership, String> {
+    let since = current
+        .log_id()
+        .as_ref()
+        .map_or(0, |id| log_index(id.index));
+    if since <= snapshot.applied().index {
+        return Ok(current.clone());
+    }
+    let row = snapshot
+        .row(MEMBERSHIP_ROW)
         .map_err(|error| error.to_string())?;
-    let Some(bytes) = bytes else {
-        return Ok(StoredMembership::default());
-    };
-    payload::decode_stored(&bytes)
+    decode_membership(&row)
 }

@@ -76,6 +76,23 @@ fn is_up(partition: &Partition, node: u32) -> bool {
     known.is_some_and(|known| known.status.is_some())
 }
 
+fn votes(partition: &Partition, node: u32) -> bool {
+    let members = partition.mailbox.members();
+    members.voters.contains(&node)
+}
+
+/// True if the broker of a member is up and its replica has nearly everything.
+pub(crate) fn is_ready(partition: &Partition, raft: &Handle, node: u32) -> bool {
+    is_up(partition, node) && lag(raft, node).is_some_and(|lag| lag <= NEARLY)
+}
+
+/// True if leadership could be handed to `node` now.
+pub(crate) fn could_lead(partition: &Partition, raft: &Handle, node: u32) -> bool {
+    is_ready(partition, raft, node)
+        && votes(partition, node)
+        && partition.transfers.could_export(partition, node)
+}
+
 /// Starts a transfer if one is wanted; called by the loop of a partition that leads.
 pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
     let transfers = &partition.transfers;
@@ -84,18 +101,17 @@ pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
         return;
     }
     let own = partition.shared.options.node_id;
-    let replicas = partition.shared.options.cluster.replicas(partition.id());
+    let placed = partition.placed();
+    let replicas = &placed.active;
     let target = match wanted {
         Some(node) => replicas
             .iter()
             .any(|replica| replica.node == node && node != own)
-            .then_some(node),
+            .then_some(node)
+            .filter(|node| votes(partition, *node)),
         None => {
-            let preferred = replicas[0].node;
-            let could = preferred != own
-                && is_up(partition, preferred)
-                && transfers.could_export(partition, preferred)
-                && lag(raft, preferred).is_some_and(|lag| lag <= NEARLY);
+            let preferred = replicas.first().map_or(own, |replica| replica.node);
+            let could = preferred != own && could_lead(partition, raft, preferred);
             let since = transfers.ready_since.get().filter(|_| could);
             let since = since.or_else(|| could.then(Instant::now));
             transfers.ready_since.set(since);
@@ -123,20 +139,16 @@ pub(crate) async fn away(partition: &Rc<Partition>, raft: &Handle) {
         return;
     }
     let own = partition.shared.options.node_id;
-    let mut replicas = partition.shared.options.cluster.replicas(partition.id());
-    replicas.sort_by_key(|replica| std::cmp::Reverse(replica.priority));
-    let target = replicas.iter().map(|replica| replica.node).find(|node| {
-        *node != own
-            && is_up(partition, *node)
-            && partition.transfers.could_export(partition, *node)
-            && lag(raft, *node).is_some_and(|lag| lag <= NEARLY)
-    });
+    let placed = partition.placed();
+    let mut replicas = placed.active.iter().map(|replica| replica.node);
+    let target = replicas.find(|node| *node != own && could_lead(partition, raft, *node));
     if let Some(target) = target {
         hand_over(partition, raft, target).await;
     }
 }
 
-async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
+/// Hands over to `target`; nothing is taken in meanwhile.
+pub(crate) async fn hand_over(partition: &Rc<Partition>, raft: &Handle, target: u32) {
     let begun = driver::now();
     partition.core.borrow_mut().pause(true);
     let leads = || raft.metrics().borrow_watched().state == ServerState::Leader;

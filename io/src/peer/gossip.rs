@@ -170,6 +170,7 @@ fn note(shared: &Shared, found: foca::OwnedNotification<Gossiper>) {
                 shared.cluster.change(member.node, |known| {
                     if known.incarnation == member.incarnation {
                         known.status = None;
+                        known.standing = None;
                     }
                 });
             }

@@ -3,8 +3,13 @@
 //! | kind | name | body |
 //! |---|---|---|
 //! | 1 | hello | magic `RINGPEER`, `u16` version, `u8` purpose (1 group, 2 link, 3 look), `u16` partition (0 unless for a group), `u32` node, `u64` incarnation, `u32` cluster size, `u16` partitions, `u32` replication factor, text name, text secondary storage, text peer address |
-//! | 2 | welcome | `u32` node, `u64` incarnation |
+//! | 2 | welcome | `u32` node, `u64` incarnation, `u16` version that both speak from now on (absent: 1) |
 //! | 3 | refused | text |
+//!
+//! Versions: who is greeted answers with the lower of both, so brokers of neighbouring versions work in
+//! one cluster while it is upgraded one by one. A broker of version 1 refuses every other, and is greeted
+//! again in its own ([`spoken_by`]). What a version has that the one before has not is only used on
+//! connections that agreed on it.
 //!
 //! Brokers of one cluster agree on everything that decides where data lives; a difference is refused
 //! in words that name both values. The incarnation is drawn at each start: with it a broker knows
@@ -15,12 +20,17 @@ use std::time::Duration;
 use futures::io::{AsyncRead, AsyncWrite};
 use ringflow_core::ids::PartitionId;
 
+use crate::cluster::CLUSTER_SIZE_MAX;
 use crate::driver;
 use crate::peer::field::{Fields, put_bytes, put_u16, put_u32, put_u64};
 use crate::peer::frame::{self, Frame, FrameError, Reader};
 
-/// Version of everything peers say to each other.
-pub(crate) const PROTOCOL_VERSION: u16 = 1;
+/// Newest version of what peers say to each other that this program speaks.
+pub const PROTOCOL_VERSION: u16 = 2;
+/// Oldest version it speaks.
+pub(crate) const PROTOCOL_VERSION_MIN: u16 = 1;
+/// From this version on peers tell each other the cluster's configuration.
+pub(crate) const CONFIGURATION_SINCE: u16 = 2;
 /// Most bytes of a hello: nobody is known yet.
 pub(crate) const HELLO_MAX: usize = 4 << 10;
 /// How long either side waits for the other's first frame.
@@ -48,6 +58,8 @@ pub(crate) enum Purpose {
 /// Who a broker is, to others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
+    /// Newest version it speaks.
+    pub(crate) version: u16,
     pub(crate) node: u32,
     /// Drawn at each start.
     pub(crate) incarnation: u64,
@@ -89,10 +101,10 @@ impl Identity {
         if self.storage != other.storage {
             return differs("secondary storage", &self.storage, &other.storage);
         }
-        if other.node >= self.size {
+        if other.node >= CLUSTER_SIZE_MAX {
             return Err(format!(
-                "node id {} is not below the cluster size {}",
-                other.node, self.size
+                "node id {} is not below {CLUSTER_SIZE_MAX}",
+                other.node
             ));
         }
         if self.node == other.node && self.incarnation != other.incarnation {
@@ -123,11 +135,30 @@ fn failed(what: String) -> HelloError {
     HelloError::Failed(FrameError::Body(what))
 }
 
-/// The hello of `identity`.
-fn encode(identity: &Identity, purpose: Purpose) -> Vec<u8> {
+/// The version that a broker speaks which refused another one.
+pub(crate) fn spoken_by(refusal: &str) -> Option<u16> {
+    let (_, version) = refusal.split_once("peer protocol version ")?;
+    let (_, version) = version.split_once("this broker speaks ")?;
+    let version = version.parse().ok()?;
+    (PROTOCOL_VERSION_MIN..PROTOCOL_VERSION)
+        .contains(&version)
+        .then_some(version)
+}
+
+/// What the other side of a connection said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Met {
+    pub(crate) node: u32,
+    pub(crate) incarnation: u64,
+    /// Version that both speak.
+    pub(crate) version: u16,
+}
+
+/// The hello of `identity` in `version`.
+fn encode(identity: &Identity, purpose: Purpose, version: u16) -> Vec<u8> {
     let mut out = frame::begin(HELLO);
     out.extend_from_slice(&MAGIC);
-    put_u16(&mut out, PROTOCOL_VERSION);
+    put_u16(&mut out, version);
     let (purpose, partition) = match purpose {
         Purpose::Group(partition) => (GROUP, partition.0),
         Purpose::Link => (LINK, 0),
@@ -146,7 +177,7 @@ fn encode(identity: &Identity, purpose: Purpose) -> Vec<u8> {
     frame::finish(out)
 }
 
-fn decode(frame: Frame) -> Result<(Identity, Purpose), String> {
+fn decode(frame: Frame, own: u16) -> Result<(Identity, Purpose), String> {
     if frame.kind != HELLO {
         return Err(format!(
             "the first frame is of kind {}, not a hello",
@@ -160,9 +191,10 @@ fn decode(frame: Frame) -> Result<(Identity, Purpose), String> {
         }
     }
     let version = fields.u16()?;
-    if version != PROTOCOL_VERSION {
+    let strict = own == PROTOCOL_VERSION_MIN && version != own;
+    if version < PROTOCOL_VERSION_MIN || strict {
         return Err(format!(
-            "peer protocol version {version}, this broker speaks {PROTOCOL_VERSION}"
+            "peer protocol version {version}, this broker speaks {own}"
         ));
     }
     let (purpose, partition) = (fields.u8()?, PartitionId(fields.u16()?));
@@ -175,7 +207,9 @@ fn decode(frame: Frame) -> Result<(Identity, Purpose), String> {
     let (node, incarnation) = (fields.u32()?, fields.u64()?);
     let (size, partitions, replication_factor) = (fields.u32()?, fields.u16()?, fields.u32()?);
     let (cluster, storage, address) = (fields.text()?, fields.text()?, fields.text()?);
+    // A newer version may have more to say here.
     let identity = Identity {
+        version,
         node,
         incarnation,
         cluster,
@@ -188,29 +222,44 @@ fn decode(frame: Frame) -> Result<(Identity, Purpose), String> {
     Ok((identity, purpose))
 }
 
-/// Says who we are and waits to be let in; who the other is: node and incarnation.
+/// Says in `version` who we are and waits to be let in; who the other is.
 pub(crate) async fn introduce<R, W>(
     identity: &Identity,
     purpose: Purpose,
+    version: u16,
     reader: &mut Reader<R>,
     writer: &mut W,
-) -> Result<(u32, u64), HelloError>
+) -> Result<Met, HelloError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    frame::write(writer, &encode(identity, purpose)).await?;
+    frame::write(writer, &encode(identity, purpose, version)).await?;
     let answer = driver::within(HELLO_WITHIN, reader.next())
         .await
         .ok_or(HelloError::Silent)??;
     match answer.kind {
         WELCOME => {
             let mut fields = Fields::of("a welcome", answer.body);
-            let who = fields
-                .u32()
-                .and_then(|node| Ok((node, fields.u64()?)))
-                .map_err(failed)?;
-            Ok(who)
+            let mut who = || {
+                let (node, incarnation) = (fields.u32()?, fields.u64()?);
+                let agreed = match fields.u16() {
+                    Ok(agreed) => agreed,
+                    // It said nothing more.
+                    Err(_) => PROTOCOL_VERSION_MIN,
+                };
+                if agreed > version {
+                    return Err(format!(
+                        "a hello of version {version} was answered with {agreed}"
+                    ));
+                }
+                Ok(Met {
+                    node,
+                    incarnation,
+                    version: agreed,
+                })
+            };
+            who().map_err(failed)
         }
         REFUSED => {
             let mut fields = Fields::of("a refusal", answer.body);
@@ -234,7 +283,7 @@ where
     let first = driver::within(HELLO_WITHIN, reader.next())
         .await
         .ok_or(HelloError::Silent)??;
-    let met = decode(first).and_then(|(identity, purpose)| {
+    let met = decode(first, own.version).and_then(|(identity, purpose)| {
         own.compare(&identity)?;
         if let Purpose::Group(partition) = purpose
             && !(1..=own.partitions).contains(&partition.0)
@@ -248,6 +297,7 @@ where
             let mut out = frame::begin(WELCOME);
             put_u32(&mut out, own.node);
             put_u64(&mut out, own.incarnation);
+            put_u16(&mut out, own.version.min(met.0.version));
             frame::write(writer, &frame::finish(out)).await?;
             reader.limit(frame::FRAME_MAX);
             Ok(met)
@@ -280,6 +330,7 @@ mod tests {
 
     fn identity(node: u32) -> Identity {
         Identity {
+            version: PROTOCOL_VERSION,
             node,
             incarnation: 7,
             cluster: "c".to_owned(),
@@ -291,11 +342,28 @@ mod tests {
         }
     }
 
-    fn meet(hello: &[u8]) -> (Result<(Identity, Purpose), HelloError>, Vec<u8>) {
+    fn encode(identity: &Identity, purpose: Purpose) -> Vec<u8> {
+        super::encode(identity, purpose, identity.version)
+    }
+
+    fn meet_as(own: &Identity, hello: &[u8]) -> (Result<(Identity, Purpose), HelloError>, Vec<u8>) {
         let mut answer = Vec::new();
         let mut reader = Reader::new(Cursor::new(hello.to_vec()));
-        let met = block_on(receive(&identity(0), &mut reader, &mut answer));
+        let met = block_on(receive(own, &mut reader, &mut answer));
         (met, answer)
+    }
+
+    fn meet(hello: &[u8]) -> (Result<(Identity, Purpose), HelloError>, Vec<u8>) {
+        meet_as(&identity(0), hello)
+    }
+
+    /// What the one who greets in `version` makes of `answer`.
+    fn answered(version: u16, answer: Vec<u8>) -> Result<Met, HelloError> {
+        let mut reader = Reader::new(Cursor::new(answer));
+        let mut sent = Vec::new();
+        let own = identity(1);
+        let greeting = introduce(&own, Purpose::Link, version, &mut reader, &mut sent);
+        block_on(greeting)
     }
 
     fn refusal(hello: &[u8]) -> String {
@@ -310,10 +378,47 @@ mod tests {
         let purpose = Purpose::Group(PartitionId(2));
         let (met, answer) = meet(&encode(&identity(1), purpose));
         assert_eq!(met.unwrap(), (identity(1), purpose));
-        let mut reader = Reader::new(Cursor::new(answer));
-        let mut sent = Vec::new();
-        let who = block_on(introduce(&identity(1), purpose, &mut reader, &mut sent));
-        assert_eq!(who.unwrap(), (0, 7));
+        let met = Met {
+            node: 0,
+            incarnation: 7,
+            version: PROTOCOL_VERSION,
+        };
+        assert_eq!(answered(PROTOCOL_VERSION, answer).unwrap(), met);
+    }
+
+    #[test]
+    fn brokers_of_neighbouring_versions_speak_the_older_one() {
+        let mut newer = identity(1);
+        newer.version = PROTOCOL_VERSION + 1;
+        let mut hello = frame::begin(HELLO);
+        hello.extend_from_slice(&encode(&newer, Purpose::Link)[9..]);
+        hello.extend_from_slice(b"what a newer version says besides");
+        let (met, answer) = meet(&frame::finish(hello));
+        assert_eq!(met.unwrap().0.version, PROTOCOL_VERSION + 1);
+        let agreed = answered(PROTOCOL_VERSION + 1, answer).unwrap();
+        assert_eq!(agreed.version, PROTOCOL_VERSION);
+        // The first version knows no other, and is greeted again in its own.
+        let mut first = identity(0);
+        first.version = 1;
+        let (met, answer) = meet_as(&first, &encode(&identity(1), Purpose::Link));
+        assert!(met.is_err());
+        let Err(HelloError::Refused(why)) = answered(PROTOCOL_VERSION, answer) else {
+            panic!("not refused");
+        };
+        assert_eq!(spoken_by(&why), Some(1));
+        let (met, _) = meet_as(&first, &super::encode(&identity(1), Purpose::Link, 1));
+        assert_eq!(met.unwrap().0.version, 1);
+        // Its welcome says nothing of versions.
+        let mut welcome = frame::begin(WELCOME);
+        put_u32(&mut welcome, 0);
+        put_u64(&mut welcome, 7);
+        let agreed = answered(1, frame::finish(welcome)).unwrap();
+        assert_eq!(agreed.version, 1);
+        assert_eq!(
+            spoken_by("peer protocol version 2, this broker speaks 9"),
+            None
+        );
+        assert_eq!(spoken_by("broker 0 has cluster size 3"), None);
     }
 
     #[test]
@@ -340,7 +445,8 @@ mod tests {
         for (text, expected) in texts.iter().zip(expected) {
             assert!(text.contains(expected), "{text}");
         }
-        assert!(refused(&|other| other.node = 3).contains("node id 3"));
+        let beyond = refused(&|other| other.node = CLUSTER_SIZE_MAX);
+        assert!(beyond.contains("node id 1024"), "{beyond}");
         let twin = refused(&|other| {
             other.node = 0;
             other.incarnation = 8;
@@ -350,10 +456,10 @@ mod tests {
 
     #[test]
     fn strangers_are_refused() {
-        let mut newer = frame::begin(HELLO);
-        newer.extend_from_slice(&MAGIC);
-        put_u16(&mut newer, PROTOCOL_VERSION + 1);
-        assert!(refusal(&frame::finish(newer)).contains("version 2"));
+        let mut older = frame::begin(HELLO);
+        older.extend_from_slice(&MAGIC);
+        put_u16(&mut older, PROTOCOL_VERSION_MIN - 1);
+        assert!(refusal(&frame::finish(older)).contains("version 0"));
         assert!(refusal(&frame::finish(frame::begin(9))).contains("kind 9"));
         let group = Purpose::Group(PartitionId(3));
         assert!(refusal(&encode(&identity(1), group)).contains("no partition 3"));

@@ -10,9 +10,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -24,11 +25,15 @@ use ringflow_core::record::value::JobRecord;
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cluster::coordinator::PlannedChange;
+use crate::cluster::plan::ChangeError;
 use crate::driver;
 use crate::driver::stream::Stream;
+use crate::peer::change;
 use crate::peer::frame::{self, Frame, Reader};
 use crate::peer::gossip::{self, Gossip};
-use crate::peer::hello::{self, HelloError, Purpose};
+use crate::peer::hello::{self, HelloError, Met, Purpose};
+use crate::peer::roster::Roster;
 use crate::peer::{message, thread};
 use crate::submit::{Shared, StreamSpec, SubmitError};
 
@@ -67,13 +72,24 @@ pub(crate) enum ToPeer {
     },
     /// It is closed.
     CloseStream(StreamId),
+    /// A change of the cluster that waits for its answer, as a sealed frame.
+    Change {
+        request: u64,
+        frame: Vec<u8>,
+        answer: oneshot::Sender<Changed>,
+    },
 }
+
+/// What became of a change that was asked for.
+pub(crate) type Changed = Result<PlannedChange, ChangeError>;
 
 /// The lane into a link; the one at this broker's own number leads nowhere.
 #[derive(Debug)]
 pub(crate) struct LinkHandle {
     lane: mpsc::Sender<ToPeer>,
     up: Arc<AtomicBool>,
+    /// Version of the protocol while it is up.
+    version: Arc<AtomicU16>,
 }
 
 impl LinkHandle {
@@ -81,15 +97,22 @@ impl LinkHandle {
     pub(crate) fn new() -> (Self, Outgoing) {
         let (lane, messages) = mpsc::channel(LANE);
         let up = Arc::new(AtomicBool::new(false));
+        let version = Arc::new(AtomicU16::new(0));
         let outgoing = Outgoing {
             messages,
             up: Arc::clone(&up),
+            version: Arc::clone(&version),
         };
-        (Self { lane, up }, outgoing)
+        (Self { lane, up, version }, outgoing)
     }
 
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
+    }
+
+    /// True if it is up and carries what is said of the cluster's configuration.
+    pub(crate) fn carries_configuration(&self) -> bool {
+        self.is_up() && self.version.load(Ordering::Acquire) >= hello::CONFIGURATION_SINCE
     }
 
     /// Hands over a message; gives it back if the lane is full or the link down (streams are taken
@@ -111,6 +134,7 @@ impl LinkHandle {
 pub(crate) struct Outgoing {
     messages: mpsc::Receiver<ToPeer>,
     up: Arc<AtomicBool>,
+    version: Arc<AtomicU16>,
 }
 
 #[cfg(test)]
@@ -121,6 +145,8 @@ impl Outgoing {
     }
 
     pub(crate) fn set_up(&self) {
+        self.version
+            .store(hello::PROTOCOL_VERSION, Ordering::Release);
         self.up.store(true, Ordering::Release);
     }
 }
@@ -129,6 +155,7 @@ impl Outgoing {
 #[derive(Default)]
 struct Dialled {
     waiting: RefCell<FxHashMap<u64, Answer>>,
+    changes: RefCell<BTreeMap<u64, oneshot::Sender<Changed>>>,
     streams: RefCell<BTreeMap<StreamId, (StreamSpec, Jobs)>>,
 }
 
@@ -146,16 +173,25 @@ pub(crate) async fn dial(
     let dialled = Dialled::default();
     let mut pause = PAUSES.0;
     let mut told = String::new();
+    let is_founder = node < shared.cluster.identity.size;
     loop {
+        if !is_founder && shared.cluster.address(node).is_none() {
+            // Nobody has ever heard of most of them.
+            idle(&dialled, &mut outgoing, known(&shared, node)).await;
+        }
         match connect(&shared, node).await {
-            Ok((incarnation, reader, writer)) => {
+            Ok((met, reader, writer)) => {
+                let incarnation = met.incarnation;
                 pause = PAUSES.0;
                 told.clear();
+                outgoing.version.store(met.version, Ordering::Release);
                 outgoing.up.store(true, Ordering::Release);
                 // Up from the first moment: what is announced goes over this very link.
                 gossip::announce(&gossip, node, incarnation);
                 carry(&shared, &dialled, &mut outgoing, reader, writer).await;
                 outgoing.up.store(false, Ordering::Release);
+                // Who waits hears that nothing is known.
+                dialled.changes.borrow_mut().clear();
                 #[expect(
                     clippy::iter_over_hash_type,
                     reason = "each caller hears only of its own request: the order cannot leak"
@@ -165,20 +201,44 @@ pub(crate) async fn dial(
                     let _ = answer.send(Err(SubmitError::UnknownOutcome));
                 }
             }
-            Err(why) if why != told => {
-                tracing::info!(broker = node, why, "no link");
-                told = why;
+            Err(why) => {
+                if why != told {
+                    tracing::info!(broker = node, why, "no link");
+                    told = why;
+                }
             }
-            Err(_) => {}
         }
-        idle(&dialled, &mut outgoing, pause).await;
+        idle(&dialled, &mut outgoing, driver::sleep(pause)).await;
         pause = (pause * 2).min(PAUSES.1);
     }
 }
 
-type Ends = (u64, Reader<ReadHalf<Stream>>, WriteHalf<Stream>);
+/// Returns when it is known where `node` is.
+async fn known(shared: &Shared, node: u32) {
+    let mut roster = shared.cluster.watch();
+    let place = |roster: &Arc<Roster>| {
+        let known = roster.brokers.get(node as usize);
+        known.is_some_and(|known| known.address.is_some())
+    };
+    // Who sends the changes lives as long as `shared`.
+    let _ = roster.wait_for(place).await;
+}
+
+type Ends = (Met, Reader<ReadHalf<Stream>>, WriteHalf<Stream>);
 
 async fn connect(shared: &Shared, node: u32) -> Result<Ends, String> {
+    let connected = connect_in(shared, node, shared.cluster.identity.version).await;
+    match connected
+        .as_ref()
+        .err()
+        .and_then(|why| hello::spoken_by(why))
+    {
+        Some(older) => connect_in(shared, node, older).await,
+        None => connected,
+    }
+}
+
+async fn connect_in(shared: &Shared, node: u32, version: u16) -> Result<Ends, String> {
     let cluster = &shared.cluster;
     let address = cluster
         .address(node)
@@ -189,20 +249,23 @@ async fn connect(shared: &Shared, node: u32) -> Result<Ends, String> {
         .map_err(|error| format!("{address}: {error}"))?;
     let (reader, mut writer) = stream.split();
     let mut reader = Reader::new(reader);
-    let met = hello::introduce(&cluster.identity, Purpose::Link, &mut reader, &mut writer).await;
+    let (identity, purpose) = (&cluster.identity, Purpose::Link);
+    let met = hello::introduce(identity, purpose, version, &mut reader, &mut writer).await;
     match met {
-        Ok((met, incarnation)) if met == node => Ok((incarnation, reader, writer)),
-        Ok((met, _)) => Err(format!("{address} is broker {met}")),
+        Ok(met) if met.node == node => Ok((met, reader, writer)),
+        Ok(met) => Err(format!("{address} is broker {}", met.node)),
         Err(HelloError::Refused(why)) => {
-            thread::refused(shared, address, &why);
+            if hello::spoken_by(&why).is_none() {
+                thread::refused(shared, address, &why);
+            }
             Err(format!("{address} refuses this broker: {why}"))
         }
         Err(error) => Err(format!("{address}: {error}")),
     }
 }
 
-/// Takes messages while there is no connection.
-async fn idle(dialled: &Dialled, outgoing: &mut Outgoing, pause: Duration) {
+/// Takes messages while there is no connection, until `end`.
+async fn idle(dialled: &Dialled, outgoing: &mut Outgoing, end: impl Future<Output = ()>) {
     let refusing = async {
         while let Some(message) = outgoing.messages.recv().await {
             match message {
@@ -210,7 +273,8 @@ async fn idle(dialled: &Dialled, outgoing: &mut Outgoing, pause: Duration) {
                     // A caller that left does not need to know.
                     let _ = answer.send(Err(DOWN));
                 }
-                ToPeer::Frame(_) => {}
+                // Who asked for a change hears it by the answer's end.
+                ToPeer::Frame(_) | ToPeer::Change { .. } => {}
                 ToPeer::OpenStream { id, spec, jobs } => {
                     dialled.streams.borrow_mut().insert(id, (spec, jobs));
                 }
@@ -221,7 +285,7 @@ async fn idle(dialled: &Dialled, outgoing: &mut Outgoing, pause: Duration) {
         }
         std::future::pending::<()>().await;
     };
-    let _: Option<()> = driver::within(pause, refusing).await;
+    select(std::pin::pin!(refusing), std::pin::pin!(end)).await;
 }
 
 async fn carry(
@@ -231,8 +295,13 @@ async fn carry(
     mut reader: Reader<ReadHalf<Stream>>,
     mut writer: WriteHalf<Stream>,
 ) {
+    let speaks_of_configuration =
+        outgoing.version.load(Ordering::Acquire) >= hello::CONFIGURATION_SINCE;
     let writing = async {
         let mut out = message::status(&thread::own_status(shared));
+        if speaks_of_configuration {
+            thread::put_configuration(shared, &mut out);
+        }
         for (id, (spec, _)) in dialled.streams.borrow().iter() {
             out.extend_from_slice(&message::open_stream(*id, spec));
         }
@@ -294,6 +363,14 @@ fn put(dialled: &Dialled, message: ToPeer, out: &mut Vec<u8>) {
             dialled.streams.borrow_mut().remove(&id);
             out.extend_from_slice(&message::stream(message::CLOSE_STREAM, id));
         }
+        ToPeer::Change {
+            request,
+            frame,
+            answer,
+        } => {
+            dialled.changes.borrow_mut().insert(request, answer);
+            out.extend_from_slice(&frame);
+        }
     }
 }
 
@@ -333,6 +410,14 @@ fn answered(shared: &Arc<Shared>, dialled: &Dialled, frame: Frame) -> Result<(),
             // Its reader sees the end and opens a new one.
             let id = message::take_stream(frame.body)?;
             dialled.streams.borrow_mut().remove(&id);
+            Ok(())
+        }
+        change::CHANGED => {
+            let (request, outcome) = change::take_changed(frame.body)?;
+            if let Some(answer) = dialled.changes.borrow_mut().remove(&request) {
+                // The caller may have left.
+                let _ = answer.send(outcome);
+            }
             Ok(())
         }
         other => Err(format!("a frame of unknown kind {other}")),

@@ -7,11 +7,13 @@
 //! two in one term.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ringflow_core::ids::PartitionId;
 use tokio::sync::{Notify, watch};
 
+use crate::cluster::configuration::Configuration;
 use crate::peer::hello::Identity;
 use crate::peer::link::LinkHandle;
 use crate::topology::{BrokerAddress, Health, Role};
@@ -37,6 +39,26 @@ pub(crate) struct Status {
     pub(crate) replicas: Vec<ReplicaStatus>,
 }
 
+/// Who belongs to a partition's group, as its leader has applied it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct GroupMembers {
+    /// Two configurations are in force at once.
+    pub(crate) joint: bool,
+    /// Ascending.
+    pub(crate) voters: Vec<u32>,
+    /// Ascending.
+    pub(crate) learners: Vec<u32>,
+}
+
+/// What a broker says of the cluster's configuration and of the groups it leads.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Standing {
+    /// Stamp of the newest configuration it has.
+    pub(crate) stamp: (u64, u64),
+    /// Groups it leads: partition, term, members.
+    pub(crate) groups: Vec<(PartitionId, u64, GroupMembers)>,
+}
+
 /// Another broker.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Known {
@@ -46,6 +68,8 @@ pub(crate) struct Known {
     pub(crate) link: u64,
     /// Present while it is up and has said something.
     pub(crate) status: Option<Arc<Status>>,
+    /// What it said last of the configuration; nothing if it does not speak of it.
+    pub(crate) standing: Option<Arc<Standing>>,
 }
 
 /// All brokers by number; what stands at this broker's own place means nothing.
@@ -77,6 +101,12 @@ pub(crate) struct Cluster {
     roster: watch::Sender<Arc<Roster>>,
     /// Links to the other brokers by number; none in a cluster of one.
     pub(crate) links: Vec<LinkHandle>,
+    /// The cluster as it is meant to be; replaced by [`Cluster::publish`] alone.
+    configuration: watch::Sender<Arc<Configuration>>,
+    /// Counts the configurations there were, for those who look often.
+    configurations: AtomicU64,
+    /// Held by who writes a new configuration.
+    pub(crate) writing: Mutex<()>,
     /// Told when a local replica changed its role.
     pub(crate) role_changed: Arc<Notify>,
     /// Why this broker cannot be part of its cluster, once that is known.
@@ -84,15 +114,61 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(identity: Identity, links: Vec<LinkHandle>) -> Self {
-        let brokers = vec![Known::default(); identity.size as usize];
+    pub(crate) fn new(
+        identity: Identity,
+        configuration: Configuration,
+        links: Vec<LinkHandle>,
+    ) -> Self {
+        let brokers = vec![Known::default(); links.len().max(identity.size as usize)];
         Self {
             identity,
             roster: watch::channel(Arc::new(Roster { brokers })).0,
             links,
+            configuration: watch::channel(Arc::new(configuration)).0,
+            configurations: AtomicU64::new(1),
+            writing: Mutex::new(()),
             role_changed: Arc::default(),
             fatal: watch::channel(None).0,
         }
+    }
+
+    /// The cluster as it is meant to be.
+    pub(crate) fn configuration(&self) -> Arc<Configuration> {
+        Arc::clone(&self.configuration.borrow())
+    }
+
+    /// Grows with each configuration.
+    pub(crate) fn configurations(&self) -> u64 {
+        self.configurations.load(Ordering::Acquire)
+    }
+
+    /// To hear of new configurations.
+    pub(crate) fn watch_configuration(&self) -> watch::Receiver<Arc<Configuration>> {
+        self.configuration.subscribe()
+    }
+
+    /// Makes `configuration`, which is on disk, the one that counts.
+    pub(crate) fn publish(&self, configuration: Configuration) {
+        self.configuration.send_replace(Arc::new(configuration));
+        self.configurations.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// True if who may change the configuration has told the one this broker has: nobody knows a
+    /// newer one.
+    pub(crate) fn is_current(&self) -> bool {
+        let configuration = self.configuration();
+        let Some(coordinator) = configuration.coordinator() else {
+            return false;
+        };
+        if coordinator == self.identity.node {
+            return true;
+        }
+        let roster = self.roster();
+        let known = roster.brokers.get(coordinator as usize);
+        known.is_some_and(|known| {
+            let standing = known.standing.as_ref().filter(|_| known.status.is_some());
+            standing.is_some_and(|standing| standing.stamp == configuration.stamp())
+        })
     }
 
     /// A copy of the roster.

@@ -17,12 +17,13 @@ use futures::io::AsyncReadExt as _;
 use ringflow_core::engine::effect::StreamId;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cluster::coordinator;
 use crate::driver;
 use crate::driver::stream::Stream;
 use crate::peer::frame::{self, Frame, Reader};
 use crate::peer::gossip::{self, Gossip};
 use crate::peer::hello::Identity;
-use crate::peer::{message, thread};
+use crate::peer::{change, message, thread};
 use crate::shard::mailbox::Control;
 use crate::submit::{Shared, Submitter};
 
@@ -106,6 +107,7 @@ pub(crate) async fn serve(
     served.shared.cluster.change(served.from, |known| {
         if known.link == link {
             known.status = None;
+            known.standing = None;
         }
     });
 }
@@ -179,6 +181,25 @@ impl Served {
                         known.status = Some(status);
                     }
                 });
+            }
+            change::CONFIGURATION => {
+                let told = change::take_configuration(frame.body)?;
+                coordinator::adopt(&self.shared, told);
+            }
+            change::STANDING => {
+                let standing = Arc::new(change::take_standing(frame.body)?);
+                let link = self.link;
+                self.shared.cluster.change(self.from, |known| {
+                    if known.link == link {
+                        known.standing = Some(standing);
+                    }
+                });
+            }
+            change::CHANGE => {
+                let (number, request, dry_run) = change::take_change(frame.body)?;
+                let outcome = coordinator::begin(&self.shared, &request, dry_run);
+                let answered = self.out.send(change::changed(number, &outcome)).await;
+                answered.map_err(|_| "it does not take its answers".to_owned())?;
             }
             message::GOSSIP => gossip::receive(&self.gossip, &frame.body),
             message::TRANSFER => {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures::future::select;
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::intent::of;
@@ -17,13 +18,15 @@ use ringflow_core::record::value::JobRecord;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 
+use crate::cluster::coordinator;
+use crate::cluster::replicas::Replicas;
 use crate::driver::stream::Stream;
 use crate::driver::{self, Driver, ExecutorOptions};
 use crate::peer::gossip::{self, Gossip};
-use crate::peer::hello::{self, HelloError, Purpose};
+use crate::peer::hello::{self, HelloError, Met, Purpose};
 use crate::peer::link::{self, Outgoing, ToPeer};
 use crate::peer::roster::{ReplicaStatus, Status};
-use crate::peer::{address, frame, listener, message};
+use crate::peer::{address, change, frame, listener, message};
 use crate::shard::mailbox::Request;
 use crate::submit::Shared;
 
@@ -33,6 +36,8 @@ const STATUS_EVERY: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The same once the broker is known.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Time between looks for the next step of a change of the cluster.
+const STEP_EVERY: Duration = Duration::from_millis(20);
 /// Longest attempt to connect to a contact point.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How long what was said last may take to leave.
@@ -117,6 +122,7 @@ async fn run(
         driver::spawn(find(Arc::clone(&shared), contact));
     }
     driver::spawn(tell_status(Arc::clone(&shared)));
+    driver::spawn(keep_cluster(Arc::clone(&shared)));
     driver::spawn(tell_available(Arc::clone(&shared)));
     // An error says that the handle is gone, which is the wish to stop.
     let _ = stopped.await;
@@ -131,9 +137,10 @@ async fn find(shared: Arc<Shared>, contact: String) {
     loop {
         let found = look(&shared, &contact).await;
         let known = match found {
-            Ok((node, _, _)) if node == cluster.identity.node => true,
-            Ok((node, incarnation, address)) => {
-                cluster.change(node, |known| {
+            Ok((met, _)) if met.node == cluster.identity.node => true,
+            Ok((met, address)) => {
+                let incarnation = met.incarnation;
+                cluster.change(met.node, |known| {
                     if incarnation >= known.incarnation {
                         known.address = Some(address);
                         known.incarnation = incarnation;
@@ -154,7 +161,19 @@ async fn find(shared: Arc<Shared>, contact: String) {
     }
 }
 
-async fn look(shared: &Shared, contact: &str) -> Result<(u32, u64, SocketAddr), String> {
+async fn look(shared: &Shared, contact: &str) -> Result<(Met, SocketAddr), String> {
+    let looked = look_in(shared, contact, shared.cluster.identity.version).await;
+    match looked.as_ref().err().and_then(|why| hello::spoken_by(why)) {
+        Some(older) => look_in(shared, contact, older).await,
+        None => looked,
+    }
+}
+
+async fn look_in(
+    shared: &Shared,
+    contact: &str,
+    version: u16,
+) -> Result<(Met, SocketAddr), String> {
     use futures::io::AsyncReadExt as _;
     let address = address::resolve(contact).await?;
     let stream = Stream::connect(address, CONNECT_WITHIN)
@@ -164,10 +183,12 @@ async fn look(shared: &Shared, contact: &str) -> Result<(u32, u64, SocketAddr), 
     let (reader, mut writer) = stream.split();
     let mut reader = frame::Reader::new(reader);
     let identity = &shared.cluster.identity;
-    match hello::introduce(identity, Purpose::Look, &mut reader, &mut writer).await {
-        Ok((node, incarnation)) => Ok((node, incarnation, address)),
+    match hello::introduce(identity, Purpose::Look, version, &mut reader, &mut writer).await {
+        Ok(met) => Ok((met, address)),
         Err(HelloError::Refused(why)) => {
-            refused(shared, address, &why);
+            if hello::spoken_by(&why).is_none() {
+                refused(shared, address, &why);
+            }
             Err(why)
         }
         Err(error) => Err(error.to_string()),
@@ -209,13 +230,55 @@ pub(crate) fn own_status(shared: &Shared) -> Status {
 
 async fn tell_status(shared: Arc<Shared>) {
     let changed = Arc::clone(&shared.cluster.role_changed);
+    let mut configurations = shared.cluster.watch_configuration();
     loop {
-        let _: Option<()> = driver::within(STATUS_EVERY, changed.notified()).await;
-        let frame = message::status(&own_status(&shared));
-        for link in &shared.cluster.links {
-            // A link that is down tells the status first when it is up again.
-            let _ = link.try_send(ToPeer::Frame(frame.clone()));
+        let news = async {
+            let (role, configuration) = (changed.notified(), configurations.changed());
+            select(std::pin::pin!(role), std::pin::pin!(configuration)).await;
+        };
+        let _: Option<()> = driver::within(STATUS_EVERY, news).await;
+        let status = message::status(&own_status(&shared));
+        let standing = change::standing(&coordinator::own_standing(&shared));
+        let configuration = shared.cluster.configuration();
+        let document = change::configuration(&configuration);
+        let roster = shared.cluster.roster();
+        for (node, link) in shared.cluster.links.iter().enumerate() {
+            // A link that is down tells all of this first when it is up again.
+            let tell = |frame: &Vec<u8>| drop(link.try_send(ToPeer::Frame(frame.clone())));
+            tell(&status);
+            if !link.carries_configuration() {
+                continue;
+            }
+            tell(&standing);
+            let known = roster.brokers.get(node).and_then(|it| it.standing.as_ref());
+            let lags = known.is_none_or(|it| it.stamp < configuration.stamp());
+            if lags && !configuration.is_founding() {
+                tell(&document);
+            }
         }
+    }
+}
+
+/// What is first said of the configuration over a new link.
+pub(crate) fn put_configuration(shared: &Shared, out: &mut Vec<u8>) {
+    let configuration = shared.cluster.configuration();
+    if !configuration.is_founding() {
+        out.extend_from_slice(&change::configuration(&configuration));
+    }
+    out.extend_from_slice(&change::standing(&coordinator::own_standing(shared)));
+}
+
+/// Changes the cluster step by step if this broker is the one who does, and keeps what replicas the
+/// cluster gives it.
+async fn keep_cluster(shared: Arc<Shared>) {
+    let mut replicas = Replicas::default();
+    let mut configurations = shared.cluster.watch_configuration();
+    loop {
+        coordinator::tick(&shared);
+        replicas.tick(&shared);
+        let changes = shared.cluster.configuration().pending.is_some() || replicas.is_busy();
+        let pause = if changes { STEP_EVERY } else { LOOK_EVERY };
+        let _: Option<_> = driver::within(pause, configurations.changed()).await;
     }
 }
 

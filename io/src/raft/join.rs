@@ -20,6 +20,11 @@
 //! know, and then nothing of an older one: whoever was elected with its vote was elected with one of
 //! theirs.
 //!
+//! A replica that the cluster's configuration gave a broker later begins in the same way, but its group
+//! is not new whatever the others answer: in a cluster that was changed no group begins. While it
+//! catches up it passes through all that its group ever was, so until it is settled it asks for no
+//! votes either: some of those old groups it could win.
+//!
 //! So a majority of the replicas of a partition is enough for its first start, as it is for every
 //! later one. What remains of the danger: a disk that was lost, while the only other replica that has
 //! the entries is down, and the third one was never up before. Nothing that is still there can tell
@@ -34,6 +39,7 @@ use std::time::Duration;
 use crate::driver;
 use crate::partition::Partition;
 use crate::partition::marker::{self, Marker};
+use crate::partition::members::Placed;
 use crate::raft::network::Peer;
 use crate::raft::{Handle, Member};
 use crate::shard::mailbox::StopMode;
@@ -65,6 +71,8 @@ pub(crate) struct Joining {
     stage: Cell<Stage>,
     /// The least term in which a replica without its disk confirms entries, once it is known.
     least_term: Cell<Option<u64>>,
+    /// Whether the group was told to elect by itself.
+    elects: Cell<bool>,
     /// The others that had nothing, at some time since this replica began with an empty disk; none
     /// are noted if it did not.
     empty: RefCell<Option<BTreeSet<u32>>>,
@@ -81,6 +89,7 @@ impl Joining {
         Self {
             stage: Cell::new(stage),
             least_term: Cell::new(None),
+            elects: Cell::new(true),
             empty: RefCell::new((stage == Stage::Asking).then(BTreeSet::new)),
         }
     }
@@ -146,6 +155,14 @@ impl Joining {
         }
     }
 
+    /// True if it may ask for votes although its cluster was changed.
+    fn may_elect(&self) -> bool {
+        match self.stage.get() {
+            Stage::Member | Stage::Founding => true,
+            Stage::Asking | Stage::CatchingUp(_) => false,
+        }
+    }
+
     /// Hears from a leader whose log ends with `leader_last`.
     pub(crate) fn follow(&self, leader_last: u64) {
         match self.stage.get() {
@@ -162,9 +179,13 @@ pub(crate) fn is_established(partition: &Partition) -> bool {
 }
 
 /// Lets a replica that has caught up vote; to be called now and then.
-pub(crate) fn tick(partition: &Partition) {
+pub(crate) fn tick(partition: &Partition, raft: &Handle) {
     if partition.joining.stage.get() == Stage::Founding && partition.log.last_index() > 0 {
         settle(partition);
+    }
+    let asks_for_votes = partition.joining.may_elect() || partition.placed().founding;
+    if partition.joining.elects.replace(asks_for_votes) != asks_for_votes {
+        raft.runtime_config().elect(asks_for_votes);
     }
     if let Stage::CatchingUp(Some(wanted)) = partition.joining.stage.get()
         && partition.core.borrow().applied().index >= wanted
@@ -186,15 +207,18 @@ fn settle(partition: &Partition) {
 /// Starts a group of many: asks, then initializes it or waits to be filled.
 pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
     let own = partition.shared.options.node_id;
-    let replicas = partition.shared.options.cluster.replicas(partition.id());
-    let others = replicas.iter().filter(|replica| replica.node != own);
-    let mut peers: Vec<Peer> = others
-        .map(|replica| Peer::new(Rc::clone(&partition), u64::from(replica.node)))
-        .collect();
     let runs = || partition.mailbox.stop_mode() == StopMode::Run && !partition.is_dead();
-    let majority = replicas.len() / 2 + 1;
     let begun_asking = driver::now();
+    let mut placed = partition.placed();
+    let mut peers = peers(&partition, &placed);
     while partition.joining.asks() && runs() {
+        let now = partition.placed();
+        if !Rc::ptr_eq(&placed, &now) {
+            placed = now;
+            peers = self::peers(&partition, &placed);
+        }
+        let replicas = peers.len() + 1;
+        let majority = replicas / 2 + 1;
         // It answers itself.
         let mut answered = 1;
         let mut established = false;
@@ -214,21 +238,23 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
                 }
             }
         }
-        if partition.joining.is_first_start(replicas.len() - 1) {
+        let founding = partition.placed().founding;
+        if founding && partition.joining.is_first_start(replicas - 1) {
             partition.joining.stage.set(Stage::Founding);
             break;
         }
+        established |= !founding;
         let asking = partition.joining.stage.get() == Stage::Asking;
         if asking && established {
             tracing::warn!(
                 partition = %partition.id(),
-                "this replica's disk is empty although its group is not new: it gives no vote until \
-                 it has caught up"
+                "this replica is empty although its group is not new: it gives no vote until it has \
+                 caught up"
             );
             partition.joining.stage.set(Stage::CatchingUp(None));
         }
         if established || !asking {
-            if answered == replicas.len() {
+            if answered == replicas {
                 partition.joining.least_term.set(Some(known_term));
             } else {
                 driver::sleep(ASK_AGAIN).await;
@@ -236,20 +262,21 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
             continue;
         }
         let enough = answered >= majority && driver::since(begun_asking) >= ALL_WITHIN;
-        if answered < replicas.len() && !enough {
+        if answered < replicas && !enough {
             driver::sleep(ASK_AGAIN).await;
             continue;
         }
-        if answered < replicas.len() {
+        if answered < replicas {
             tracing::warn!(
                 partition = %partition.id(),
                 answered,
-                of = replicas.len(),
+                of = replicas,
                 "the group begins with a majority of its replicas"
             );
         }
         partition.joining.stage.set(Stage::Founding);
     }
+    let replicas = &placed.active;
     let rank = replicas.iter().position(|replica| replica.node == own);
     let begun = driver::now();
     let patience = FOUND_WITHIN * rank.unwrap_or(0) as u32;
@@ -273,4 +300,14 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
         }
         driver::sleep(ASK_AGAIN).await;
     }
+}
+
+/// The ways to the other replicas.
+fn peers(partition: &Rc<Partition>, placed: &Placed) -> Vec<Peer> {
+    let own = partition.shared.options.node_id;
+    let others = placed.all.iter().map(|(replica, _)| replica.node);
+    let others = others.filter(|node| *node != own);
+    others
+        .map(|node| Peer::new(Rc::clone(partition), u64::from(node)))
+        .collect()
 }

@@ -103,6 +103,20 @@ impl Peer {
     }
 
     pub(super) async fn connect(&self) -> Result<Connection, String> {
+        let newest = self.partition.shared.cluster.identity.version;
+        let connected = self.connect_in(newest).await;
+        // At once: who asks for a vote asks once.
+        match connected
+            .as_ref()
+            .err()
+            .and_then(|why| hello::spoken_by(why))
+        {
+            Some(older) => self.connect_in(older).await,
+            None => connected,
+        }
+    }
+
+    async fn connect_in(&self, version: u16) -> Result<Connection, String> {
         let cluster = &self.partition.shared.cluster;
         let address = cluster
             .address(self.target as u32)
@@ -114,13 +128,19 @@ impl Peer {
         let (reader, mut writer) = stream.split();
         let mut reader = Reader::new(reader);
         let purpose = Purpose::Group(self.partition.id());
-        let met = hello::introduce(&cluster.identity, purpose, &mut reader, &mut writer)
-            .await
-            .map_err(|error| format!("member {} at {address}: {error}", self.target))?;
-        if u64::from(met.0) != self.target {
+        let met = hello::introduce(
+            &cluster.identity,
+            purpose,
+            version,
+            &mut reader,
+            &mut writer,
+        )
+        .await
+        .map_err(|error| format!("member {} at {address}: {error}", self.target))?;
+        if u64::from(met.node) != self.target {
             return Err(format!(
                 "{address} is broker {}, not {}",
-                met.0, self.target
+                met.node, self.target
             ));
         }
         Ok(Connection { reader, writer })

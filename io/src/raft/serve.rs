@@ -244,10 +244,8 @@ async fn suspect(partition: Weak<Partition>, raft: Handle, from: u32) {
         return;
     }
     let Some(wait) = partition.upgrade().map(|partition| {
-        let cluster = &partition.shared.options.cluster;
         let own = partition.shared.options.node_id;
-        let mut before: Vec<_> = cluster.replicas(partition.id());
-        before.sort_by_key(|replica| std::cmp::Reverse(replica.priority));
+        let before = &partition.placed().active;
         let rank = before
             .iter()
             .filter(|replica| replica.node != from)

@@ -40,7 +40,7 @@ impl RaftStateMachine<Group> for Machine {
 
     async fn applied_state(&mut self) -> Result<(Option<EntryId>, StoredMembership), io::Error> {
         let applied = self.partition.core.borrow().applied();
-        let membership = self.partition.membership.borrow().clone();
+        let membership = self.partition.membership();
         Ok((entry_id(applied.index, applied.term), membership))
     }
 
@@ -118,11 +118,10 @@ impl RaftSnapshotBuilder<Group> for NewestSnapshot {
 }
 
 fn newest(partition: &Partition) -> Option<Snapshot> {
-    let snapshot = partition.compaction.newest()?;
+    let (snapshot, last_membership) = partition.compaction.described()?;
     let meta = SnapshotMeta {
         last_log_id: entry_id(snapshot.applied().index, snapshot.applied().term),
-        // The membership has not changed since: it only does through entries applied here.
-        last_membership: partition.membership.borrow().clone(),
+        last_membership,
     };
     Some(Snapshot {
         meta,

@@ -11,8 +11,8 @@
 //! A sender pushes, then wakes; the partition's loop registers its waker, then looks again. Wakes
 //! from foreign threads reach the executor through its own wake-up file descriptor.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::queue::ArrayQueue;
@@ -23,16 +23,21 @@ use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::value::JobRecord;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::cluster::configuration::Configuration;
 use crate::feed::FeedLane;
 use crate::metrics::PartitionMetrics;
 use crate::options::BrokerOptions;
 use crate::peer::listener::GroupConnection;
+use crate::peer::roster::GroupMembers;
 use crate::shard::budget::Budget;
 use crate::submit::StreamSpec;
 use crate::topology::PartitionStatus;
 
 /// Connections of members that wait to be adopted.
 const CONNECTIONS: usize = 64;
+/// How often a process can begin to keep a replica of one partition: places are never given free,
+/// so that nobody who sends to a partition waits for who changes them.
+const GENERATIONS_MAX: usize = 16;
 
 /// Whether a partition shall go on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,6 +106,12 @@ pub(crate) struct Mailbox {
     /// A [`StopMode`].
     stop: AtomicU8,
     ended: AtomicBool,
+    /// Its files are closed.
+    closed: AtomicBool,
+    /// Number of its shard.
+    shard: AtomicUsize,
+    /// Who belongs to its group as far as this replica has applied it.
+    members: Mutex<GroupMembers>,
     pub(crate) budget: Budget,
     pub(crate) status: PartitionStatus,
     pub(crate) metrics: PartitionMetrics,
@@ -128,6 +139,9 @@ impl Mailbox {
             waker: AtomicWaker::new(),
             stop: AtomicU8::new(StopMode::Run as u8),
             ended: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            shard: AtomicUsize::new(0),
+            members: Mutex::default(),
             budget: Budget::new(options.request_limit),
             status: PartitionStatus::new(role_changed),
             metrics: PartitionMetrics::default(),
@@ -185,6 +199,34 @@ impl Mailbox {
         while self.control.pop().is_some() {}
     }
 
+    /// Says that the files of the partition are closed.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Number of the shard it is placed on.
+    pub(crate) fn shard(&self) -> usize {
+        self.shard.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn place_on(&self, shard: usize) {
+        self.shard.store(shard, Ordering::Relaxed);
+    }
+
+    /// Notes who belongs to the group; changes rarely.
+    pub(crate) fn set_members(&self, members: GroupMembers) {
+        *self.members.lock().unwrap_or_else(PoisonError::into_inner) = members;
+    }
+
+    pub(crate) fn members(&self) -> GroupMembers {
+        let members = self.members.lock();
+        members.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn pop_request(&self) -> Option<Request> {
         self.requests.pop()
     }
@@ -238,38 +280,126 @@ impl Mailbox {
     }
 }
 
-/// The mailboxes of the partitions that the broker has a replica of, by partition number.
+/// The place of one partition: the mailboxes it had in this process, and which of them counts.
+#[derive(Debug, Default)]
+struct Place {
+    generations: [OnceLock<Arc<Mailbox>>; GENERATIONS_MAX],
+    /// Number of the one that counts, from 1; 0 = there is no replica here.
+    current: AtomicUsize,
+}
+
+/// The mailboxes of the partitions that the broker has a replica of, by partition number. Replicas
+/// come and go while the broker runs; who holds a mailbox keeps it, and hears that it has ended.
 #[derive(Clone, Debug)]
-pub(crate) struct PartitionTable(Arc<[Option<Arc<Mailbox>>]>);
+pub(crate) struct PartitionTable {
+    places: Arc<[Place]>,
+    /// Counts changes.
+    changes: Arc<AtomicU64>,
+}
 
 impl PartitionTable {
-    pub(crate) fn new(options: &BrokerOptions, role_changed: &Arc<Notify>) -> Self {
-        let mailbox = |id| {
-            options
-                .cluster
-                .is_replica(id, options.node_id)
-                .then(|| Arc::new(Mailbox::new(id, options, Arc::clone(role_changed))))
+    pub(crate) fn new(
+        options: &BrokerOptions,
+        configuration: &Configuration,
+        role_changed: &Arc<Notify>,
+    ) -> Self {
+        let table = Self {
+            places: (0..options.partitions).map(|_| Place::default()).collect(),
+            changes: Arc::default(),
         };
-        Self(
-            (1..=options.partitions)
-                .map(PartitionId)
-                .map(mailbox)
-                .collect(),
-        )
+        for id in configuration.kept_by(options.node_id) {
+            let mailbox = Mailbox::new(id, options, Arc::clone(role_changed));
+            // The first generation always has a place.
+            let _ = table.open(Arc::new(mailbox));
+        }
+        table
+    }
+
+    fn place(&self, partition: PartitionId) -> Option<&Place> {
+        self.places.get(usize::from(partition.0).checked_sub(1)?)
     }
 
     pub(crate) fn get(&self, partition: PartitionId) -> Option<&Arc<Mailbox>> {
-        self.0
-            .get(usize::from(partition.0).checked_sub(1)?)?
-            .as_ref()
+        let place = self.place(partition)?;
+        let current = place.current.load(Ordering::Acquire).checked_sub(1)?;
+        place.generations.get(current)?.get()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Mailbox>> {
-        self.0.iter().flatten()
+        let ids = (1..=self.count()).map(PartitionId);
+        ids.filter_map(|id| self.get(id))
     }
 
     /// Number of partitions of the cluster.
     pub(crate) fn count(&self) -> u16 {
-        self.0.len() as u16
+        self.places.len() as u16
+    }
+
+    /// Makes `mailbox` that of its partition; false if there is no place left for it. One caller at
+    /// a time.
+    pub(crate) fn open(&self, mailbox: Arc<Mailbox>) -> bool {
+        let Some(place) = self.place(mailbox.partition) else {
+            return false;
+        };
+        let used = place.generations.iter().take_while(|it| it.get().is_some());
+        let used = used.count();
+        let free = place.generations.get(used);
+        let opened = free.is_some_and(|free| free.set(mailbox).is_ok());
+        if opened {
+            place.current.store(used + 1, Ordering::Release);
+            self.changes.fetch_add(1, Ordering::AcqRel);
+        }
+        opened
+    }
+
+    /// Takes away the mailbox of `partition`.
+    pub(crate) fn close(&self, partition: PartitionId) {
+        if let Some(place) = self.place(partition) {
+            place.current.store(0, Ordering::Release);
+            self.changes.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Counts what was opened and closed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::ClusterOptions;
+
+    #[test]
+    fn replicas_come_and_go_and_the_last_one_counts() {
+        let mut options = BrokerOptions::new(std::path::PathBuf::from("none"));
+        options.partitions = 3;
+        options.cluster = ClusterOptions {
+            size: 3,
+            replication_factor: 1,
+            ..ClusterOptions::default()
+        };
+        let founding = Configuration::founding(&options.cluster, 3);
+        let told = Arc::<Notify>::default();
+        let table = PartitionTable::new(&options, &founding, &told);
+        let here = |table: &PartitionTable| table.iter().map(|it| it.partition.0).collect();
+        let own: Vec<u16> = here(&table);
+        assert_eq!((own, table.count()), (vec![1], 3));
+        let new = |id| Arc::new(Mailbox::new(PartitionId(id), &options, Arc::clone(&told)));
+        let first = new(2);
+        assert!(table.open(Arc::clone(&first)));
+        assert!(Arc::ptr_eq(table.get(PartitionId(2)).unwrap(), &first));
+        table.close(PartitionId(2));
+        assert!(table.get(PartitionId(2)).is_none());
+        for _ in 1..GENERATIONS_MAX {
+            assert!(table.open(new(2)));
+            assert!(!Arc::ptr_eq(table.get(PartitionId(2)).unwrap(), &first));
+        }
+        assert!(!table.open(new(2)), "every place is used");
+        assert!(!table.open(new(4)), "there is no such partition");
+        let own: Vec<u16> = here(&table);
+        assert_eq!(own, [1, 2]);
+        assert!(table.changes() > GENERATIONS_MAX as u64);
     }
 }

@@ -100,9 +100,20 @@ fn watch(
         })
         .collect();
     let mut idle = 0;
-    let member = shared.options.cluster.replication_factor > 1;
+    let member = shared.is_many();
+    let mut changes = shared.partitions.changes();
     let mut pulsed = Instant::now();
     while !stop.load(Ordering::Acquire) {
+        // Replicas come and go while the broker runs.
+        let changed = shared.partitions.changes();
+        if changed != changes {
+            changes = changed;
+            for (number, shard) in shards.iter_mut().enumerate() {
+                let placed = shared.partitions.iter();
+                let placed = placed.filter(|mailbox| mailbox.shard() == number);
+                shard.mailboxes = placed.cloned().collect();
+            }
+        }
         thread::park_timeout(if idle > IDLE_AFTER { IDLE_TICK } else { TICK });
         while let Ok((number, waker)) = wakers.try_recv() {
             shards[number].waker = Some(waker);
@@ -181,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::background::Background;
+    use crate::cluster::configuration::Configuration;
     use crate::driver::{self, Driver, ExecutorOptions};
     use crate::options::{BrokerOptions, DriverChoice};
     use crate::shard::mailbox::{PartitionTable, Request, StopMode};
@@ -250,8 +262,9 @@ mod tests {
         let mut options = BrokerOptions::new("");
         options.partitions = SHARDS as u16;
         options.shards = SHARDS;
-        let cluster = crate::broker::cluster(&options, Vec::new());
-        let table = PartitionTable::new(&options, &cluster.role_changed);
+        let founding = Configuration::founding(&options.cluster, options.partitions);
+        let cluster = crate::broker::cluster(&options, founding.clone(), Vec::new());
+        let table = PartitionTable::new(&options, &founding, &cluster.role_changed);
         let shared = Arc::new(Shared::new(
             options,
             table.clone(),

@@ -7,25 +7,28 @@
 //! single frames that may be lost, doubled and overtaken.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringflow_core::ids::PartitionId;
+use ringflow_storage::disk::Disk as _;
 use ringflow_storage::disk::memory::MemoryDisk;
 use ringflow_storage::log::Flusher;
 use ringflow_storage::state::StateMemory;
-use ringflow_storage::{DataDir, DataDirOptions};
+use ringflow_storage::{DataDir, DataDirOptions, PartitionDir};
 
 use crate::background::{Background, Job};
 use crate::broker;
-use crate::cluster::ClusterOptions;
+use crate::cluster::replicas::{self, Begin, Local};
+use crate::cluster::{ClusterOptions, coordinator};
 use crate::driver;
 use crate::driver::stream::Stream;
 use crate::metrics::ShardMetrics;
 use crate::options::BrokerOptions;
-use crate::partition::{self, Partition, recover};
+use crate::partition::{Partition, recover};
 use crate::peer::frame::{self, Reader};
 use crate::peer::hello::{self, Purpose};
 use crate::peer::link::{LinkHandle, Outgoing, ToPeer};
@@ -37,7 +40,7 @@ use crate::sim::executor::{self, below, once_in};
 use crate::sim::network::{self, Pipe};
 use crate::submit::{Shared, Submitter};
 
-/// Brokers of a simulated cluster.
+/// Brokers that a simulated cluster is founded with; others may come.
 pub(crate) const SIZE: u32 = 3;
 
 thread_local! {
@@ -54,15 +57,18 @@ pub(crate) struct Node {
     pub(crate) directory: PathBuf,
     pub(crate) running: Option<Running>,
     /// Locked while it runs.
-    pub(crate) data: Option<DataDir>,
+    pub(crate) data: Option<Arc<DataDir>>,
 }
 
 /// What can be reached of one that runs.
 #[derive(Clone)]
 pub(crate) struct Running {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) partitions: Vec<Weak<Partition>>,
+    partitions: Replicas,
 }
+
+/// The replicas of a broker by partition; those that were kept here once as well.
+type Replicas = Rc<RefCell<BTreeMap<u16, Weak<Partition>>>>;
 
 impl Running {
     pub(crate) fn submitter(&self) -> Submitter {
@@ -74,9 +80,15 @@ impl Running {
         mailbox.is_some_and(|mailbox| mailbox.status.serves())
     }
 
+    /// The replica of a partition, if one is kept here.
+    pub(crate) fn replica(&self, partition: u16) -> Option<Rc<Partition>> {
+        self.shared.partitions.get(PartitionId(partition))?;
+        self.partitions.borrow().get(&partition)?.upgrade()
+    }
+
     /// Position, log index and hash of the state of a partition; `None` while it is exchanged.
     pub(crate) fn state(&self, partition: u16) -> Option<(u64, u64, [u8; 16])> {
-        let partition = self.partitions[usize::from(partition) - 1].upgrade()?;
+        let partition = self.replica(partition)?;
         if partition.installing.get() || partition.is_dead() {
             return None;
         }
@@ -86,14 +98,15 @@ impl Running {
     }
 
     pub(crate) fn applied(&self, partition: u16) -> u64 {
-        let partition = self.partitions[usize::from(partition) - 1].upgrade();
+        let partition = self.replica(partition);
         partition.map_or(0, |partition| partition.core.borrow().applied().position.0)
     }
 
     /// True if a replica lost its disk and has not got everything again.
     pub(crate) fn is_joining(&self) -> bool {
-        let partitions = self.partitions.iter().filter_map(Weak::upgrade);
-        partitions.into_iter().any(|it| !it.joining.is_member())
+        let kept = self.shared.partitions.iter().map(|it| it.partition.0);
+        kept.filter_map(|id| self.replica(id))
+            .any(|it| !it.joining.is_member())
     }
 }
 
@@ -142,46 +155,44 @@ impl Node {
 
     fn start_as_itself(&mut self, nodes: &Nodes) -> Result<(), String> {
         let id = self.id;
-        let options = options(id, self.partitions, self.directory.clone());
+        let mut options = options(id, self.partitions, self.directory.clone());
         let data = DataDir::open(&self.directory, DataDirOptions::default())
             .map_err(|error| error.to_string())?;
-        let (links, outgoing): (Vec<_>, Vec<_>) = (0..SIZE).map(|_| LinkHandle::new()).unzip();
-        let cluster = broker::cluster(&options, links);
-        let table = PartitionTable::new(&options, &cluster.role_changed);
+        let configuration =
+            broker::load_configuration(&data, &mut options).map_err(|error| error.to_string())?;
+        broker::prepare_data(&data, &options, &configuration).map_err(|error| error.to_string())?;
+        let data = Arc::new(data);
+        let all = nodes.borrow().len() as u32;
+        let (links, outgoing): (Vec<_>, Vec<_>) = (0..all).map(|_| LinkHandle::new()).unzip();
+        let cluster = broker::cluster(&options, configuration, links);
+        let table = PartitionTable::new(&options, &cluster.configuration(), &cluster.role_changed);
         let (background, jobs) = Background::by_hand();
         let shared = Arc::new(Shared::new(options, table, background, cluster));
-        for other in (0..SIZE).filter(|other| *other != id) {
+        let (order, orders) = tokio::sync::mpsc::channel(replicas::ORDERS);
+        shared.set_local(Some(Local::new(Arc::clone(&data), vec![order])));
+        for other in (0..all).filter(|other| *other != id) {
             let address = Some(network::address(other));
             shared
                 .cluster
                 .change(other, |known| known.address = address);
         }
         let flusher = Flusher::by_hand(Arc::new(self.disk.clone()));
-        let mut partitions = Vec::new();
+        let opening = Opening {
+            id,
+            shared: Arc::clone(&shared),
+            disk: self.disk.clone(),
+            flusher: flusher.clone(),
+            partitions: Replicas::default(),
+        };
         for mailbox in shared.partitions.iter() {
             let dir = data
                 .partition(mailbox.partition)
                 .map_err(|error| error.to_string())?;
-            let partition = MEMORY.with(|memory| {
-                recover::open(
-                    Arc::clone(mailbox),
-                    Arc::clone(&shared),
-                    Arc::<ShardMetrics>::default(),
-                    dir,
-                    memory,
-                    flusher.clone(),
-                )
-            })?;
-            let partition = Rc::new(partition);
-            partitions.push(Rc::downgrade(&partition));
-            executor::spawn_on(id, async move {
-                let raft = match shard::start_group(&partition).await {
-                    Ok(raft) => raft,
-                    Err(why) => panic!("broker {id}: no group: {why}"),
-                };
-                partition::run(partition, raft).await;
-            });
+            opening.open(mailbox, dir)?;
         }
+        let partitions = Rc::clone(&opening.partitions);
+        executor::spawn_on(id, opening.take(orders));
+        executor::spawn_on(id, keep_cluster(Arc::clone(&shared)));
         executor::spawn_on(id, write_log(flusher));
         executor::spawn_on(id, work(jobs));
         network::network().listen(id);
@@ -197,6 +208,81 @@ impl Node {
     /// Log files of a partition, as the disk names them.
     pub(crate) fn log_directory(&self, partition: u16) -> PathBuf {
         self.directory.join(format!("partitions/{partition}/log"))
+    }
+}
+
+/// Opens replicas of a broker, at its start and later.
+struct Opening {
+    id: u32,
+    shared: Arc<Shared>,
+    disk: MemoryDisk,
+    flusher: Flusher,
+    partitions: Replicas,
+}
+
+impl Opening {
+    /// Takes orders as a shard does.
+    async fn take(self, mut orders: tokio::sync::mpsc::Receiver<Begin>) {
+        while let Some(Begin { mailbox, dir }) = orders.recv().await {
+            if self.open(&mailbox, dir).is_err() {
+                // Its disk has failed.
+                executor::end_node();
+                return;
+            }
+        }
+    }
+
+    fn open(&self, mailbox: &Arc<Mailbox>, dir: PartitionDir) -> Result<(), String> {
+        // Logs and votes lie on another disk than the rest, and go with it.
+        if !dir.state().exists() {
+            self.clear(&dir).map_err(|error| error.to_string())?;
+        }
+        let partition = MEMORY.with(|memory| {
+            recover::open(
+                Arc::clone(mailbox),
+                Arc::clone(&self.shared),
+                Arc::<ShardMetrics>::default(),
+                dir,
+                memory,
+                self.flusher.clone(),
+            )
+        })?;
+        let (id, partition) = (self.id, Rc::new(partition));
+        self.partitions
+            .borrow_mut()
+            .insert(mailbox.partition.0, Rc::downgrade(&partition));
+        executor::spawn_on(id, async move {
+            let raft = match shard::start_group(&partition).await {
+                Ok(raft) => raft,
+                Err(why) => panic!("broker {id}: no group: {why}"),
+            };
+            shard::live(partition, raft).await;
+        });
+        Ok(())
+    }
+
+    fn clear(&self, dir: &PartitionDir) -> std::io::Result<()> {
+        let mut found = 0;
+        for directory in [dir.log(), dir.path().to_owned()] {
+            for name in self.disk.list(&directory)? {
+                self.disk.remove(&directory.join(name))?;
+                found += 1;
+            }
+        }
+        if found > 0 {
+            self.disk.sync_directory(&dir.log())?;
+        }
+        Ok(())
+    }
+}
+
+/// What the peers thread does for the cluster's configuration.
+async fn keep_cluster(shared: Arc<Shared>) {
+    let mut replicas = replicas::Replicas::default();
+    loop {
+        coordinator::tick(&shared);
+        replicas.tick(&shared);
+        driver::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -342,14 +428,20 @@ pub(crate) async fn tell(nodes: Nodes) {
             let Some(hearer) = hearer else { continue };
             for (from, teller) in all.iter().enumerate().filter(|(from, _)| *from != to) {
                 let heard = !network.is_cut(from as u32, to as u32);
-                let status = teller
-                    .as_ref()
-                    .filter(|_| heard)
-                    .map(|teller| Arc::new(thread::own_status(&teller.shared)));
-                hearer
-                    .shared
-                    .cluster
-                    .change(from as u32, |known| known.status = status);
+                let teller = teller.as_ref().filter(|_| heard);
+                let status = teller.map(|teller| Arc::new(thread::own_status(&teller.shared)));
+                let standing =
+                    teller.map(|teller| Arc::new(coordinator::own_standing(&teller.shared)));
+                hearer.shared.cluster.change(from as u32, |known| {
+                    known.status = status;
+                    known.standing = standing;
+                });
+                if let Some(teller) = teller {
+                    let told = teller.shared.cluster.configuration();
+                    if told.stamp() > hearer.shared.cluster.configuration().stamp() {
+                        coordinator::adopt(&hearer.shared, (*told).clone());
+                    }
+                }
             }
         }
     }

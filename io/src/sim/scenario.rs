@@ -106,7 +106,7 @@ fn a_wrong_replica_is_caught() {
             running.is_some_and(|running| !running.serves(PartitionId(1)))
         });
         let follower = follower.unwrap().running.clone().unwrap();
-        follower.partitions[0].upgrade().unwrap()
+        follower.replica(1).unwrap()
     };
     bent.bend();
     drop(bent);

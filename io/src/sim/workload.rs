@@ -23,7 +23,7 @@ use crate::driver;
 use crate::feed::FeedReader;
 use crate::shard::mailbox::{Loss, Mailbox};
 use crate::sim::executor::{below, once_in};
-use crate::sim::node::{Nodes, SIZE};
+use crate::sim::node::Nodes;
 use crate::sim::oracle::{Book, Exported, Told};
 
 /// Longest wait of a client.
@@ -94,7 +94,7 @@ impl World {
 
     /// A broker that serves the partition, or at times just any.
     fn pick(&self, partition: u16) -> usize {
-        let any = below(u64::from(SIZE)) as usize;
+        let any = below(self.nodes.borrow().len() as u64) as usize;
         if once_in(8) {
             return any;
         }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::background::Background;
+use crate::cluster::configuration::Configuration;
 use crate::options::BrokerOptions;
 use crate::raft::Proposal;
 use crate::shard::mailbox::PartitionTable;
@@ -33,8 +34,9 @@ impl Replica {
         let memory = StateMemory::new(8 << 20, 2 << 20).unwrap();
         let store = StateStore::open(&directory.path().join("state"), &memory).unwrap();
         let options = BrokerOptions::new("");
-        let cluster = crate::broker::cluster(&options, Vec::new());
-        let table = PartitionTable::new(&options, &cluster.role_changed);
+        let founding = Configuration::founding(&options.cluster, options.partitions);
+        let cluster = crate::broker::cluster(&options, founding.clone(), Vec::new());
+        let table = PartitionTable::new(&options, &founding, &cluster.role_changed);
         let mailbox = Arc::clone(table.get(PartitionId(1)).unwrap());
         let background = Background::start().unwrap();
         let shared = Arc::new(Shared::new(options, table, background, cluster));
