@@ -140,6 +140,36 @@ pub(crate) enum ClusterAction {
     },
     /// Ask all leaders that are not the preferred ones to hand over to them.
     Rebalance,
+    /// Change the cluster: brokers come and go, partitions are spread over those that stay.
+    Change(ClusterChange),
+    /// Give up the change that is under way; what was done stays.
+    Cancel {
+        /// Its number, as the cluster shows it.
+        change: u64,
+    },
+}
+
+/// What a change of the cluster is to bring.
+#[derive(Debug, Args)]
+pub(crate) struct ClusterChange {
+    /// A broker that becomes a member; may be repeated.
+    #[arg(long, value_name = "BROKER")]
+    pub add: Vec<u32>,
+    /// A broker that leaves; may be repeated.
+    #[arg(long, value_name = "BROKER")]
+    pub remove: Vec<u32>,
+    /// Replicas of each partition; as many as before if it is not given.
+    #[arg(long, value_name = "NUMBER")]
+    pub replication_factor: Option<u32>,
+    /// Only show what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Remove brokers that will never come back.
+    #[arg(long)]
+    pub force: bool,
+    /// Wait until the change has come to its end.
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// Arguments of `inspect`.

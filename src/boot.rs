@@ -195,7 +195,7 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
             .asked_items()
             .map(|asked| tokio::spawn(items::answer(asked, queries.clone(), broker.submitter())));
         reads = Some(Arc::new(queries));
-        let alone = config.cluster.replication_factor == 1;
+        let alone = !config.cluster.is_many();
         let feeds = broker
             .replicas()
             .into_iter()
@@ -356,7 +356,9 @@ fn storage_name(database: &Database) -> &'static str {
 }
 
 fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
+    let defaults = BrokerOptions::new(config.data_dir.clone());
     BrokerOptions {
+        peer_version: config.peer_version.unwrap_or(defaults.peer_version),
         partitions: placement.partitions,
         node_id: config.node_id,
         cluster: ClusterOptions {
@@ -390,7 +392,7 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         time_zone: config.time_zone.clone(),
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
-        ..BrokerOptions::new(config.data_dir.clone())
+        ..defaults
     }
 }
 

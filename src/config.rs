@@ -11,8 +11,8 @@ use std::time::Duration;
 use ringflow_core::record::Text;
 use ringflow_core::record::value::{EntityType, GlobalListenerBatchRecord, RoleRecord};
 
-use ringflow_io::ClusterOptions;
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
+use ringflow_io::{ClusterOptions, PROTOCOL_VERSION};
 
 use ringflow_export::Database;
 use ringflow_gateway::{OidcOptions, TlsIdentity};
@@ -73,6 +73,8 @@ pub(crate) struct Config {
     pub node_id: u32,
     /// Its cluster.
     pub cluster: ClusterOptions,
+    /// Newest version of the peer protocol that it speaks; `None` = that of the program.
+    pub peer_version: Option<u16>,
     /// Cores for shards; `None` = decide, empty = unpinned.
     pub cores: Option<Vec<usize>>,
     /// Driver.
@@ -139,6 +141,9 @@ impl Config {
             partitions: read
                 .auto_or(Id::Partitions, 1, u64::from(PARTITIONS_MAX))?
                 .map(|n| n as u16),
+            peer_version: read
+                .auto_or(Id::PeerVersion, 1, u64::from(PROTOCOL_VERSION))?
+                .map(|version| version as u16),
             node_id: read.number(Id::NodeId, 0, u64::from(CLUSTER_SIZE_MAX) - 1)? as u32,
             cluster: read.cluster()?,
             cores: read.cores(Id::Cores)?,
@@ -284,7 +289,9 @@ impl Reader<'_> {
 
     fn cluster(&self) -> Result<ClusterOptions, SettingError> {
         let size = self.number(Id::ClusterSize, 1, u64::from(CLUSTER_SIZE_MAX))? as u32;
-        self.number(Id::NodeId, 0, u64::from(size) - 1)?;
+        // A broker beyond the size is a guest until the cluster is told to add it.
+        let nodes = if size > 1 { CLUSTER_SIZE_MAX } else { 1 };
+        self.number(Id::NodeId, 0, u64::from(nodes) - 1)?;
         let factor = self.auto_or(Id::ReplicationFactor, 1, u64::from(size))?;
         let replication_factor = factor.map_or(size.min(REPLICAS), |factor| factor as u32);
         let name = self.text(Id::ClusterName);

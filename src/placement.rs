@@ -4,8 +4,6 @@
 //! other core a shard. On one core, under a CPU quota, or when told so, nothing is pinned and there
 //! is one shard per spare core all the same.
 
-use ringflow_core::ids::PartitionId;
-
 use crate::config::Config;
 
 /// What runs where.
@@ -49,11 +47,8 @@ impl Placement {
             size => size as u16,
         };
         let partitions = config.partitions.unwrap_or(auto);
-        let replicas = (1..=partitions)
-            .filter(|id| config.cluster.is_replica(PartitionId(*id), config.node_id))
-            .count();
-        // More shards than partitions would only idle.
-        let shards = shards.min(replicas).max(1);
+        // More shards than partitions would only idle. Which of them are kept here may change.
+        let shards = shards.min(usize::from(partitions)).max(1);
         let cores = cores.into_iter().take(shards).collect();
         let gateway_threads = config
             .gateway_threads

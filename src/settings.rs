@@ -106,13 +106,13 @@ settings! {
         "Number of partitions, 1 to 1024, or auto: one per shard core. Fixed once data exists.";
     NodeId = "cluster.node-id", default "0",
         aliases ["camunda.cluster.node-id", "zeebe.broker.cluster.node-id"],
-        "Number of this broker in its cluster, from 0; below the size.";
+        "Number of this broker in its cluster, from 0; from the size on it is a guest until added.";
     ClusterName = "cluster.name", default "zeebe-cluster",
         aliases ["camunda.cluster.name", "zeebe.broker.cluster.cluster-name"],
         "Name of the cluster; brokers of another name are refused.";
     ClusterSize = "cluster.size", default "1",
         aliases ["camunda.cluster.size", "zeebe.broker.cluster.cluster-size"],
-        "Number of brokers, 1 to 1024; the same on all of them.";
+        "Number of brokers the cluster is founded with, 1 to 1024; the same on all of them.";
     ReplicationFactor = "cluster.replication-factor", default "auto",
         aliases ["camunda.cluster.replication-factor", "zeebe.broker.cluster.replication-factor"],
         "Replicas of each partition, 1 to the cluster size, or auto: 3 where there are as many brokers.";
@@ -126,6 +126,9 @@ settings! {
     PeerAdvertised = "cluster.peer-advertised", default "auto",
         aliases [],
         "Host and port that other brokers are told; auto: as listened on, or the host's name.";
+    PeerVersion = "cluster.peer-version", default "auto",
+        aliases [],
+        "Newest version of the peer protocol to speak, or auto; lower before a way back to an older program.";
     PeerTls = "cluster.peer-tls", default "false",
         aliases ["camunda.security.transport-layer-security.cluster.enabled",
                  "zeebe.broker.network.security.enabled"],

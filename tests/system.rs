@@ -44,6 +44,8 @@ mod load;
 mod management;
 #[path = "system/models.rs"]
 mod models;
+#[path = "system/moving.rs"]
+mod moving;
 #[path = "system/network.rs"]
 mod network;
 #[path = "system/outage.rs"]

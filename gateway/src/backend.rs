@@ -15,7 +15,9 @@ use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
 use ringflow_core::record::value::JobRecord;
 use ringflow_export::{ExporterMetrics, Queries};
-use ringflow_io::{JobStream, MetricsSnapshot, Submitter, Topology};
+use ringflow_io::{
+    ChangeError, ChangeRequest, JobStream, MetricsSnapshot, PlannedChange, Submitter, Topology,
+};
 use tokio::sync::broadcast;
 
 pub use ringflow_io::SubmitError;
@@ -56,6 +58,13 @@ pub trait Commands: Send + Sync + 'static {
 
     /// Asks every leader that is not the preferred one to hand over; how many were asked.
     fn rebalance(&self) -> usize;
+
+    /// Changes the cluster, or only says what would be done.
+    fn change(
+        &self,
+        request: ChangeRequest,
+        dry_run: bool,
+    ) -> BoxFuture<'_, Result<PlannedChange, ChangeError>>;
 
     /// The broker's numbers.
     fn metrics(&self) -> MetricsSnapshot;
@@ -153,6 +162,14 @@ impl Commands for Submitter {
 
     fn rebalance(&self) -> usize {
         Submitter::rebalance(self)
+    }
+
+    fn change(
+        &self,
+        request: ChangeRequest,
+        dry_run: bool,
+    ) -> BoxFuture<'_, Result<PlannedChange, ChangeError>> {
+        Box::pin(Submitter::change(self, request, dry_run))
     }
 
     fn metrics(&self) -> MetricsSnapshot {

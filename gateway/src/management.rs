@@ -9,7 +9,7 @@
 //! | `/ready`, `/health`, `/startup` | 301 to readiness, status, startup |
 //! | `/actuator/prometheus` | all numbers, see [`crate::metrics`] |
 //! | `/actuator/info` | versions |
-//! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`] |
+//! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`], [`change`] |
 //!
 //! UP is 200, DOWN is 503. Everything else is 404.
 
@@ -29,6 +29,7 @@ use crate::problem::Problem;
 use crate::rest::answer;
 use crate::submit::Front;
 
+mod change;
 mod cluster;
 
 /// The text format of the metrics.
@@ -78,7 +79,25 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
         .route("/actuator/health/liveness", get(|| async { state(true) }))
         .route("/actuator/prometheus", get(prometheus))
         .route("/actuator/info", get(info))
-        .route("/actuator/cluster", get(cluster::show))
+        .route("/actuator/cluster", get(cluster::show).patch(change::patch))
+        .route("/actuator/cluster/brokers", post(change::scale))
+        .route(
+            "/actuator/cluster/brokers/{broker}",
+            post(change::add).delete(change::remove),
+        )
+        .route(
+            "/actuator/cluster/brokers/{broker}/partitions/{partition}",
+            post(change::join).delete(change::leave),
+        )
+        .route(
+            "/actuator/cluster/partitions/{partition}/brokers/{broker}",
+            post(change::join_of).delete(change::leave_of),
+        )
+        .route("/actuator/cluster/changes", get(cluster::list_changes))
+        .route(
+            "/actuator/cluster/changes/{change}",
+            get(cluster::show_change).delete(change::cancel),
+        )
         .route("/actuator/rebalance", post(cluster::rebalance))
         .route(
             "/actuator/cluster/partitions/{partition}/leader/{broker}",

@@ -37,6 +37,9 @@ pub(crate) struct Cluster {
     starts: Vec<Start>,
     brokers: Vec<Option<Broker>>,
     partitions: u64,
+    /// Peer addresses of those that found it.
+    peers: Vec<String>,
+    url: String,
     network: Option<Network>,
     _database: tempfile::TempDir,
 }
@@ -65,22 +68,7 @@ impl Cluster {
         let database = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", database.path().join("history.db").display());
         let start = |node: usize| {
-            let mut start = Start::with(&[
-                "--node-id",
-                &node.to_string(),
-                "--cluster-size",
-                "3",
-                "--replication-factor",
-                "3",
-                "--partitions",
-                &partitions.to_string(),
-                "--peer-address",
-                &peers[node],
-                "--contact-points",
-                &peers.join(","),
-                "--secondary-storage",
-                &url,
-            ]);
+            let mut start = start(node, partitions, &peers[node], peers, &url);
             if let Some(network) = &network {
                 start.space = Some(network.space(node));
                 for api in ["GRPC", "REST", "MANAGEMENT"] {
@@ -96,12 +84,37 @@ impl Cluster {
             starts: (0..3).map(start).collect(),
             brokers: (0..3).map(|_| None).collect(),
             partitions,
+            peers: peers.to_vec(),
+            url,
             network,
             _database: database,
         }
     }
 
-    fn started(partitions: u64) -> Self {
+    /// Starts one more broker, which is no member yet; its number.
+    pub(crate) fn add(&mut self) -> usize {
+        let node = self.places.len();
+        let bound = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = bound.local_addr().unwrap().to_string();
+        drop(bound);
+        self.places.push(Place::new());
+        let start = start(node, self.partitions, &peer, &self.peers, &self.url);
+        self.starts.push(start);
+        self.brokers.push(None);
+        self.start(node);
+        node
+    }
+
+    /// A client of the management port.
+    pub(crate) fn probe(&self, node: usize) -> Client {
+        self.brokers[node].as_ref().unwrap().probe()
+    }
+
+    pub(crate) fn stop(&mut self, node: usize) {
+        assert!(self.brokers[node].take().unwrap().stop().success());
+    }
+
+    pub(crate) fn started(partitions: u64) -> Self {
         let mut cluster = Self::new(partitions);
         (0..3).for_each(|node| cluster.start(node));
         cluster.wait_ready();
@@ -153,9 +166,13 @@ impl Cluster {
         let mut found = Vec::new();
         for broker in cluster["brokers"].as_array().unwrap() {
             for replica in broker["partitions"].as_array().unwrap() {
-                if replica["id"] == partition {
+                // One whose broker is not up has a place and no role.
+                let role = replica["role"].as_str();
+                if replica["id"] == partition
+                    && let Some(role) = role
+                {
                     found.push((
-                        replica["role"].as_str().unwrap().to_owned(),
+                        role.to_owned(),
                         replica["position"].as_u64().unwrap(),
                         broker["id"].as_u64().unwrap() as usize,
                     ));
@@ -203,24 +220,44 @@ impl Cluster {
     }
 
     fn compare_digests(mut self) {
-        for node in 0..3 {
-            if let Some(broker) = self.brokers[node].take() {
+        for broker in &mut self.brokers {
+            if let Some(broker) = broker.take() {
                 assert!(broker.stop().success());
             }
         }
-        let digests: Vec<Vec<String>> = self
-            .places
-            .iter()
-            .map(|place| {
-                place.assert_no_panic();
-                let digests = place.digests();
-                digests.into_iter().map(|(_, state, _)| state).collect()
-            })
-            .collect();
-        assert_eq!(digests[0].len() as u64, self.partitions);
-        assert_eq!(digests[0], digests[1], "broker 0 and 1");
-        assert_eq!(digests[0], digests[2], "broker 0 and 2");
+        let mut digests: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+        for (node, place) in self.places.iter().enumerate() {
+            place.assert_no_panic();
+            for (partition, state, _) in place.digests() {
+                digests.entry(partition).or_default().push((node, state));
+            }
+        }
+        assert_eq!(digests.len() as u64, self.partitions);
+        for (partition, states) in digests {
+            assert_eq!(states.len(), 3, "partition {partition}: {states:?}");
+            let same = states.iter().all(|(_, state)| *state == states[0].1);
+            assert!(same, "partition {partition}: {states:?}");
+        }
     }
+}
+
+fn start(node: usize, partitions: u64, peer: &str, peers: &[String], url: &str) -> Start {
+    Start::with(&[
+        "--node-id",
+        &node.to_string(),
+        "--cluster-size",
+        "3",
+        "--replication-factor",
+        "3",
+        "--partitions",
+        &partitions.to_string(),
+        "--peer-address",
+        peer,
+        "--contact-points",
+        &peers.join(","),
+        "--secondary-storage",
+        url,
+    ])
 }
 
 /// What clients asked and what they were told.
@@ -257,7 +294,8 @@ impl Load {
     }
 
     fn address(&self, turn: usize) -> SocketAddr {
-        self.rest.lock().unwrap()[turn % 3]
+        let rest = self.rest.lock().unwrap();
+        rest[turn % rest.len()]
     }
 
     /// On the brokers that run now.

@@ -3,6 +3,7 @@
 //! `ringflow-io` counts, this file names. A number that Zeebe has keeps Zeebe's name and labels.
 
 use std::fmt;
+use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet};
@@ -10,7 +11,9 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use ringflow_core::ids::PartitionId;
-use ringflow_io::{Health, HistogramSnapshot, PartitionSnapshot, Role};
+use ringflow_io::{
+    Configuration, Health, HistogramSnapshot, PartitionSnapshot, PendingChange, Role,
+};
 
 use super::signed;
 use crate::backend::Backend;
@@ -20,6 +23,7 @@ use crate::backend::Backend;
 pub(super) struct BrokerNumbers {
     partitions: Vec<PartitionSnapshot>,
     roles: Vec<(PartitionId, Role, Health)>,
+    cluster: Arc<Configuration>,
 }
 
 type Labels = [(&'static str, String); 1];
@@ -175,6 +179,35 @@ const HISTOGRAMS: &[(&str, &str, ReadHistogram)] = &[
     ),
 ];
 
+type ReadCluster = fn(&Configuration) -> u64;
+
+/// Gauges of the cluster's configuration as this broker knows it.
+const CLUSTER: &[(&str, &str, ReadCluster)] = &[
+    (
+        "zeebe_cluster_topology_version",
+        "Version of the cluster's configuration",
+        |c| c.version,
+    ),
+    (
+        "zeebe_cluster_changes_id",
+        "Number of the change that is under way, 0 if none is",
+        |c| c.pending.as_ref().map_or(0, |change| change.id),
+    ),
+    (
+        "zeebe_cluster_changes_operations_pending",
+        "Operations of the change that is under way which are not done",
+        |c| {
+            let left = |change: &PendingChange| change.operations.len() - change.done.len();
+            c.pending.as_ref().map_or(0, left) as u64
+        },
+    ),
+    (
+        "zeebe_cluster_changes_operations_completed",
+        "Operations of the change that is under way which are done",
+        |c| c.pending.as_ref().map_or(0, |change| change.done.len()) as u64,
+    ),
+];
+
 impl BrokerNumbers {
     pub(super) fn of(backend: &Backend) -> Self {
         let topology = backend.commands.topology();
@@ -187,6 +220,7 @@ impl BrokerNumbers {
                 .flat_map(|broker| &broker.partitions)
                 .map(|partition| (partition.id, partition.role, partition.health))
                 .collect(),
+            cluster: topology.configuration,
         }
     }
 
@@ -240,6 +274,11 @@ impl Collector for BrokerNumbers {
             ];
             ConstGauge::new(signed(snapshot.last_exported_position))
                 .encode(family.encode_family(&labels)?)?;
+        }
+        for &(name, help, read) in CLUSTER {
+            let value = signed(read(&self.cluster));
+            let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            ConstGauge::new(value).encode(gauge)?;
         }
         let help = "1 healthy, 0 not, -1 dead";
         let mut family =

@@ -54,9 +54,14 @@ pub(crate) async fn topology(call: Call) -> Result<Answer, Problem> {
     .int("partitionsCount", i64::from(topology.partitions_count))
     .int("replicationFactor", i64::from(topology.replication_factor))
     .str("gatewayVersion", version)
-    // No change of the cluster was ever asked for.
-    .str("lastCompletedChangeId", "-1");
+    .str("lastCompletedChangeId", &last_change(&topology));
     Ok(Answer::Json(out.finish()))
+}
+
+/// The change that ended last; -1 if the cluster was never changed.
+fn last_change(topology: &Topology) -> String {
+    let last = topology.configuration.last.as_ref();
+    last.map_or("-1".to_owned(), |last| last.id.to_string())
 }
 
 fn broker_json(broker: &BrokerInfo, version: &str) -> String {

@@ -24,7 +24,8 @@ use ringflow_gateway::{
     RunningGateway,
 };
 use ringflow_io::{
-    BrokerAddress, BrokerInfo, Health, MetricsSnapshot, PartitionInfo, Role, Topology,
+    BrokerAddress, BrokerInfo, ChangeError, ChangeRequest, ClusterOptions, Configuration, Health,
+    MetricsSnapshot, Operation, PartitionInfo, PlannedChange, Role, Topology,
 };
 use tokio::sync::{broadcast, mpsc};
 
@@ -42,6 +43,8 @@ pub(crate) struct Fake {
     pub(crate) available: broadcast::Sender<Text>,
     pub(crate) streams: Mutex<Vec<Opened>>,
     pub(crate) role: Mutex<Role>,
+    /// Changes of the cluster that were asked for, and whether only to be tried.
+    pub(crate) changes: Mutex<Vec<(ChangeRequest, bool)>>,
 }
 
 impl Fake {
@@ -56,7 +59,12 @@ impl Fake {
             available: broadcast::channel(16).0,
             streams: Mutex::default(),
             role: Mutex::new(Role::Leader),
+            changes: Mutex::default(),
         })
+    }
+
+    fn configuration(&self) -> Configuration {
+        Configuration::founding(&ClusterOptions::default(), self.partitions)
     }
 
     /// Partitions and intents of what was sent.
@@ -120,6 +128,7 @@ impl Commands for Fake {
                 version: "0".into(),
                 partitions: (1..=self.partitions).map(partition).collect(),
             }],
+            configuration: Arc::new(self.configuration()),
             cluster_size: 1,
             partitions_count: self.partitions,
             replication_factor: 1,
@@ -137,6 +146,28 @@ impl Commands for Fake {
 
     fn rebalance(&self) -> usize {
         0
+    }
+
+    fn change(
+        &self,
+        request: ChangeRequest,
+        dry_run: bool,
+    ) -> BoxFuture<'_, Result<PlannedChange, ChangeError>> {
+        let current = self.configuration();
+        let planned = PlannedChange {
+            id: 1,
+            operations: vec![Operation::BrokerAdd { broker: 1 }],
+            expected: current.clone(),
+            current,
+        };
+        let refused = matches!(request, ChangeRequest::Cancel { id: 9 });
+        self.changes.lock().unwrap().push((request, dry_run));
+        Box::pin(async move {
+            if refused {
+                return Err(ChangeError::Concurrent("another".to_owned()));
+            }
+            Ok(planned)
+        })
     }
 
     fn metrics(&self) -> MetricsSnapshot {

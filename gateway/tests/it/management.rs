@@ -1,8 +1,11 @@
-//! Probes, redirects, metrics.
+//! Probes, redirects, metrics, the cluster and its changes.
 //!
 //! The partitions of the backend change their role while the gateway runs; probes have to follow.
 
-use ringflow_io::Role;
+use std::sync::Arc;
+
+use ringflow_core::ids::PartitionId;
+use ringflow_io::{ChangeRequest, Role};
 
 use crate::fake::{self, Fake, Http, Running, http, start};
 
@@ -104,4 +107,146 @@ async fn the_cluster_is_shown_and_its_leaders_are_asked() {
         let answer = http("POST", &url, &[], Vec::new()).await;
         assert_eq!(answer.status, status, "{path}");
     }
+}
+
+#[tokio::test]
+async fn changes_of_the_cluster_are_asked_for_in_camundas_shapes() {
+    let fake = Fake::new(2, fake::echo);
+    let running = start(Arc::clone(&fake)).await;
+    let set = |brokers: &[u32]| brokers.iter().copied().collect();
+    let patch = |add: &[u32], remove: &[u32], replication_factor| ChangeRequest::Patch {
+        add: set(add),
+        remove: set(remove),
+        replication_factor,
+    };
+    let scale = |brokers: &[u32], replication_factor| ChangeRequest::Scale {
+        brokers: set(brokers),
+        replication_factor,
+    };
+    let partition = PartitionId(2);
+    let broker = 3;
+    let cases = [
+        (
+            "PATCH",
+            "",
+            r#"{"brokers": {"add": [3], "remove": [0]}}"#,
+            patch(&[3], &[0], None),
+        ),
+        (
+            "PATCH",
+            "",
+            r#"{"partitions": {"replicationFactor": 2, "count": 2}}"#,
+            patch(&[], &[], Some(2)),
+        ),
+        (
+            "PATCH",
+            "",
+            r#"{"brokers": {"count": 3}}"#,
+            scale(&[0, 1, 2], None),
+        ),
+        (
+            "PATCH",
+            "?force=true",
+            r#"{"brokers": {"remove": [2]}}"#,
+            ChangeRequest::ForceRemove { brokers: set(&[2]) },
+        ),
+        (
+            "POST",
+            "/brokers?replicationFactor=1",
+            "[0, 4]",
+            scale(&[0, 4], Some(1)),
+        ),
+        (
+            "POST",
+            "/brokers?force=true",
+            "[0, 4]",
+            ChangeRequest::ForceKeep {
+                brokers: set(&[0, 4]),
+            },
+        ),
+        (
+            "POST",
+            "/brokers/3",
+            "",
+            ChangeRequest::Add { brokers: set(&[3]) },
+        ),
+        (
+            "DELETE",
+            "/brokers/3",
+            "",
+            ChangeRequest::Remove { brokers: set(&[3]) },
+        ),
+        (
+            "POST",
+            "/brokers/3/partitions/2",
+            r#"{"priority": 5}"#,
+            ChangeRequest::Join {
+                broker,
+                partition,
+                priority: 5,
+            },
+        ),
+        (
+            "DELETE",
+            "/partitions/2/brokers/3?dryRun=true",
+            "",
+            ChangeRequest::Leave { broker, partition },
+        ),
+    ];
+    for (method, path, body, expected) in cases {
+        let url = format!(
+            "http://{}/actuator/cluster{path}",
+            running.gateway.management
+        );
+        let answer = http(method, &url, &[], body.as_bytes().to_vec()).await;
+        assert_eq!(answer.status, 202, "{method} {path}: {}", answer.text);
+        let asked = fake.changes.lock().unwrap().pop();
+        assert_eq!(asked, Some((expected, path.contains("dryRun"))), "{path}");
+        let shown: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(shown["changeId"], 1);
+        let planned = serde_json::json!([{ "operation": "BROKER_ADD", "brokerId": 1 }]);
+        assert_eq!(shown["plannedChanges"], planned);
+        for topology in ["currentTopology", "expectedTopology"] {
+            let replica = &shown[topology][0]["partitions"][1];
+            assert_eq!(
+                (&replica["id"], &replica["state"]),
+                (&2.into(), &"ACTIVE".into())
+            );
+        }
+    }
+    for (method, path, body, status) in [
+        ("PATCH", "", r#"{"brokers": {"add": ["x"]}}"#, 400),
+        ("PATCH", "", r#"{"brokers": {"count": 3, "add": [3]}}"#, 400),
+        ("PATCH", "", r#"{"partitions": {"count": 9}}"#, 501),
+        ("PATCH", "?force=true", r#"{"brokers": {"add": [3]}}"#, 400),
+        ("PATCH", "?dryRun=maybe", "{}", 400),
+        ("PATCH", "", "nonsense", 400),
+        ("POST", "/brokers", "{}", 400),
+        ("POST", "/brokers/3/partitions/2", "{}", 400),
+        ("POST", "/brokers/x", "", 400),
+        ("DELETE", "/changes/x", "", 400),
+        ("DELETE", "/changes/1?dryRun=true", "", 501),
+        ("DELETE", "/changes/9", "", 409),
+        ("DELETE", "/changes/1", "", 200),
+        ("GET", "/changes/1", "", 404),
+        ("GET", "/changes", "", 200),
+    ] {
+        let url = format!(
+            "http://{}/actuator/cluster{path}",
+            running.gateway.management
+        );
+        let answer = http(method, &url, &[], body.as_bytes().to_vec()).await;
+        assert_eq!(
+            answer.status, status,
+            "{method} {path} {body}: {}",
+            answer.text
+        );
+    }
+    let shown = get(&running, "/actuator/cluster").await;
+    let shown: serde_json::Value = serde_json::from_str(&shown.text).unwrap();
+    assert_eq!(
+        (&shown["version"], &shown["brokers"][0]["version"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(shown["routing"]["requestHandling"]["partitionCount"], 2);
 }
