@@ -2,14 +2,16 @@
 # make test    install what the tests need (PostgreSQL, MariaDB, client runtimes), run all tests
 # make check   format and lints, nothing is written
 # make bench   criterion benchmarks
+# make fuzz    made-up input for every parser and evaluator, FUZZ_SECONDS (60) each
 #
 # One profile for everything: RocksDB alone takes many minutes, so it is compiled once.
 
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 DATA ?= data
+FUZZ_SECONDS ?= 60
 
-.PHONY: run build test unit clients check fix bench
+.PHONY: run build test unit clients check fix bench fuzz
 
 run: build
 	$(TARGET_DIR)/release/ringflow start --data-dir $(DATA)
@@ -22,7 +24,7 @@ test: unit clients
 
 unit:
 	@scripts/prepare test
-	cargo test --release --locked --workspace
+	cargo test --release --locked --workspace --no-fail-fast
 
 # With the broker that the tests have built: what is compiled for them is not compiled again.
 clients:
@@ -40,3 +42,6 @@ fix:
 
 bench:
 	cargo bench --locked -p ringflow-bench
+
+fuzz:
+	scripts/fuzz $(FUZZ_SECONDS)

@@ -43,6 +43,8 @@ mod feel_limits;
 mod file;
 #[path = "it/fixture.rs"]
 mod fixture;
+#[path = "it/fuzz_corpus.rs"]
+mod fuzz_corpus;
 #[path = "it/global_listener.rs"]
 mod global_listener;
 #[path = "it/harness.rs"]

@@ -1,25 +1,33 @@
-//! Dates, times and durations as the language has them, on top of jiff's civil types and zones.
+//! Dates, times and durations as the language has them, on top of jiff's times and zones.
 //!
 //! Eight kinds of value: date; local time and time with offset or zone; local and zoned date-time;
 //! years-months duration (whole months) and days-time duration (seconds and nanoseconds). Reading
-//! is in [`parse`], writing in [`format`]; here is the arithmetic, which follows java.time.
+//! is in [`parse`], writing in [`format`], days are counted in [`calendar`]; here are zones and the
+//! arithmetic with them, which follows java.time.
 //!
-//! Limits: years -9999..=9999 (the reference goes further); operations that leave them give `None`.
-//! No clock is read: the standard offset of a zone, which a time with a zone carries, is taken from
-//! a fixed year.
+//! jiff knows the rules of zones for years -9999..=9999. Beyond, they are those of the same place
+//! in the calendar's cycle of 400 years: at the end every rule repeats yearly, at the beginning
+//! there is one offset for ever. No clock is read: the standard offset of a zone, which a time with
+//! a zone carries, is taken from a fixed year.
 
+pub mod calendar;
 pub mod format;
 pub mod parse;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::Time;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{SignedDuration, Timestamp};
+
+use calendar::{Beyond, DAYS_OF_CYCLE, Date, DateTime, NANOS_PER_DAY, nano_of_day, time_of_nanos};
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
-const NANOS_PER_DAY: i64 = 86_400 * NANOS_PER_SECOND;
+/// Seconds after which the calendar repeats itself.
+const CYCLE: i64 = DAYS_OF_CYCLE * 86_400;
+/// Seconds since 1970 within which jiff is asked, a cycle and more inside of what it knows.
+const KNOWN: (i64, i64) = (-370_000_000_000, 240_000_000_000);
 
 /// The year whose offsets tell the standard offset of a zone.
 const STANDARD_YEAR: i16 = 2025;
@@ -88,11 +96,43 @@ impl Zone {
     }
 }
 
+/// A second for which jiff knows the rules that hold at this one, and what is between them.
+fn known(second: i64) -> (i64, i64) {
+    let known = if second < KNOWN.0 {
+        KNOWN.0 + (second - KNOWN.0).rem_euclid(CYCLE)
+    } else if second > KNOWN.1 {
+        KNOWN.1 + (second - KNOWN.1).rem_euclid(CYCLE)
+    } else {
+        second
+    };
+    (known, second - known)
+}
+
 impl Region {
+    /// Seconds east of UTC at an instant.
+    fn offset_at(&self, instant: Instant) -> i32 {
+        let (known, _) = known(instant.second);
+        // Every second that is known is a timestamp.
+        Timestamp::from_second(known).map_or(0, |at| self.rules.to_offset(at).seconds())
+    }
+
+    /// The instant of a local date-time: in a gap later by the gap, in an overlap the earlier one.
+    fn instant_of(&self, local: DateTime) -> Instant {
+        let (known, between) = known(local.epoch_second());
+        let second = Timestamp::from_second(known).ok().and_then(|known| {
+            let local = Offset::UTC.to_datetime(known);
+            self.rules.to_ambiguous_timestamp(local).compatible().ok()
+        });
+        Instant {
+            second: second.map_or(known, Timestamp::as_second) + between,
+            nanos: local.time().subsec_nanosecond(),
+        }
+    }
+
     /// Offset without daylight saving, in seconds.
     fn standard_offset(&self) -> i32 {
         let at = |month| {
-            let noon = Date::constant(STANDARD_YEAR, month, 1).at(12, 0, 0, 0);
+            let noon = jiff::civil::Date::constant(STANDARD_YEAR, month, 1).at(12, 0, 0, 0);
             self.rules
                 .to_ambiguous_timestamp(noon)
                 .compatible()
@@ -165,16 +205,45 @@ impl OffsetTime {
         SignedDuration::from_nanos((self.instant() - other.instant()).abs())
     }
 
-    pub fn on(&self, date: Date) -> Option<ZonedDateTime> {
-        let local = date.to_datetime(self.time);
+    pub fn on(&self, date: Date) -> ZonedDateTime {
+        let local = date.at(self.time);
         match &self.region {
             Some(region) => ZonedDateTime::in_region(local, region),
-            None => Some(ZonedDateTime {
+            None => ZonedDateTime {
                 local,
                 offset: self.offset,
                 region: None,
-            }),
+            },
         }
+    }
+}
+
+/// A point in time: seconds since 1970-01-01T00:00Z, and nanoseconds from there. Ordered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Instant {
+    second: i64,
+    nanos: i32,
+}
+
+impl Instant {
+    /// The instant of milliseconds since 1970-01-01T00:00Z.
+    pub fn of_millis(millis: i64) -> Instant {
+        Instant {
+            second: millis.div_euclid(1_000),
+            nanos: (millis.rem_euclid(1_000) * 1_000_000) as i32,
+        }
+    }
+
+    /// Of a local date-time that is so far east of UTC.
+    fn of_local(local: DateTime, offset: i32) -> Instant {
+        Instant {
+            second: local.epoch_second() - i64::from(offset),
+            nanos: local.time().subsec_nanosecond(),
+        }
+    }
+
+    fn local(self, offset: i32) -> Result<DateTime, Beyond> {
+        DateTime::of_epoch_second(self.second + i64::from(offset), self.nanos)
     }
 }
 
@@ -198,61 +267,51 @@ impl PartialEq for ZonedDateTime {
 impl ZonedDateTime {
     /// A local date-time in a zone: in a gap it moves on by the gap, in an overlap the earlier
     /// offset is taken.
-    pub fn at(local: DateTime, zone: &Zone) -> Option<ZonedDateTime> {
+    pub fn at(local: DateTime, zone: &Zone) -> ZonedDateTime {
         match zone {
-            Zone::Offset(offset) => Some(ZonedDateTime {
+            Zone::Offset(offset) => ZonedDateTime {
                 local,
                 offset: *offset,
                 region: None,
-            }),
+            },
             Zone::Region(region) => Self::in_region(local, region),
         }
     }
 
-    fn in_region(local: DateTime, region: &Arc<Region>) -> Option<ZonedDateTime> {
-        let timestamp = region
-            .rules
-            .to_ambiguous_timestamp(local)
-            .compatible()
-            .ok()?;
-        Some(Self::of_region(timestamp, region))
-    }
-
-    fn of_region(timestamp: Timestamp, region: &Arc<Region>) -> ZonedDateTime {
-        let offset = region.rules.to_offset(timestamp);
-        let local = offset.to_datetime(timestamp);
+    fn in_region(local: DateTime, region: &Arc<Region>) -> ZonedDateTime {
+        let instant = region.instant_of(local);
+        let offset = region.offset_at(instant);
         ZonedDateTime {
-            local,
-            offset: offset.seconds(),
+            // Not the same in a gap only, and there is none at the ends of time.
+            local: instant.local(offset).unwrap_or(local),
+            offset,
             region: Some(Arc::clone(region)),
         }
     }
 
     /// The instant in a zone.
-    pub fn of_instant(timestamp: Timestamp, zone: &Zone) -> Option<ZonedDateTime> {
-        match zone {
-            Zone::Offset(seconds) => {
-                let offset = Offset::from_seconds(*seconds).ok()?;
-                let local = offset.to_datetime(timestamp);
-                Some(ZonedDateTime {
-                    local,
-                    offset: *seconds,
-                    region: None,
-                })
-            }
-            Zone::Region(region) => Some(Self::of_region(timestamp, region)),
-        }
+    pub fn of_instant(instant: Instant, zone: &Zone) -> Result<ZonedDateTime, Beyond> {
+        let offset = match zone {
+            Zone::Offset(offset) => *offset,
+            Zone::Region(region) => region.offset_at(instant),
+        };
+        Ok(ZonedDateTime {
+            local: instant.local(offset)?,
+            offset,
+            region: zone.region().map(Arc::clone),
+        })
     }
 
-    pub fn timestamp(&self) -> Option<Timestamp> {
-        Offset::from_seconds(self.offset)
-            .ok()?
-            .to_timestamp(self.local)
-            .ok()
+    pub fn instant(&self) -> Instant {
+        Instant::of_local(self.local, self.offset)
     }
 
+    /// Milliseconds since 1970-01-01T00:00Z; none beyond year 9999, where no timer can be due.
     pub fn epoch_millis(&self) -> Option<i64> {
-        self.timestamp().map(Timestamp::as_millisecond)
+        let instant = self.instant();
+        Timestamp::new(instant.second, instant.nanos)
+            .ok()
+            .map(Timestamp::as_millisecond)
     }
 
     fn zone(&self) -> Zone {
@@ -262,31 +321,32 @@ impl ZonedDateTime {
         }
     }
 
-    pub fn with_zone(&self, zone: &Zone) -> Option<ZonedDateTime> {
-        Self::of_instant(self.timestamp()?, zone)
+    pub fn with_zone(&self, zone: &Zone) -> Result<ZonedDateTime, Beyond> {
+        Self::of_instant(self.instant(), zone)
     }
 
     /// Instant first, then local time, then zone.
     pub fn order(&self, other: &ZonedDateTime) -> Ordering {
         let id = |value: &ZonedDateTime| value.zone().region().map(|region| region.id.clone());
-        self.timestamp()
-            .cmp(&other.timestamp())
+        self.instant()
+            .cmp(&other.instant())
             .then_with(|| self.local.cmp(&other.local))
             .then_with(|| id(self).cmp(&id(other)))
     }
 
-    pub fn plus(&self, duration: SignedDuration) -> Option<ZonedDateTime> {
-        let timestamp = self.timestamp()?.checked_add(duration).ok()?;
-        Self::of_instant(timestamp, &self.zone())
+    pub fn plus(&self, duration: SignedDuration) -> Result<ZonedDateTime, Beyond> {
+        let local = self.local.plus(duration)?;
+        Self::of_instant(Instant::of_local(local, self.offset), &self.zone())
     }
 
-    pub fn plus_months(&self, months: i64) -> Option<ZonedDateTime> {
-        Self::at(date_time_plus_months(self.local, months)?, &self.zone())
+    pub fn plus_months(&self, months: i64) -> Result<ZonedDateTime, Beyond> {
+        Ok(Self::at(self.local.plus_months(months)?, &self.zone()))
     }
 
-    /// `self - other` as elapsed time.
-    pub fn since(&self, other: &ZonedDateTime) -> Option<SignedDuration> {
-        Some(self.timestamp()?.duration_since(other.timestamp()?))
+    /// `self - other` as elapsed time; both are looked at with the offset of `self`.
+    pub fn since(&self, other: &ZonedDateTime) -> Result<SignedDuration, Beyond> {
+        let other = other.instant().local(self.offset)?;
+        Ok(self.local.since(other))
     }
 
     pub fn time(&self) -> OffsetTime {
@@ -298,42 +358,10 @@ impl ZonedDateTime {
     }
 }
 
-fn months_span(months: i64) -> Option<Span> {
-    Span::new().try_months(months).ok()
-}
-
-/// The date some months on, clamped to the end of the month.
-pub fn date_plus_months(date: Date, months: i64) -> Option<Date> {
-    date.checked_add(months_span(months)?).ok()
-}
-
-pub fn date_time_plus_months(local: DateTime, months: i64) -> Option<DateTime> {
-    local.checked_add(months_span(months)?).ok()
-}
-
-/// The date some time after its midnight.
-pub fn date_plus(date: Date, duration: SignedDuration) -> Option<Date> {
-    Some(date.at(0, 0, 0, 0).checked_add(duration).ok()?.date())
-}
-
-fn nano_of_day(time: Time) -> i64 {
-    let seconds =
-        i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    seconds * NANOS_PER_SECOND + i64::from(time.subsec_nanosecond())
-}
-
 /// The time of day some time on, around midnight if need be.
 pub fn time_plus(time: Time, duration: SignedDuration) -> Time {
     let sum = i128::from(nano_of_day(time)) + duration.as_nanos();
-    let nanos = sum.rem_euclid(i128::from(NANOS_PER_DAY)) as i64;
-    let seconds = nanos / NANOS_PER_SECOND;
-    Time::new(
-        (seconds / 3600) as i8,
-        (seconds / 60 % 60) as i8,
-        (seconds % 60) as i8,
-        (nanos % NANOS_PER_SECOND) as i32,
-    )
-    .unwrap_or(time)
+    time_of_nanos(sum.rem_euclid(i128::from(NANOS_PER_DAY)) as i64)
 }
 
 /// `a - b` as elapsed time.

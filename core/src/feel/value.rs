@@ -25,10 +25,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::Time;
 
 use super::eval::Function;
 use super::number::Dec;
+use super::temporal::calendar::{Date, DateTime};
 use super::temporal::parse::Temporal;
 use super::temporal::{OffsetTime, ZonedDateTime};
 

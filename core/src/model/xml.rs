@@ -115,7 +115,7 @@ fn latin1(bytes: &[u8]) -> bool {
     let encoding = declaration.and_then(|text| {
         let (_, value) = text.split_once("encoding")?;
         let value = value.trim_start().strip_prefix('=')?.trim_start();
-        value[1..].split(['"', '\'']).next()
+        value.strip_prefix(['"', '\''])?.split(['"', '\'']).next()
     });
     encoding.is_some_and(|name| {
         ["ISO-8859-1", "US-ASCII", "LATIN1"]

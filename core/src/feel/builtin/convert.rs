@@ -6,17 +6,18 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use jiff::civil::{Date, Time};
+use jiff::civil::Time;
 
 use crate::feel::eval::{Interpreter, Outcome, Refusal};
 use crate::feel::number::Dec;
-use crate::feel::temporal::format::{IsoTime, IsoZoned, Offset};
+use crate::feel::temporal::calendar::{Beyond, Date};
+use crate::feel::temporal::format::{IsoDateTime, IsoTime, IsoZoned, Offset};
 use crate::feel::temporal::parse::{self, Temporal};
 use crate::feel::temporal::{OffsetTime, Zone, ZonedDateTime, months_between};
 use crate::feel::value::{Raw, Value};
 use crate::json;
 
-use super::{Builtin, fixed, message};
+use super::{Builtin, fixed, message, thrown};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     fixed("date", &["from"], date),
@@ -89,9 +90,8 @@ fn date_of<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> 
         return Err(Refusal::Arguments);
     };
     let date = || {
-        let year = i16::try_from(year.low_i32()).ok()?;
         let month = i8::try_from(month.low_i32()).ok()?;
-        Date::new(year, month, i8::try_from(day.low_i32()).ok()?).ok()
+        Date::new(year.low_i32(), month, i8::try_from(day.low_i32()).ok()?)
     };
     or_message(date().map(Temporal::Date), || {
         format!("Failed to parse date from: year={year}, month={month}, day={day}")
@@ -108,17 +108,16 @@ fn date_and_time<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcom
 }
 
 fn date_and_time_of<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
-    let zoned = |value: Option<ZonedDateTime>| {
-        or_message(value.map(Temporal::DateTime), || {
-            "the date-time is out of range".to_owned()
-        })
+    let zoned = |value: Result<ZonedDateTime, Beyond>| match value {
+        Ok(value) => Ok(Temporal::DateTime(value).into()),
+        Err(beyond) => thrown(beyond.to_string()),
     };
     match arguments {
         [date, Value::LocalTime(time)] => {
             let date = day(date).ok_or(Refusal::Arguments)?;
-            Ok(Value::LocalDateTime(date.to_datetime(*time)))
+            Ok(Value::LocalDateTime(date.at(*time)))
         }
-        [date, Value::Time(time)] => zoned(time.on(day(date).ok_or(Refusal::Arguments)?)),
+        [date, Value::Time(time)] => zoned(Ok(time.on(day(date).ok_or(Refusal::Arguments)?))),
         [
             value @ (Value::LocalDateTime(_) | Value::DateTime(_)),
             Value::String(id),
@@ -127,7 +126,7 @@ fn date_and_time_of<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Out
                 return message(format!("Unknown time-zone ID: {id}"));
             };
             if let Value::LocalDateTime(local) = value {
-                zoned(ZonedDateTime::at(*local, &zone))
+                zoned(Ok(ZonedDateTime::at(*local, &zone)))
             } else if let Value::DateTime(value) = value {
                 zoned(value.with_zone(&zone))
             } else {
@@ -327,10 +326,11 @@ fn write_json(value: &Value<'_>, out: &mut String, depth: u32) {
                 format_args!("{}{}", IsoTime(value.time), Offset(value.offset)),
             );
         }
+        Value::LocalDateTime(value) => quoted(out, format_args!("{}", IsoDateTime(*value))),
         Value::DateTime(value) => quoted(out, format_args!("{}", IsoZoned(value))),
         Value::YearMonths(months) => quoted(out, format_args!("{}", JavaPeriod(*months))),
         Value::DayTime(duration) => quoted(out, format_args!("{}", JavaDuration(*duration))),
-        Value::Date(_) | Value::LocalDateTime(_) | Value::Range(_) | Value::Function(_) => {
+        Value::Date(_) | Value::Range(_) | Value::Function(_) => {
             quoted(out, format_args!("{value}"));
         }
         Value::List(_) | Value::Context(_) if depth > DEEPEST => out.push_str("null"),

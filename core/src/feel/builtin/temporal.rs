@@ -4,11 +4,9 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
-
 use crate::feel::eval::{Interpreter, Outcome, Refusal};
-use crate::feel::temporal::{Zone, ZonedDateTime};
+use crate::feel::temporal::calendar::Date;
+use crate::feel::temporal::{Instant, Zone, ZonedDateTime};
 use crate::feel::value::Value;
 
 use super::{Builtin, fixed, message};
@@ -24,9 +22,9 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
 ];
 
 fn current(interpreter: &Interpreter<'_>) -> Option<ZonedDateTime> {
-    let timestamp = Timestamp::from_millisecond(interpreter.environment.now_millis).ok()?;
+    let instant = Instant::of_millis(interpreter.environment.now_millis);
     let zone = Zone::of(interpreter.environment.zone).unwrap_or(Zone::Offset(0));
-    ZonedDateTime::of_instant(timestamp, &zone)
+    ZonedDateTime::of_instant(instant, &zone).ok()
 }
 
 fn now<'e>(interpreter: &mut Interpreter<'e>, _: &[Value<'e>]) -> Outcome<'e> {
@@ -57,15 +55,17 @@ fn day_of_year<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<
 }
 
 fn day_of_week<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
-    Ok(Value::text(match date(arguments)?.weekday() {
-        Weekday::Monday => "Monday",
-        Weekday::Tuesday => "Tuesday",
-        Weekday::Wednesday => "Wednesday",
-        Weekday::Thursday => "Thursday",
-        Weekday::Friday => "Friday",
-        Weekday::Saturday => "Saturday",
-        Weekday::Sunday => "Sunday",
-    }))
+    const DAYS: [&str; 7] = [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ];
+    let day = usize::try_from(date(arguments)?.weekday() - 1).unwrap_or(0);
+    Ok(Value::text(DAYS[day % DAYS.len()]))
 }
 
 fn month_of_year<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
@@ -88,9 +88,7 @@ fn month_of_year<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcom
 }
 
 fn week_of_year<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {
-    Ok(Value::int(i64::from(
-        date(arguments)?.iso_week_date().week(),
-    )))
+    Ok(Value::int(date(arguments)?.iso_week()))
 }
 
 fn last_day_of_month<'e>(_: &mut Interpreter<'e>, arguments: &[Value<'e>]) -> Outcome<'e> {

@@ -3,10 +3,13 @@
 //! Chains are applied from the left; an operation on types that do not fit is null with a warning,
 //! and the chain goes on with that null, as it would if each operation stood alone.
 
+use jiff::civil::Time;
+
 use crate::feel::WarningKind;
 use crate::feel::ast::{Expr, Operator};
 use crate::feel::number::{Dec, no_number};
 use crate::feel::temporal;
+use crate::feel::temporal::calendar::{Beyond, Date};
 use crate::feel::value::Value;
 
 use super::{Eval, Fatal, Interpreter, Shown, Trouble, or_null};
@@ -50,8 +53,8 @@ impl<'e> Interpreter<'e> {
                 Value::Number(_) => self.unexpected("number", &y),
                 _ => self.unexpected("number", &x),
             });
-        } else if let Some(value) = temporal_operation(operator, &x, &y) {
-            return Ok(value);
+        } else if let Some(result) = temporal_operation(operator, &x, &y) {
+            return result.map_err(|beyond| Fatal::Thrown(beyond.to_string().into()).into());
         }
         let (x, y) = (Shown(&x), Shown(&y));
         let message = match operator {
@@ -95,28 +98,31 @@ fn power<'e>(x: Dec, y: Dec) -> Eval<'e> {
     Err(Fatal::Thrown(why.into()).into())
 }
 
-fn temporal_operation<'e>(operator: Operator, x: &Value<'e>, y: &Value<'e>) -> Option<Value<'e>> {
+/// None if the types do not fit, or a duration becomes too long.
+type Moved<'e> = Option<Result<Value<'e>, Beyond>>;
+
+fn temporal_operation<'e>(operator: Operator, x: &Value<'e>, y: &Value<'e>) -> Moved<'e> {
     match operator {
         Operator::Add => plus(x, y).or_else(|| plus(y, x)),
         Operator::Subtract => minus(x, y),
-        Operator::Multiply => times(x, y).or_else(|| times(y, x)),
-        Operator::Divide => divided(x, y),
+        Operator::Multiply => times(x, y).or_else(|| times(y, x)).map(Ok),
+        Operator::Divide => divided(x, y).map(Ok),
         Operator::Power => None,
     }
 }
 
 /// A temporal or duration, and a duration to be added.
-fn plus<'e>(x: &Value<'e>, duration: &Value<'e>) -> Option<Value<'e>> {
-    match (x, duration) {
+fn plus<'e>(x: &Value<'e>, duration: &Value<'e>) -> Moved<'e> {
+    Some(match (x, duration) {
         (Value::LocalTime(time), Value::DayTime(d)) => {
-            Some(Value::LocalTime(temporal::time_plus(*time, *d)))
+            Ok(Value::LocalTime(temporal::time_plus(*time, *d)))
         }
-        (Value::Time(time), Value::DayTime(d)) => Some(Value::Time(time.plus(*d).into())),
+        (Value::Time(time), Value::DayTime(d)) => Ok(Value::Time(time.plus(*d).into())),
         (Value::LocalDateTime(local), Value::DayTime(d)) => {
-            local.checked_add(*d).ok().map(Value::LocalDateTime)
+            local.plus(*d).map(Value::LocalDateTime)
         }
         (Value::LocalDateTime(local), Value::YearMonths(months)) => {
-            temporal::date_time_plus_months(*local, *months).map(Value::LocalDateTime)
+            local.plus_months(*months).map(Value::LocalDateTime)
         }
         (Value::DateTime(value), Value::DayTime(d)) => {
             value.plus(*d).map(|value| Value::DateTime(value.into()))
@@ -124,31 +130,35 @@ fn plus<'e>(x: &Value<'e>, duration: &Value<'e>) -> Option<Value<'e>> {
         (Value::DateTime(value), Value::YearMonths(months)) => value
             .plus_months(*months)
             .map(|value| Value::DateTime(value.into())),
-        (Value::Date(date), Value::DayTime(d)) => temporal::date_plus(*date, *d).map(Value::Date),
-        (Value::Date(date), Value::YearMonths(months)) => {
-            temporal::date_plus_months(*date, *months).map(Value::Date)
+        (Value::Date(date), Value::DayTime(d)) => {
+            let later = date.at(Time::midnight()).plus(*d);
+            later.map(|later| Value::Date(later.date()))
         }
-        (Value::DayTime(a), Value::DayTime(b)) => a.checked_add(*b).map(Value::DayTime),
-        (Value::YearMonths(a), Value::YearMonths(b)) => a.checked_add(*b).map(Value::YearMonths),
-        _ => None,
-    }
+        (Value::Date(date), Value::YearMonths(months)) => {
+            date.plus_months(*months).map(Value::Date)
+        }
+        (Value::DayTime(a), Value::DayTime(b)) => Ok(Value::DayTime(a.checked_add(*b)?)),
+        (Value::YearMonths(a), Value::YearMonths(b)) => Ok(Value::YearMonths(a.checked_add(*b)?)),
+        _ => return None,
+    })
 }
 
-fn minus<'e>(x: &Value<'e>, y: &Value<'e>) -> Option<Value<'e>> {
-    match (x, y) {
+fn minus<'e>(x: &Value<'e>, y: &Value<'e>) -> Moved<'e> {
+    let midnight = |date: &Date| date.at(Time::midnight());
+    Some(match (x, y) {
         (Value::LocalTime(a), Value::LocalTime(b)) => {
-            Some(Value::DayTime(temporal::time_since(*a, *b)))
+            Ok(Value::DayTime(temporal::time_since(*a, *b)))
         }
-        (Value::Time(a), Value::Time(b)) => Some(Value::DayTime(a.between(b))),
-        (Value::LocalDateTime(a), Value::LocalDateTime(b)) => {
-            Some(Value::DayTime(a.duration_since(*b)))
-        }
+        (Value::Time(a), Value::Time(b)) => Ok(Value::DayTime(a.between(b))),
+        (Value::LocalDateTime(a), Value::LocalDateTime(b)) => Ok(Value::DayTime(a.since(*b))),
         (Value::DateTime(a), Value::DateTime(b)) => a.since(b).map(Value::DayTime),
-        (Value::Date(a), Value::Date(b)) => Some(Value::DayTime(a.duration_since(*b))),
-        (_, Value::DayTime(duration)) => plus(x, &Value::DayTime(duration.checked_neg()?)),
-        (_, Value::YearMonths(months)) => plus(x, &Value::YearMonths(months.checked_neg()?)),
-        _ => None,
-    }
+        (Value::Date(a), Value::Date(b)) => Ok(Value::DayTime(midnight(a).since(midnight(b)))),
+        (_, Value::DayTime(duration)) => return plus(x, &Value::DayTime(duration.checked_neg()?)),
+        (_, Value::YearMonths(months)) => {
+            return plus(x, &Value::YearMonths(months.checked_neg()?));
+        }
+        _ => return None,
+    })
 }
 
 /// A duration and a factor, of which only the whole part counts.

@@ -6,14 +6,27 @@
 use std::fmt;
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::Time;
 
+use super::calendar::{Date, DateTime};
 use super::{OffsetTime, ZonedDateTime, java_seconds};
 
-/// `yyyy-MM-dd`.
+/// `yyyy-MM-dd`; years of more than four digits have a sign, as those before the first one.
 pub struct IsoDate(pub Date);
 
 impl fmt::Display for IsoDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.year() > 9_999 {
+            f.write_str("+")?;
+        }
+        write!(f, "{}", PlainDate(self.0))
+    }
+}
+
+/// [`IsoDate`] without `+`, as the language writes the dates of date-times.
+struct PlainDate(Date);
+
+impl fmt::Display for PlainDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let year = self.0.year();
         let sign = if year < 0 { "-" } else { "" };
@@ -100,6 +113,16 @@ impl fmt::Display for OffsetTime {
     }
 }
 
+/// `yyyy-MM-ddTHH:mm:ss` in the language's own form.
+pub struct PlainDateTime(pub DateTime);
+
+impl fmt::Display for PlainDateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (date, time) = (PlainDate(self.0.date()), IsoTime(self.0.time()));
+        write!(f, "{date}T{time}")
+    }
+}
+
 /// `yyyy-MM-ddTHH:mm:ss`.
 pub struct IsoDateTime(pub DateTime);
 
@@ -111,7 +134,7 @@ impl fmt::Display for IsoDateTime {
 
 impl fmt::Display for ZonedDateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let local = IsoDateTime(self.local);
+        let local = PlainDateTime(self.local);
         match &self.region {
             Some(region) => write!(f, "{local}@{}", region.id),
             None => write!(f, "{local}{}", Offset(self.offset)),

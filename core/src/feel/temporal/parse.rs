@@ -2,7 +2,7 @@
 //!
 //! | kind | form |
 //! |---|---|
-//! | date | `[-]yyyy-MM-dd` |
+//! | date | `[-]yyyy-MM-dd`, with up to nine digits of a year |
 //! | time | `[T]HH:mm[:ss][.fraction]`, with offset `Z`, `+hh:mm`, `[zone]` or `@zone` behind seconds |
 //! | date-time | date, `T`, time, the same offsets |
 //! | years-months | `[-]P[nY][nM]`, every number may have its own sign |
@@ -11,9 +11,9 @@
 //! Calendar errors (February 30) are refused, never adjusted.
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::Offset;
+use jiff::civil::Time;
 
+use super::calendar::{Date, DateTime};
 use super::{OffsetTime, Zone, ZonedDateTime};
 
 /// A temporal text of any kind, as behind `@`.
@@ -67,14 +67,14 @@ impl<'a> Text<'a> {
     fn date(&mut self) -> Option<Date> {
         let negative = self.has('-');
         let year = self.digits();
-        if year.len() < 4 || (year.len() > 4 && year.starts_with('0')) {
+        if !(4..=9).contains(&year.len()) || (year.len() > 4 && year.starts_with('0')) {
             return None;
         }
-        let year: i16 = year.parse().ok()?;
+        let year: i32 = year.parse().ok()?;
         self.take('-')?;
         let month = self.two()?;
         self.take('-')?;
-        Date::new(if negative { -year } else { year }, month, self.two()?).ok()
+        Date::new(if negative { -year } else { year }, month, self.two()?)
     }
 
     /// The time, and whether it was given with seconds.
@@ -92,6 +92,22 @@ impl<'a> Text<'a> {
         // A leap second would be accepted by jiff and clamped.
         (second < 60).then_some(())?;
         Some((Time::new(hour, minute, second, nanos).ok()?, seconds))
+    }
+
+    /// `24:00[:00[.0]]`, which is the beginning of a day.
+    fn end_of_day(&mut self) -> Option<(Time, bool)> {
+        let mut rest = Text {
+            rest: self.rest.strip_prefix("24:00")?,
+        };
+        let seconds = rest.rest.starts_with(':');
+        if seconds {
+            rest.rest = rest.rest.strip_prefix(":00")?;
+            if rest.has('.') {
+                (nanos(rest.digits())? == 0).then_some(())?;
+            }
+        }
+        self.rest = rest.rest;
+        Some((Time::midnight(), seconds))
     }
 
     fn offset(&mut self) -> Option<i32> {
@@ -193,10 +209,7 @@ pub fn time(text: &str) -> Option<Temporal> {
     let mut text = Text {
         rest: text.strip_prefix('T').unwrap_or(text),
     };
-    if matches!(text.rest, "24:00" | "24:00:00") {
-        return Some(Temporal::LocalTime(Time::midnight()));
-    }
-    let (time, seconds) = text.time()?;
+    let (time, seconds) = text.end_of_day().map_or_else(|| text.time(), Some)?;
     if text.end().is_some() {
         return Some(Temporal::LocalTime(time));
     }
@@ -236,28 +249,26 @@ pub fn date_time(text: &str) -> Option<Temporal> {
     let mut text = Text { rest: text };
     let date = text.date()?;
     if text.end().is_some() {
-        return Some(Temporal::LocalDateTime(date.at(0, 0, 0, 0)));
+        return Some(Temporal::LocalDateTime(date.at(Time::midnight())));
     }
     text.take('T')?;
     let (time, _) = text.time()?;
-    let local = date.to_datetime(time);
+    let local = date.at(time);
     if text.end().is_some() {
         return Some(Temporal::LocalDateTime(local));
     }
     let zoned = match text.zone()? {
         (Some(offset), Some(zone)) => {
             // Offset and zone may contradict each other: the instant is kept.
-            let timestamp = Offset::from_seconds(offset)
+            ZonedDateTime::at(local, &Zone::Offset(offset))
+                .with_zone(&zone)
                 .ok()?
-                .to_timestamp(local)
-                .ok()?;
-            ZonedDateTime::of_instant(timestamp, &zone)
         }
         (Some(offset), None) => ZonedDateTime::at(local, &Zone::Offset(offset)),
         (None, Some(zone)) => ZonedDateTime::at(local, &zone),
-        (None, None) => None,
+        (None, None) => return None,
     };
-    zoned.map(Temporal::DateTime)
+    Some(Temporal::DateTime(zoned))
 }
 
 pub fn duration(text: &str) -> Option<Temporal> {
@@ -356,6 +367,7 @@ fn day_time(text: &str) -> Option<SignedDuration> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::format::IsoDateTime;
     use super::*;
 
     #[test]
@@ -408,7 +420,7 @@ mod tests {
     #[test]
     fn gaps_and_overlaps_resolve_as_in_java() {
         let millis = |text| match date_time(text) {
-            Some(Temporal::DateTime(value)) => (value.local.to_string(), value.offset),
+            Some(Temporal::DateTime(value)) => (IsoDateTime(value.local).to_string(), value.offset),
             other => panic!("{text}: {other:?}"),
         };
         assert_eq!(

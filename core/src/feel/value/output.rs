@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::feel::temporal::format::{
-    DayTime, IsoDate, IsoDateTime, IsoTime, IsoZoned, ShortTime, YearMonths,
+    DayTime, IsoDate, IsoDateTime, IsoTime, IsoZoned, PlainDateTime, ShortTime, YearMonths,
 };
 use crate::msgpack;
 
@@ -111,10 +111,10 @@ impl Value<'_> {
         match self {
             Value::String(text) => text.to_string(),
             Value::LocalTime(time) => ShortTime(*time).to_string(),
+            Value::LocalDateTime(value) => IsoDateTime(*value).to_string(),
             Value::DateTime(value) => IsoZoned(value).to_string(),
             Value::Date(_)
             | Value::Time(_)
-            | Value::LocalDateTime(_)
             | Value::YearMonths(_)
             | Value::DayTime(_)
             | Value::Null
@@ -143,7 +143,7 @@ fn show(value: &Value<'_>, f: &mut fmt::Formatter<'_>, depth: u32) -> fmt::Resul
         Value::Date(date) => write!(f, "{}", IsoDate(*date)),
         Value::LocalTime(time) => write!(f, "{}", IsoTime(*time)),
         Value::Time(value) => write!(f, "{value}"),
-        Value::LocalDateTime(value) => write!(f, "{}", IsoDateTime(*value)),
+        Value::LocalDateTime(value) => write!(f, "{}", PlainDateTime(*value)),
         Value::DateTime(value) => write!(f, "{value}"),
         Value::YearMonths(months) => write!(f, "{}", YearMonths(*months)),
         Value::DayTime(duration) => write!(f, "{}", DayTime(*duration)),

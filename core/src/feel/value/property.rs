@@ -4,8 +4,9 @@
 //! hash table there, and so without visible reason.
 
 use jiff::SignedDuration;
-use jiff::civil::{Date, Time};
+use jiff::civil::Time;
 
+use crate::feel::temporal::calendar::Date;
 use crate::feel::temporal::java_seconds;
 
 use super::{Text, Value};
@@ -31,7 +32,7 @@ fn of_date<'e>(date: Date, name: &str) -> Option<Value<'e>> {
         "year" => i64::from(date.year()),
         "month" => i64::from(date.month()),
         "day" => i64::from(date.day()),
-        "weekday" => i64::from(date.weekday().to_monday_one_offset()),
+        "weekday" => i64::from(date.weekday()),
         _ => return None,
     }))
 }
