@@ -67,6 +67,8 @@ mod permission_row;
 mod random;
 #[path = "it/random_change.rs"]
 mod random_change;
+#[path = "it/random_end.rs"]
+mod random_end;
 #[path = "it/random_event.rs"]
 mod random_event;
 #[path = "it/random_model.rs"]

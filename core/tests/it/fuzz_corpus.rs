@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 #[path = "../../../fuzz/subject.rs"]
+#[expect(unreachable_pub, reason = "the targets are another crate")]
 mod subject;
 
 #[test]
