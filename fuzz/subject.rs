@@ -12,8 +12,11 @@ use ringflow_core::record::field::ValueWriter;
 use ringflow_core::schedule::{self, Cycle, INFINITE, Occurrence};
 use ringflow_core::{dmn, json, model, msgpack};
 
-/// Names of the targets, which are those of the folders in `corpus`.
-pub const SUBJECTS: [(&str, fn(&[u8])); 7] = [
+/// What is done with the bytes.
+type Subject = fn(&[u8]);
+
+/// The targets by name, which is that of their folder in `corpus`.
+pub const SUBJECTS: [(&str, Subject); 7] = [
     ("bpmn", bpmn),
     ("dmn", dmn),
     ("feel", feel),
