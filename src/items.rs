@@ -10,6 +10,8 @@
 //! | cancel | active root instances that fit the filter |
 //! | resolve incidents | active incidents of active instances that fit |
 //! | delete instances | all instances that fit; the engine refuses the active ones |
+//! | change jobs | jobs that fit and are not over |
+//! | delete decision instances | the evaluations of which a decision fits |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +128,7 @@ async fn find(
     ];
     let active = || field("state", Op::Eq, Literal::Text("ACTIVE".into()));
     let mut limit = PAGE;
+    let mut entity = Entity::ProcessInstance;
     match query.kind {
         BatchOperationType::CancelProcessInstance => {
             conditions.push(active());
@@ -140,11 +143,17 @@ async fn find(
             limit = INSTANCES_WITH_INCIDENTS;
         }
         BatchOperationType::DeleteProcessInstance => {}
-        BatchOperationType::DeleteDecisionInstance => {
-            return Err(QueryError::InvalidField {
-                field: "decisionInstanceKey".into(),
-                reason: "decision instances are not searched yet".into(),
+        BatchOperationType::UpdateJob => {
+            entity = Entity::Job;
+            let over = ["CANCELED", "COMPLETED"].map(|state| Literal::Text(state.into()));
+            conditions.push(Filter::Field {
+                field: "state".to_owned(),
+                op: Op::NotIn,
+                values: over.into(),
             });
+        }
+        BatchOperationType::DeleteDecisionInstance => {
+            entity = Entity::DecisionInstance;
         }
     }
     let page = queries
@@ -154,14 +163,25 @@ async fn find(
                 limit,
                 start: start(&query.after),
             },
-            ..Query::of(Entity::ProcessInstance)
+            ..Query::of(entity)
         })
         .await?;
-    let items = if query.kind == BatchOperationType::ResolveIncident {
-        incidents(queries, &page).await?
-    } else {
-        let rows = page.items.iter();
-        rows.map(|row| item(row, "processInstanceKey")).collect()
+    let rows = page.items.iter();
+    let items = match query.kind {
+        BatchOperationType::ResolveIncident => incidents(queries, &page).await?,
+        BatchOperationType::DeleteDecisionInstance => {
+            // All decisions of an evaluation go together, and stand together.
+            let mut items: Vec<_> = rows.map(|row| item(row, "decisionEvaluationKey")).collect();
+            items.dedup_by_key(|item| item.item_key);
+            items
+        }
+        BatchOperationType::UpdateJob => rows.map(|row| item(row, "jobKey")).collect(),
+        BatchOperationType::CancelProcessInstance
+        | BatchOperationType::MigrateProcessInstance
+        | BatchOperationType::ModifyProcessInstance
+        | BatchOperationType::DeleteProcessInstance => {
+            rows.map(|row| item(row, "processInstanceKey")).collect()
+        }
     };
     let last = page.items.len() < limit as usize;
     Ok(BatchOperationChunkRecord {

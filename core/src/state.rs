@@ -292,7 +292,7 @@ families! {
     message_subscriptions_by_address: Groups<MessageAddress, Key, Unit> = 74,
     /// Instance side: element instance, message name.
     process_message_subscriptions: Groups<Key, Text, ProcessMessageSubscriptionRow> = 75,
-    /// Jobs that can be taken: type, key, tenant.
+    /// Jobs without priority that can be taken: type, key, tenant.
     activatable_jobs: Index<(Text, Key, Text)> = 76,
     /// Tenant, signal name; what waits for it.
     signal_subscriptions: Groups<(Text, Text), Key, SignalSubscriptionRow> = 77,
@@ -346,6 +346,8 @@ families! {
     global_listener_config: Index<Key> = 131,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
+    /// Jobs with a priority that can be taken: type, inverted priority, key, tenant.
+    prioritized_jobs: Index<(Text, i32, Key, Text)> = 148,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
     continuations: Groups<u8, Position, ContinuationRow> = 200,
     /// Definitions being deleted, until the last instance of them has ended.
@@ -563,6 +565,7 @@ mod tests {
             (130, "global_listeners"),
             (131, "global_listener_config"),
             (142, "running_instances"),
+            (148, "prioritized_jobs"),
             (200, "continuations"),
             (207, "deletions_waiting"),
             (208, "runtime_instructions"),

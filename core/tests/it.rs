@@ -51,6 +51,8 @@ mod global_listener;
 mod harness;
 #[path = "it/identity.rs"]
 mod identity;
+#[path = "it/job_priority.rs"]
+mod job_priority;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/migrate_event.rs"]

@@ -295,15 +295,18 @@ enum What {
     BatchOperations,
     /// Instances that somebody deleted.
     DeletedInstances,
+    /// Evaluations of decisions that somebody deleted.
+    DeletedDecisions,
     /// Definitions that somebody deleted, and no instance of which is left.
     DeletedDefinitions,
 }
 
 impl What {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Roots,
         Self::BatchOperations,
         Self::DeletedInstances,
+        Self::DeletedDecisions,
         Self::DeletedDefinitions,
     ];
 
@@ -312,7 +315,7 @@ impl What {
         out.push(match self {
             Self::Roots => "SELECT process_instance_key FROM process_instance",
             Self::BatchOperations => "SELECT batch_operation_key FROM batch_operation",
-            Self::DeletedInstances | Self::DeletedDefinitions => {
+            Self::DeletedInstances | Self::DeletedDecisions | Self::DeletedDefinitions => {
                 "SELECT DISTINCT resource_key FROM history_deletion h"
             }
         });
@@ -326,6 +329,9 @@ impl What {
             }
             Self::DeletedInstances => {
                 out.push(" AND resource_type = 'PROCESS_INSTANCE' ORDER BY resource_key")
+            }
+            Self::DeletedDecisions => {
+                out.push(" AND resource_type = 'DECISION_INSTANCE' ORDER BY resource_key");
             }
             Self::DeletedDefinitions => out.push(
                 " AND resource_type = 'PROCESS_DEFINITION' AND NOT EXISTS (SELECT 1 \
@@ -377,6 +383,7 @@ async fn clean(
             What::Roots => group.roots(metrics).await?,
             What::BatchOperations => group.batch_operations().await?,
             What::DeletedInstances => group.deleted_instances().await?,
+            What::DeletedDecisions => group.deleted_decisions().await?,
             What::DeletedDefinitions => group.deleted_definitions().await?,
         }
     }
@@ -421,6 +428,13 @@ impl Group<'_> {
         let own = Which::Of("process_instance_key", "");
         self.delete("process_instance", own, |_| ()).await?;
         let asked = Which::Of("resource_key", " AND resource_type = 'PROCESS_INSTANCE'");
+        self.delete("history_deletion", asked, |_| ()).await
+    }
+
+    async fn deleted_decisions(&mut self) -> Result<(), sqlx::Error> {
+        let own = Which::Of("decision_instance_key", "");
+        self.delete("decision_instance", own, |_| ()).await?;
+        let asked = Which::Of("resource_key", " AND resource_type = 'DECISION_INSTANCE'");
         self.delete("history_deletion", asked, |_| ()).await
     }
 

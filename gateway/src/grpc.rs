@@ -7,7 +7,6 @@
 //! | DeployResource, DeployProcess, DeleteResource | [`resource`] |
 //! | PublishMessage, BroadcastSignal, EvaluateConditional | here |
 //! | ResolveIncident, SetVariables, Topology | here |
-//! | everything else | UNIMPLEMENTED, with a sentence |
 //!
 //! gzip is understood in requests and never used in answers: it would cost more than the bytes it
 //! saves. The status details carry a `google.rpc.Status`.
@@ -110,15 +109,6 @@ impl Service {
             .map_or_else(Status::code, |_| tonic::Code::Ok);
         self.front.metrics.rpc(rpc, code as i32);
         outcome
-    }
-
-    fn unimplemented<R>(&self, rpc: &'static str) -> Result<R, Status> {
-        self.counted(
-            rpc,
-            Err(Problem::Unimplemented(format!(
-                "The RPC {rpc} is not implemented yet."
-            ))),
-        )
     }
 }
 
@@ -458,9 +448,15 @@ impl Gateway for Service {
 
     async fn update_job_priority(
         &self,
-        _request: Request<proto::UpdateJobPriorityRequest>,
+        request: Request<proto::UpdateJobPriorityRequest>,
     ) -> Answered<proto::UpdateJobPriorityResponse> {
-        self.unimplemented("UpdateJobPriority")
+        self.unary("UpdateJobPriority", request, |request, caller| async move {
+            job::update_priority(&request)?
+                .run(&self.front, &caller)
+                .await?;
+            Ok(proto::UpdateJobPriorityResponse {})
+        })
+        .await
     }
 }
 

@@ -205,7 +205,7 @@ fn requests_that_do_not_fit_are_refused() {
             "an update of nothing",
             ("PATCH", "/v2/jobs/2251799813999999"),
             r#"{"changeset":{}}"#,
-            bad("At least one of [retries, timeout]"),
+            bad("At least one of [retries, timeout, priority]"),
         ),
         case(
             "activate without type",

@@ -414,9 +414,9 @@ fn apply_job(a: &mut Applying<'_>, record: &Record, intent: of::Job) -> Result<(
             appliers!(a, record; Job => job::activatable_again)
         }
         of::Job::RetriesUpdated => appliers!(a, record; Job => job::retries_updated),
-        of::Job::TimeoutUpdated | of::Job::Updated => {
-            appliers!(a, record; Job => job::updated)
-        }
+        of::Job::TimeoutUpdated => appliers!(a, record; Job => job::timeout_updated),
+        of::Job::PriorityUpdated => appliers!(a, record; Job => job::priority_updated),
+        of::Job::Updated => appliers!(a, record; Job => job::updated),
         of::Job::Migrated => appliers!(a, record; Job => job::migrated),
         of::Job::Complete
         | of::Job::TimeOut

@@ -285,6 +285,7 @@ fn job(p: &mut Processing<'_>, command: &Command, intent: of::Job) -> Outcome {
         | of::Job::Yielded
         | of::Job::TimeoutUpdated
         | of::Job::Migrated
+        | of::Job::PriorityUpdated
         | of::Job::Updated => not_a_command(command),
     }
 }
@@ -595,6 +596,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
             | of::Job::TimeoutUpdated
             | of::Job::Migrated
             | of::Job::Update
+            | of::Job::PriorityUpdated
             | of::Job::Updated => true,
         },
         Intent::UserTask(intent) => intent != of::UserTask::Complete,

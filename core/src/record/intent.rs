@@ -109,6 +109,7 @@ intents! {
         Migrated = 19 "MIGRATED" event,
         Update = 20 "UPDATE" command,
         Updated = 21 "UPDATED" event,
+        PriorityUpdated = 22 "PRIORITY_UPDATED" event,
     }
     Deployment {
         Create = 0 "CREATE" command,

@@ -2,10 +2,15 @@
 //!
 //! The indexes follow the row: [`State::put_job`] moves a job between them, so that no applier can
 //! forget one.
+//!
+//! Jobs that can be taken are in two indexes: those of priority 0, which nearly all have, need no
+//! more than type and key; the others are ordered by priority as well, the highest first.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::ids::{Key, Timestamp};
+use crate::record::Text;
 use crate::record::value::JobRecord;
 use crate::state::{State, StateError};
 use crate::{field_enum, record_value};
@@ -54,11 +59,35 @@ impl State {
         self.jobs.remove(&key)
     }
 
+    /// Jobs of a type that can be taken, with their tenants: by priority, then in order of creation.
+    pub fn jobs_to_take<'s>(&'s self, job_type: &'s Text) -> impl Iterator<Item = (Key, &'s Text)> {
+        let prioritized = |inverted: RangeInclusive<i32>| {
+            let (first, last) = inverted.into_inner();
+            let from = (job_type.clone(), first, Key(i64::MIN), Text::EMPTY);
+            self.prioritized_jobs
+                .from(from)
+                .take_while(move |(of, inverted, _, _)| of == job_type && *inverted <= last)
+                .map(|(_, _, key, tenant)| (*key, tenant))
+        };
+        let from = (job_type.clone(), Key(i64::MIN), Text::EMPTY);
+        let plain = self.activatable_jobs.from(from);
+        let plain = plain.take_while(move |(of, _, _)| of == job_type);
+        prioritized(i32::MIN..=!1)
+            .chain(plain.map(|(_, key, tenant)| (*key, tenant)))
+            .chain(prioritized(0..=i32::MAX))
+    }
+
     fn index_job(&mut self, key: Key, row: &JobRow) {
         let record = &row.record;
         match row.state {
-            JobState::Activatable => self.activatable_jobs.insert((
+            JobState::Activatable if record.priority == 0 => self.activatable_jobs.insert((
                 record.job_type.clone(),
+                key,
+                record.tenant_id.clone(),
+            )),
+            JobState::Activatable => self.prioritized_jobs.insert((
+                record.job_type.clone(),
+                !record.priority,
                 key,
                 record.tenant_id.clone(),
             )),
@@ -76,8 +105,14 @@ impl State {
         };
         let record = &row.record;
         match row.state {
-            JobState::Activatable => self.activatable_jobs.remove(&(
+            JobState::Activatable if record.priority == 0 => self.activatable_jobs.remove(&(
                 record.job_type.clone(),
+                key,
+                record.tenant_id.clone(),
+            )),
+            JobState::Activatable => self.prioritized_jobs.remove(&(
+                record.job_type.clone(),
+                !record.priority,
                 key,
                 record.tenant_id.clone(),
             )),

@@ -9,10 +9,11 @@ use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
     BatchOperationChunkRecord, BatchOperationCreationRecord, BatchOperationError,
-    BatchOperationErrorType, BatchOperationItem, BatchOperationLifecycleManagementRecord,
-    BatchOperationMigrationPlan, BatchOperationModificationPlan,
-    BatchOperationPartitionLifecycleRecord, BatchOperationType, HistoryDeletionRecord,
-    HistoryDeletionType, JobRecord, MappingInstruction, MoveInstruction, ResourceDeletionRecord,
+    BatchOperationErrorType, BatchOperationItem, BatchOperationJobUpdatePlan,
+    BatchOperationLifecycleManagementRecord, BatchOperationMigrationPlan,
+    BatchOperationModificationPlan, BatchOperationPartitionLifecycleRecord, BatchOperationType,
+    HistoryDeletionRecord, HistoryDeletionType, JobRecord, MappingInstruction, MoveInstruction,
+    ResourceDeletionRecord,
 };
 use ringflow_core::record::{Intent, RecordType, Rejection, Value};
 
@@ -388,6 +389,65 @@ fn a_definition_is_deleted_with_the_history_of_its_instances() {
             (definition, HistoryDeletionType::ProcessDefinition)
         ]
     );
+    h.assert_clean();
+}
+
+#[test]
+fn jobs_are_changed_and_one_that_is_gone_stops_nothing() {
+    let mut h = EngineHarness::new();
+    h.deploy(&one_task());
+    for _ in 0..3 {
+        h.create("process", "");
+    }
+    let jobs: Vec<Key> = (h.log.iter())
+        .filter(|record| record.intent == Intent::from(of::Job::Created))
+        .map(|record| record.key)
+        .collect();
+    let record = BatchOperationCreationRecord {
+        batch_operation_type: BatchOperationType::UpdateJob,
+        entity_filter: FILTER.into(),
+        job_update_plan: Arc::new(BatchOperationJobUpdatePlan {
+            priority: 80,
+            changed_attributes: vec!["priority".into()],
+            ..BatchOperationJobUpdatePlan::default()
+        }),
+        ..BatchOperationCreationRecord::default()
+    };
+    let command = Command::internal(Key::NONE, of::BatchOperationCreation::Create, record);
+    h.request(command).expect("answered").expect("created");
+    let query = asked(&mut h).remove(0);
+    assert_eq!(query.kind, BatchOperationType::UpdateJob);
+    let items = [Key(4711), jobs[2], jobs[1]];
+    assert!(page(&mut h, &query, &items, "c", true));
+    h.run_due();
+    assert_eq!(count(&h, of::Job::PriorityUpdated), 2);
+    assert_eq!(
+        count(&h, of::BatchOperationLifecycleManagement::Completed),
+        1
+    );
+    let taken: Vec<(Key, i32)> = (h.activate("work").iter())
+        .map(|(key, job)| (*key, job.priority))
+        .collect();
+    assert_eq!(taken, [(jobs[1], 80), (jobs[2], 80), (jobs[0], 0)]);
+}
+
+#[test]
+fn decision_instances_are_deleted_one_by_one() {
+    let mut h = EngineHarness::new();
+    create(&mut h, BatchOperationType::DeleteDecisionInstance);
+    let query = asked(&mut h).remove(0);
+    assert_eq!(query.kind, BatchOperationType::DeleteDecisionInstance);
+    assert!(page(&mut h, &query, &[Key(8), Key(9)], "c", true));
+    h.run_due();
+    let deleted: Vec<(Key, HistoryDeletionType)> = (h.log.iter())
+        .filter(|record| record.intent == Intent::from(of::HistoryDeletion::Deleted))
+        .filter_map(|record| match &record.value {
+            Value::HistoryDeletion(value) => Some((value.resource_key, value.resource_type)),
+            _ => None,
+        })
+        .collect();
+    let kind = HistoryDeletionType::DecisionInstance;
+    assert_eq!(deleted, [(Key(8), kind), (Key(9), kind)]);
     h.assert_clean();
 }
 

@@ -40,6 +40,9 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
             .present()
             .unsorted()
             .unfiltered(),
+        Field::int("partitionId", "t.partition_id")
+            .hidden()
+            .unsorted(),
         Field::json("evaluatedInputs", "t.evaluated_inputs"),
         Field::json("matchedRules", "t.matched_rules"),
     ],

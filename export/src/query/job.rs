@@ -34,6 +34,9 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::time("creationTime", "t.creation_time"),
         Field::time("lastUpdateTime", "t.last_update_time").unsorted(),
         Field::int("priority", "t.priority").present(),
+        Field::int("partitionId", "t.partition_id")
+            .hidden()
+            .unsorted(),
     ],
     lists: &[],
     key: &["jobKey"],

@@ -227,6 +227,7 @@ fn done(record: &Record) -> Option<Key> {
     // These events have the key of what they are about.
     let about = says(of::Incident::Resolved.into())
         || says(of::HistoryDeletion::Deleted.into())
+        || says(of::Job::Updated.into())
         || says(of::ProcessInstanceMigration::Migrated.into())
         || says(of::ProcessInstanceModification::Modified.into());
     about.then_some(record.key)
@@ -234,10 +235,11 @@ fn done(record: &Record) -> Option<Key> {
 
 /// The commands that do items.
 fn is_item_command(intent: Intent) -> bool {
-    let commands: [Intent; 5] = [
+    let commands: [Intent; 6] = [
         of::ProcessInstance::Cancel.into(),
         of::Incident::Resolve.into(),
         of::HistoryDeletion::Delete.into(),
+        of::Job::Update.into(),
         of::ProcessInstanceMigration::Migrate.into(),
         of::ProcessInstanceModification::Modify.into(),
     ];

@@ -53,7 +53,7 @@ pub fn write(window: &mut Window, record: &Record, value: &JobRecord) {
                 (PARTITION_ID, record.partition.0.into()),
                 (CREATION_TIME, record.timestamp.into()),
                 (LAST_UPDATE_TIME, record.timestamp.into()),
-                (PRIORITY, Datum::Int(0)),
+                (PRIORITY, value.priority.into()),
             ],
         ),
         of::Job::Completed
@@ -64,6 +64,7 @@ pub fn write(window: &mut Window, record: &Record, value: &JobRecord) {
         | of::Job::ErrorThrown
         | of::Job::TimeoutUpdated
         | of::Job::Migrated
+        | of::Job::PriorityUpdated
         | of::Job::Updated => window.update(
             Table::Job,
             key,
@@ -122,6 +123,7 @@ fn changes(
             }
         }
         of::Job::Canceled => columns.push((END_TIME, now.into())),
+        of::Job::PriorityUpdated => columns.push((PRIORITY, value.priority.into())),
         of::Job::Failed | of::Job::ErrorThrown => {
             columns.push((HAS_FAILED_WITH_RETRIES_LEFT, (value.retries > 0).into()));
         }

@@ -45,6 +45,7 @@ pub fn count(window: &mut Window, record: &Record, intent: of::Job, value: &JobR
         | of::Job::TimeoutUpdated
         | of::Job::Migrated
         | of::Job::Update
+        | of::Job::PriorityUpdated
         | of::Job::Updated => return,
     };
     let time = record.timestamp;

@@ -257,10 +257,28 @@ fn operations_name_who_ordered_them() {
     }
 }
 
+/// An evaluation of two decisions that no process asked for.
+fn evaluation(s: &mut Scenario) -> Key {
+    let key = s.key();
+    let decision = |place: u32| EvaluatedDecision {
+        decision_id: "d".into(),
+        decision_evaluation_instance_key: format!("{key}-{place}").into(),
+        ..EvaluatedDecision::default()
+    };
+    let record = DecisionEvaluationRecord {
+        decision_id: "d".into(),
+        evaluated_decisions: vec![decision(1), decision(2)],
+        ..DecisionEvaluationRecord::default()
+    };
+    s.event(key, of::DecisionEvaluation::Evaluated, record);
+    key
+}
+
 fn deleted(db: &Db) {
     let mut s = Scenario::new(1);
     let kept = instance(&mut s, Some(Key::NONE));
     let gone = instance(&mut s, Some(Key::NONE));
+    let (evaluated, other) = (evaluation(&mut s), evaluation(&mut s));
     let over = operation(&mut s, &[kept]);
     let error = Arc::new(BatchOperationError::default());
     s.event(
@@ -275,6 +293,7 @@ fn deleted(db: &Db) {
     };
     for (key, kind) in [
         (gone, HistoryDeletionType::ProcessInstance),
+        (evaluated, HistoryDeletionType::DecisionInstance),
         // Instances of it are left, so it stays.
         (definition(), HistoryDeletionType::ProcessDefinition),
     ] {
@@ -301,6 +320,11 @@ fn deleted(db: &Db) {
     assert_eq!(left("batch_operation_item"), 0);
     assert_eq!(left("batch_operation_error"), 0);
     assert_eq!(left("process_definition"), 1);
+    assert_eq!(left("decision_instance"), 2);
+    assert_eq!(
+        db.number("SELECT MIN(decision_instance_key) FROM decision_instance"),
+        other.0
+    );
     // The last instance goes, then the definition.
     db.run("DELETE FROM process_instance");
     wait("definition to go", || left("process_definition") == 0);

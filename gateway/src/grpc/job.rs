@@ -19,7 +19,7 @@ use super::{Streamed, proto, status};
 use crate::backend::PushedJobs;
 use crate::document;
 use crate::op::job::activate::{Activate, Taken, UserTask, give_back};
-use crate::op::job::{AD_HOC, Action, Corrections, Decision, OnJob, Outcome};
+use crate::op::job::{AD_HOC, Action, Change, Corrections, Decision, OnJob, Outcome};
 use crate::op::{Caller, operation_reference, strings};
 use crate::problem::Problem;
 use crate::submit::Front;
@@ -121,6 +121,21 @@ pub(super) fn update_timeout(request: &proto::UpdateJobTimeoutRequest) -> Result
     Ok(OnJob {
         key: Key(request.job_key),
         action: Action::UpdateTimeout(request.timeout),
+        operation_reference: operation_reference(request.operation_reference)?,
+    })
+}
+
+pub(super) fn update_priority(request: &proto::UpdateJobPriorityRequest) -> Result<OnJob, Problem> {
+    refuse_lease(request.job_lease_token.as_deref())?;
+    if request.priority.is_none() {
+        return Err(Problem::invalid("No priority provided"));
+    }
+    Ok(OnJob {
+        key: Key(request.job_key),
+        action: Action::Update(Change {
+            priority: request.priority,
+            ..Change::default()
+        }),
         operation_reference: operation_reference(request.operation_reference)?,
     })
 }

@@ -13,16 +13,19 @@ use ringflow_core::ids::Key;
 use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    BatchOperationCreationRecord, BatchOperationLifecycleManagementRecord,
-    BatchOperationMigrationPlan, BatchOperationModificationPlan, BatchOperationType,
-    HistoryDeletionRecord, HistoryDeletionType, MappingInstruction, MoveInstruction,
-    PermissionType, ResourceType,
+    BatchOperationCreationRecord, BatchOperationJobUpdatePlan,
+    BatchOperationLifecycleManagementRecord, BatchOperationMigrationPlan,
+    BatchOperationModificationPlan, BatchOperationType, HistoryDeletionRecord, HistoryDeletionType,
+    MappingInstruction, MoveInstruction, PermissionType, ResourceType,
 };
 
+use super::job::Change;
 use super::search;
 use super::shape::{Members, ObjectWriter};
 use super::{Caller, answered};
-use crate::backend::{Cell, Entity, Filter, KeyLiteral, Literal, Op, Row};
+use crate::backend::{
+    Cell, Entity, Filter, KeyLiteral, Literal, Op, PageSpec, PageStart, Query, Row,
+};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
 use crate::route::Target;
@@ -36,6 +39,7 @@ pub(crate) struct Create {
     pub(crate) operation_reference: Option<i64>,
     pub(crate) migration: BatchOperationMigrationPlan,
     pub(crate) modification: BatchOperationModificationPlan,
+    pub(crate) job_update: BatchOperationJobUpdatePlan,
 }
 
 impl Create {
@@ -50,6 +54,7 @@ impl Create {
             entity_filter: Text::from(self.filter.to_text()),
             migration_plan: Arc::new(self.migration),
             modification_plan: Arc::new(self.modification),
+            job_update_plan: Arc::new(self.job_update),
             ..BatchOperationCreationRecord::default()
         };
         let command = caller.command(
@@ -96,8 +101,7 @@ pub(crate) fn put_created(out: &mut ObjectWriter, key: Key, kind: BatchOperation
         .str("batchOperationType", kind.name());
 }
 
-/// `cancelProcessInstancesBatchOperation` and its like: an operation on what a filter of process
-/// instances finds.
+/// `cancelProcessInstancesBatchOperation` and its like: an operation on what a filter finds.
 pub(crate) async fn create(call: Call, kind: BatchOperationType) -> Result<Answer, Problem> {
     let body = Members(&call.body);
     let filter = body
@@ -125,24 +129,58 @@ pub(crate) async fn resolve_incidents(call: Call) -> Result<Answer, Problem> {
     start(&call, BatchOperationType::ResolveIncident, filter, None).await
 }
 
+/// What the items of an operation are found by, and what is asked of who looks for them.
+fn found_by(kind: BatchOperationType) -> (Entity, (ResourceType, PermissionType)) {
+    match kind {
+        BatchOperationType::CancelProcessInstance
+        | BatchOperationType::ResolveIncident
+        | BatchOperationType::MigrateProcessInstance
+        | BatchOperationType::ModifyProcessInstance
+        | BatchOperationType::DeleteProcessInstance => {
+            let read = PermissionType::ReadProcessInstance;
+            (
+                Entity::ProcessInstance,
+                (ResourceType::ProcessDefinition, read),
+            )
+        }
+        BatchOperationType::UpdateJob => {
+            let read = PermissionType::ReadProcessInstance;
+            (Entity::Job, (ResourceType::ProcessDefinition, read))
+        }
+        BatchOperationType::DeleteDecisionInstance => {
+            let read = PermissionType::ReadDecisionInstance;
+            (
+                Entity::DecisionInstance,
+                (ResourceType::DecisionDefinition, read),
+            )
+        }
+    }
+}
+
 async fn start(
     call: &Call,
     kind: BatchOperationType,
     filter: Filter,
     operation_reference: Option<i64>,
 ) -> Result<Answer, Problem> {
-    let read = (
-        ResourceType::ProcessDefinition,
-        PermissionType::ReadProcessInstance,
-    );
+    let (entity, read) = found_by(kind);
     let access = call.rest.reading(&call.caller, read).await?;
-    let filter = access.narrow(Entity::ProcessInstance, filter);
+    let filter = access.narrow(entity, filter);
     let request = Create {
         kind,
         filter,
         operation_reference,
         migration: migration(Members(&call.body)),
         modification: modification(Members(&call.body)),
+        job_update: match kind {
+            BatchOperationType::UpdateJob => job_update(Change::of(Members(&call.body))?),
+            BatchOperationType::CancelProcessInstance
+            | BatchOperationType::ResolveIncident
+            | BatchOperationType::MigrateProcessInstance
+            | BatchOperationType::ModifyProcessInstance
+            | BatchOperationType::DeleteProcessInstance
+            | BatchOperationType::DeleteDecisionInstance => BatchOperationJobUpdatePlan::default(),
+        },
     };
     let key = request.run(&call.front, &call.caller).await?;
     let mut out = ObjectWriter::new();
@@ -182,6 +220,15 @@ fn modification(body: Members<'_>) -> BatchOperationModificationPlan {
     }
 }
 
+fn job_update(change: Change) -> BatchOperationJobUpdatePlan {
+    BatchOperationJobUpdatePlan {
+        retries: change.retries.unwrap_or_default(),
+        timeout: change.timeout.unwrap_or_default(),
+        priority: change.priority.unwrap_or_default(),
+        changed_attributes: change.attributes(),
+    }
+}
+
 /// `cancelBatchOperation`, `suspendBatchOperation`, `resumeBatchOperation`.
 pub(crate) async fn manage(call: Call, manage: Manage) -> Result<Answer, Problem> {
     let key = call.path_key("batchOperationKey");
@@ -193,22 +240,61 @@ pub(crate) async fn manage(call: Call, manage: Manage) -> Result<Answer, Problem
 pub(crate) async fn delete_instance(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");
     let row = instance(&call, key).await?;
-    let text = |name: &str| match row.get(name) {
-        Some(Cell::Text(text)) => Text::from(text.as_str()),
-        Some(_) | None => Text::default(),
-    };
     let record = HistoryDeletionRecord {
         resource_key: key,
         resource_type: HistoryDeletionType::ProcessInstance,
-        process_id: text("processDefinitionId"),
-        tenant_id: text("tenantId"),
+        process_id: text(&row, "processDefinitionId"),
+        tenant_id: text(&row, "tenantId"),
         ..HistoryDeletionRecord::default()
     };
+    delete_history(&call, record).await
+}
+
+/// `deleteDecisionInstance`: all decisions of one evaluation.
+pub(crate) async fn delete_decision(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("decisionEvaluationKey");
+    let (entity, read) = found_by(BatchOperationType::DeleteDecisionInstance);
+    let access = call.rest.reading(&call.caller, read).await?;
+    let of_evaluation = Filter::Field {
+        field: "decisionEvaluationKey".into(),
+        op: Op::Eq,
+        values: vec![Literal::Int(key.0)],
+    };
+    let query = Query {
+        filter: access.narrow(entity, of_evaluation),
+        page: PageSpec {
+            limit: 1,
+            start: PageStart::From(0),
+        },
+        ..Query::of(entity)
+    };
+    let page = call.front.reads()?.search(query).await;
+    let page = page.map_err(search::refused)?;
+    let row = (page.items.first()).ok_or_else(|| search::missing("Decision Instance", key.0))?;
+    let record = HistoryDeletionRecord {
+        resource_key: key,
+        resource_type: HistoryDeletionType::DecisionInstance,
+        decision_definition_id: text(row, "decisionDefinitionId"),
+        tenant_id: text(row, "tenantId"),
+        ..HistoryDeletionRecord::default()
+    };
+    delete_history(&call, record).await
+}
+
+async fn delete_history(call: &Call, record: HistoryDeletionRecord) -> Result<Answer, Problem> {
+    let key = record.resource_key;
     let reference = Members(&call.body).int("operationReference");
     let intent = of::HistoryDeletion::Delete;
     let command = call.caller.command(key, intent, record, reference);
     call.front.call(&Target::Key(key), command, None).await?;
     Ok(Answer::NoContent)
+}
+
+fn text(row: &Row, name: &str) -> Text {
+    match row.get(name) {
+        Some(Cell::Text(text)) => Text::from(text.as_str()),
+        Some(_) | None => Text::default(),
+    }
 }
 
 /// An instance that the secondary storage knows.

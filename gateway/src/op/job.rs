@@ -52,11 +52,17 @@ pub(crate) enum Action {
     UpdateRetries(i32),
     /// Milliseconds from now on.
     UpdateTimeout(i64),
-    /// Both or either.
-    Update {
-        retries: Option<i32>,
-        timeout: Option<i64>,
-    },
+    /// Several attributes at once.
+    Update(Change),
+}
+
+/// New values of a job's attributes, at least one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) retries: Option<i32>,
+    /// Milliseconds from now on.
+    pub(crate) timeout: Option<i64>,
+    pub(crate) priority: Option<i32>,
 }
 
 /// What a listener job says about the user task it listens to, or the job of an ad-hoc sub-process
@@ -150,24 +156,45 @@ fn record_of(action: Action) -> (Intent, JobRecord) {
             of::Job::UpdateTimeout.into(),
             JobRecord { timeout, ..record },
         ),
-        Action::Update { retries, timeout } => {
-            let mut changed_attributes = Vec::new();
-            if retries.is_some() {
-                changed_attributes.push(Text::from("retries"));
-            }
-            if timeout.is_some() {
-                changed_attributes.push(Text::from("timeout"));
-            }
-            (
-                of::Job::Update.into(),
-                JobRecord {
-                    retries: retries.unwrap_or(record.retries),
-                    timeout: timeout.unwrap_or(record.timeout),
-                    changed_attributes,
-                    ..record
-                },
-            )
+        Action::Update(change) => (
+            of::Job::Update.into(),
+            JobRecord {
+                retries: change.retries.unwrap_or(record.retries),
+                timeout: change.timeout.unwrap_or(record.timeout),
+                priority: change.priority.unwrap_or(record.priority),
+                changed_attributes: change.attributes(),
+                ..record
+            },
+        ),
+    }
+}
+
+impl Change {
+    /// The changes that a body asks for, at least one.
+    pub(crate) fn of(body: Members<'_>) -> Result<Self, Problem> {
+        let changeset = body.object("changeset").unwrap_or(body);
+        let change = Self {
+            retries: changeset.int32("retries"),
+            timeout: changeset.int("timeout"),
+            priority: changeset.int32("priority"),
+        };
+        if change == Self::default() {
+            return Err(Problem::invalid(
+                "At least one of [retries, timeout, priority] is required",
+            ));
         }
+        Ok(change)
+    }
+
+    /// Names of what changes.
+    pub(crate) fn attributes(&self) -> Vec<Text> {
+        let named = [
+            ("retries", self.retries.is_some()),
+            ("timeout", self.timeout.is_some()),
+            ("priority", self.priority.is_some()),
+        ];
+        let changed = named.into_iter().filter(|(_, changes)| *changes);
+        changed.map(|(name, _)| Text::from(name)).collect()
     }
 }
 
@@ -357,20 +384,8 @@ pub(crate) async fn throw_error(call: Call) -> Result<Answer, Problem> {
 
 /// `updateJob`.
 pub(crate) async fn update(call: Call) -> Result<Answer, Problem> {
-    let body = Members(&call.body);
-    let changeset = body.object("changeset").unwrap_or(body);
-    let (retries, timeout) = (changeset.int32("retries"), changeset.int("timeout"));
-    if changeset.get("priority").is_some() {
-        return Err(Problem::Unimplemented(
-            "Changing the priority of a job is not implemented yet.".into(),
-        ));
-    }
-    if retries.is_none() && timeout.is_none() {
-        return Err(Problem::invalid(
-            "At least one of [retries, timeout] is required",
-        ));
-    }
-    answer(&call, Action::Update { retries, timeout }).await
+    let change = Change::of(Members(&call.body))?;
+    answer(&call, Action::Update(change)).await
 }
 
 #[cfg(test)]
@@ -379,13 +394,18 @@ mod tests {
 
     #[test]
     fn an_update_names_what_it_changes() {
-        let (intent, record) = record_of(Action::Update {
+        let (intent, record) = record_of(Action::Update(Change {
             retries: Some(2),
             timeout: None,
-        });
+            priority: Some(-3),
+        }));
         assert_eq!(intent, of::Job::Update.into());
-        assert_eq!(record.changed_attributes, [Text::from("retries")]);
-        assert_eq!((record.retries, record.timeout), (2, -1));
+        let names = ["retries", "priority"].map(Text::from);
+        assert_eq!(record.changed_attributes, names);
+        assert_eq!(
+            (record.retries, record.timeout, record.priority),
+            (2, -1, -3)
+        );
     }
 
     #[test]

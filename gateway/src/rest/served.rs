@@ -267,6 +267,12 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("deleteProcessInstancesBatchOperation", |c| {
         batch::create(c, BatchOperationType::DeleteProcessInstance).boxed()
     }),
+    ("deleteDecisionInstancesBatchOperation", |c| {
+        batch::create(c, BatchOperationType::DeleteDecisionInstance).boxed()
+    }),
+    ("updateJobsBatchOperation", |c| {
+        batch::create(c, BatchOperationType::UpdateJob).boxed()
+    }),
     ("migrateProcessInstancesBatchOperation", |c| {
         batch::create(c, BatchOperationType::MigrateProcessInstance).boxed()
     }),
@@ -278,6 +284,9 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     }),
     ("deleteProcessInstance", |c| {
         batch::delete_instance(c).boxed()
+    }),
+    ("deleteDecisionInstance", |c| {
+        batch::delete_decision(c).boxed()
     }),
     ("cancelBatchOperation", |c| {
         batch::manage(c, batch::Manage::Cancel).boxed()

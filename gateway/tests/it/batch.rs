@@ -6,6 +6,7 @@ use ringflow_core::json as text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
     BatchOperationCreationRecord, BatchOperationType, ClockRecord, ExpressionRecord,
+    HistoryDeletionType,
 };
 use ringflow_core::record::{Intent, RawValue, RejectionType, Value};
 use ringflow_gateway::backend::{Cell, Entity, Filter, Row};
@@ -145,8 +146,87 @@ async fn operations_are_created_with_the_filter_of_the_contract() {
 }
 
 #[tokio::test]
+async fn decision_instances_are_deleted_alone_and_by_filter() {
+    let running = start(Fake::new(2, creates)).await;
+    let filter = json!({"decisionDefinitionId": "d", "state": "EVALUATED"});
+    let path = "/decision-instances/deletion";
+    let answer = running.post(path, json!({"filter": filter})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        answer.json()["batchOperationType"],
+        "DELETE_DECISION_INSTANCE"
+    );
+    let Value::BatchOperationCreation(sent) = running.fake.last().value else {
+        panic!("another command")
+    };
+    let stored = Filter::from_text(&sent.entity_filter).unwrap();
+    running
+        .post("/decision-instances/search", json!({"filter": filter}))
+        .await;
+    let searched = running.reads.queries.lock().unwrap().pop().unwrap();
+    assert_eq!(searched.entity, Entity::DecisionInstance);
+    assert_eq!(searched.filter, Filter::All(vec![stored]));
+    let empty = running.post(path, json!({"filter": {}})).await.problem();
+    assert_eq!(
+        (empty.0, empty.2.as_str()),
+        (400, "At least one of filter criteria is required.")
+    );
+
+    let key = Key::new(PartitionId(2), 5);
+    let path = format!("/decision-instances/{}/deletion", key.0);
+    let missing = running.post(&path, json!({})).await.problem();
+    assert_eq!(
+        (missing.0, missing.2),
+        (
+            404,
+            format!("Decision Instance with key '{}' not found", key.0)
+        )
+    );
+    running.reads.page.lock().unwrap().items = vec![Row(vec![
+        ("decisionDefinitionId", Cell::Text("d".into())),
+        ("tenantId", Cell::Text("<default>".into())),
+    ])];
+    let reference = json!({"operationReference": 8});
+    assert_eq!(running.post(&path, reference).await.status, 204);
+    let command = running.fake.last();
+    assert_eq!(command.key, key);
+    assert_eq!(command.operation_reference, 8);
+    let Value::HistoryDeletion(sent) = command.value else {
+        panic!("another command")
+    };
+    assert_eq!(sent.resource_key, key);
+    assert_eq!(sent.resource_type, HistoryDeletionType::DecisionInstance);
+    assert_eq!(sent.decision_definition_id.as_str(), "d");
+    running.gateway.stop().await;
+}
+
+#[tokio::test]
 async fn plans_go_with_the_operation() {
     let running = start(Fake::new(1, creates)).await;
+    let update = json!({"filter": {"type": "work"}, "changeset": {"priority": 7, "retries": 2}});
+    let answer = running.post("/jobs/batch-update", update).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["batchOperationType"], "UPDATE_JOB");
+    let Value::BatchOperationCreation(sent) = running.fake.last().value else {
+        panic!("another command")
+    };
+    let plan = &sent.job_update_plan;
+    assert_eq!((plan.priority, plan.retries), (7, 2));
+    let names: Vec<&str> = plan
+        .changed_attributes
+        .iter()
+        .map(|it| it.as_str())
+        .collect();
+    assert_eq!(names, ["retries", "priority"]);
+    let nothing = json!({"filter": {"type": "work"}, "changeset": {}});
+    let refused = running.post("/jobs/batch-update", nothing).await.problem();
+    assert_eq!(
+        (refused.0, refused.2.as_str()),
+        (
+            400,
+            "At least one of [retries, timeout, priority] is required."
+        )
+    );
     let filter = json!({"processDefinitionId": "a"});
     let mapping = json!([{"sourceElementId": "s", "targetElementId": "t"}]);
     let answer = running

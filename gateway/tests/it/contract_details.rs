@@ -282,7 +282,7 @@ async fn members_are_checked_by_every_operation() {
             .map(|name| match (id, name.as_str().unwrap()) {
                 ("correlateMessage", "name") => "No messageName provided".into(),
                 ("updateJob", "changeset") => {
-                    "At least one of [retries, timeout] is required".into()
+                    "At least one of [retries, timeout, priority] is required".into()
                 }
                 (_, name) => format!("No {name} provided"),
             })

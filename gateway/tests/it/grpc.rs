@@ -1,11 +1,11 @@
-//! What only gRPC has: documents as text, unimplemented RPCs, topology, health, message size.
+//! What only gRPC has: documents as text, the priority of a job, topology, health, message size.
 //!
 //! Statuses are compared with code and text, because clients match some of the texts.
 
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::ProcessInstanceResultRecord;
-use ringflow_core::record::{Document, Text};
+use ringflow_core::record::{Document, Text, Value};
 use tonic::Code;
 use tonic::codec::CompressionEncoding;
 
@@ -103,19 +103,27 @@ async fn a_result_is_the_document_of_the_ended_instance() {
 }
 
 #[tokio::test]
-async fn rpcs_that_are_not_served_say_their_name() {
+async fn the_priority_of_a_job_is_changed() {
     let running = start(Fake::new(1, fake::echo)).await;
-    let status = running
-        .grpc()
-        .await
-        .update_job_priority(proto::UpdateJobPriorityRequest::default())
+    let mut client = running.grpc().await;
+    let mut request = proto::UpdateJobPriorityRequest {
+        job_key: 2_251_799_813_685_250,
+        ..proto::UpdateJobPriorityRequest::default()
+    };
+    let status = client
+        .update_job_priority(request.clone())
         .await
         .unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-    assert_eq!(
-        status.message(),
-        "The RPC UpdateJobPriority is not implemented yet."
-    );
+    assert_eq!(status.code(), Code::InvalidArgument);
+    request.priority = Some(-7);
+    client.update_job_priority(request).await.unwrap();
+    let command = running.fake.last();
+    assert_eq!(command.intent, of::Job::Update.into());
+    let Value::Job(sent) = command.value else {
+        panic!("another command")
+    };
+    assert_eq!(sent.priority, -7);
+    assert_eq!(sent.changed_attributes, ["priority".into()]);
 }
 
 #[tokio::test]

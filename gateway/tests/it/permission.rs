@@ -137,7 +137,9 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
     Some(match id {
         "assignUserTask" => json!({"assignee": "a"}),
         "evaluateDecision" => json!({"decisionDefinitionId": "d"}),
-        "updateJobsBatchOperation" => json!({"filter": {}, "changeset": {"retries": 1}}),
+        "updateJobsBatchOperation" => {
+            json!({"filter": {"processDefinitionId": "a"}, "changeset": {"retries": 1}})
+        }
         "updateUserTask" => json!({"changeset": {"priority": 5}}),
         "updateJob" => json!({"changeset": {"retries": 5}}),
         "updateUser" | "createUser" => json!({
@@ -168,7 +170,7 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
                 "mappingInstructions": [{"sourceElementId": "a", "targetElementId": "b"}],
             },
         }),
-        "deleteProcessInstance" => return None,
+        "deleteProcessInstance" | "deleteDecisionInstance" => return None,
         _ if id.ends_with("sBatchOperation") => json!({"filter": filter}),
         "getJobWorkerStatistics" | "getJobTimeSeriesStatistics" | "getJobErrorStatistics" => {
             let mut filter = span;

@@ -145,7 +145,7 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
             problem(
                 400,
                 "INVALID_ARGUMENT",
-                "At least one of [retries, timeout] is required.",
+                "At least one of [retries, timeout, priority] is required.",
             ),
         ),
         (

@@ -137,29 +137,32 @@ pub(super) fn activatable_again(a: &mut Applying<'_>, key: Key, value: &Value) -
 }
 
 pub(super) fn retries_updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
-    let Some(row) = a.state.jobs.get(&key)? else {
-        return Err(missing("job", key));
-    };
-    let record = JobRecord {
-        retries: value.retries,
-        ..JobRecord::clone(&row.record)
-    };
-    let row = JobRow {
-        record: Arc::new(record),
-        state: row.state,
-    };
-    Ok(a.state.put_job(key, row)?)
+    change(a, key, |record| record.retries = value.retries)
 }
 
+pub(super) fn timeout_updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    change(a, key, |record| record.deadline = value.deadline)
+}
+
+pub(super) fn priority_updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    change(a, key, |record| record.priority = value.priority)
+}
+
+/// Says again what the events before it in the step have changed.
 pub(super) fn updated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    change(a, key, |record| {
+        record.retries = value.retries;
+        record.deadline = value.deadline;
+        record.priority = value.priority;
+    })
+}
+
+fn change(a: &mut Applying<'_>, key: Key, change: impl FnOnce(&mut JobRecord)) -> Applied {
     let Some(row) = a.state.jobs.get(&key)? else {
         return Err(missing("job", key));
     };
-    let record = JobRecord {
-        retries: value.retries,
-        deadline: value.deadline,
-        ..JobRecord::clone(&row.record)
-    };
+    let mut record = JobRecord::clone(&row.record);
+    change(&mut record);
     let row = JobRow {
         record: Arc::new(record),
         state: row.state,

@@ -225,6 +225,17 @@ fn execute_item(
             };
             p.deferred_command(item, of::ProcessInstanceModification::Modify, record)
         }
+        BatchOperationType::UpdateJob => {
+            let plan = &operation.job_update_plan;
+            let record = JobRecord {
+                retries: plan.retries,
+                timeout: plan.timeout,
+                priority: plan.priority,
+                changed_attributes: plan.changed_attributes.clone(),
+                ..JobRecord::default()
+            };
+            p.deferred_command(item, of::Job::Update, record)
+        }
     }
 }
 

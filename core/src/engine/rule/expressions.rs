@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt::Display;
 
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::output::Processing;
@@ -39,6 +40,35 @@ pub(crate) fn number(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i64
         Code::Number(number) => Ok(*number),
         Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
             (value.as_i64()).ok_or_else(|| mismatch(expr, "NUMBER", value.result_type(), warnings))
+        }),
+    }
+}
+
+/// The priority of a job: a whole number of 32 bits.
+pub(crate) fn job_priority(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i32> {
+    let expected = |what: &str, was: &dyn Display, warnings: &[Warning]| -> Stop {
+        let message = format!(
+            "Expected result of the expression '{}' for the job priority to be {what}, but was '{was}'.{}",
+            text_of(expr),
+            warnings_text(warnings)
+        );
+        Failure::new(ErrorType::ExtractValueError, message).into()
+    };
+    let in_range = |number: Option<i64>, was: &dyn Display, warnings: &[Warning]| {
+        (number.and_then(|number| i32::try_from(number).ok())).ok_or_else(|| {
+            let what = "an integer within the 32-bit signed range";
+            expected(what, was, warnings)
+        })
+    };
+    match &expr.code {
+        Code::Text => Err(expected("'NUMBER'", &ResultType::String, &[])),
+        Code::Number(number) => in_range(Some(*number), number, &[]),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+            let Some(number) = value.as_number() else {
+                return Err(expected("'NUMBER'", &value.result_type(), warnings));
+            };
+            let whole = number.is_whole().then(|| number.to_i64()).flatten();
+            in_range(whole, value, warnings)
         }),
     }
 }

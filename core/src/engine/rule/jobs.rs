@@ -25,6 +25,9 @@ use crate::state::file::FileKind;
 /// Room kept free in a batch of activated jobs.
 pub(crate) const BATCH_SAFETY_BYTES: usize = 8 << 10;
 
+/// The priority of a job whose model says none.
+pub(crate) const NO_PRIORITY: i32 = 0;
+
 /// Header of a job that names the deployed resources it links.
 const LINKED_RESOURCES_HEADER: &str = "linkedResources";
 
@@ -36,12 +39,19 @@ pub(crate) struct Properties {
     pub(crate) headers: Headers,
     pub(crate) kind: JobKind,
     pub(crate) listener: ListenerEventType,
+    /// That of a listener is always [`NO_PRIORITY`].
+    pub(crate) priority: i32,
 }
 
 /// Evaluates what the model says about a job.
 pub(crate) fn evaluate(p: &Processing<'_>, at: &At, job: &Job) -> Outcome<Properties> {
     let job_type = job_type(p, &job.job_type, at.key)?;
     let retries = expressions::number(p, &job.retries, at.key)?;
+    let said = (job.priority.as_ref()).or(at.definition.process.job_priority.as_ref());
+    let priority = match said {
+        Some(expr) => expressions::job_priority(p, expr, at.key)?,
+        None => NO_PRIORITY,
+    };
     let mut all = headers(&job.headers);
     if !job.linked_resources.is_empty() {
         let linked = linked_resources(p, at, &job.linked_resources)?;
@@ -55,6 +65,7 @@ pub(crate) fn evaluate(p: &Processing<'_>, at: &At, job: &Job) -> Outcome<Proper
         headers: all,
         kind: JobKind::BpmnElement,
         listener: ListenerEventType::Unspecified,
+        priority,
     })
 }
 
@@ -139,6 +150,7 @@ pub(crate) fn create(p: &mut Processing<'_>, at: &At, properties: Properties) ->
         listener_event_type: properties.listener,
         tenant_id: at.record.tenant_id.clone(),
         tags: at.record.tags.clone(),
+        priority: properties.priority,
         ..JobRecord::default()
     });
     let key = p.next_key();

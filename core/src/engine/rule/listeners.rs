@@ -47,6 +47,7 @@ fn create(
         headers: jobs::headers(&listener.headers),
         kind: JobKind::ExecutionListener,
         listener: event,
+        priority: jobs::NO_PRIORITY,
     };
     jobs::create(p, at, properties)
 }

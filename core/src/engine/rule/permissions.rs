@@ -371,6 +371,7 @@ fn creation(kind: BatchOperationType) -> P {
         BatchOperationType::ModifyProcessInstance => P::CreateBatchOperationModifyProcessInstance,
         BatchOperationType::DeleteProcessInstance => P::CreateBatchOperationDeleteProcessInstance,
         BatchOperationType::DeleteDecisionInstance => P::CreateBatchOperationDeleteDecisionInstance,
+        BatchOperationType::UpdateJob => P::CreateBatchOperationUpdateJob,
     }
 }
 

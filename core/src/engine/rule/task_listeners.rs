@@ -131,6 +131,7 @@ fn create(
             TaskListenerEvent::Completing => ListenerEventType::Completing,
             TaskListenerEvent::Canceling => ListenerEventType::Canceling,
         },
+        priority: jobs::NO_PRIORITY,
     };
     jobs::create(p, at, properties)
 }

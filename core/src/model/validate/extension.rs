@@ -105,10 +105,7 @@ impl<'a> Check<'_, 'a> {
                 }
             }
             "priorityDefinition" => self.priority(node),
-            "jobPriorityDefinition" => {
-                self.present(node, "priority");
-                self.readable(attribute("priority"));
-            }
+            "jobPriorityDefinition" => self.job_priority(node),
             "linkedResource" => {
                 self.present(node, "resourceId");
                 self.present(node, "resourceType");
@@ -262,6 +259,21 @@ impl<'a> Check<'_, 'a> {
                 |value| value.source.is_empty() || comma_separated(&value.source).is_some(),
                 "be a list of comma-separated values, e.g. 'a,b,c'",
             );
+        }
+    }
+
+    fn job_priority(&mut self, node: Xml<'a>) {
+        // Without the attribute it is 0, as where there is no definition.
+        let Some(source) = given(node, "priority") else {
+            return;
+        };
+        if source.starts_with('=') {
+            return self.readable(Some(source));
+        }
+        if source.parse::<i32>().is_err() {
+            self.error(format!(
+                "Expected 'priority' to be a literal integer or a FEEL expression (starting with '='), but got '{source}'."
+            ));
         }
     }
 

@@ -33,6 +33,8 @@ field_enum! {
         DeleteProcessInstance = 4 "DELETE_PROCESS_INSTANCE",
         /// Delete the history of a decision instance.
         DeleteDecisionInstance = 5 "DELETE_DECISION_INSTANCE",
+        /// Change a job.
+        UpdateJob = 6 "UPDATE_JOB",
     }
 }
 
@@ -65,6 +67,20 @@ record_value! {
 }
 
 record_value! {
+    /// How jobs are changed.
+    pub struct BatchOperationJobUpdatePlan {
+        /// Attempts left.
+        retries "retries": i32,
+        /// Milliseconds from then on that a worker holds the job.
+        timeout "timeout": i64,
+        /// Priority.
+        priority "priority": i32,
+        /// Which of them count.
+        changed_attributes "changedAttributes": Vec<Text>,
+    }
+}
+
+record_value! {
     /// A batch operation. The record key is its key; the partition of the key leads it.
     pub struct BatchOperationCreationRecord {
         /// Its key.
@@ -85,6 +101,8 @@ record_value! {
         migration_plan "migrationPlan": Arc<BatchOperationMigrationPlan>,
         /// Modifications: how.
         modification_plan "modificationPlan": Arc<BatchOperationModificationPlan>,
+        /// Changes of jobs.
+        job_update_plan "jobUpdatePlan": Arc<BatchOperationJobUpdatePlan>,
     }
 }
 

@@ -119,6 +119,8 @@ record_value! {
         tags "tags": Vec<Text>,
         /// What a worker says beyond variables; at most one.
         result "result": Vec<JobResult>,
+        /// Jobs of a type with a higher one are handed out first.
+        priority "priority": i32,
     }
 }
 

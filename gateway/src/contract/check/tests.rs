@@ -214,7 +214,7 @@ fn refused_bodies() {
             "updateJob",
             "{}".into(),
             INVALID,
-            "At least one of [retries, timeout] is required.".into(),
+            "At least one of [retries, timeout, priority] is required.".into(),
         ),
         (
             "searchProcessInstances",

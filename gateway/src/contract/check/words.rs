@@ -41,7 +41,9 @@ pub(super) fn absent(operation: &str, parent: &str, name: &str) -> String {
             format!("Variable {name} must not be null")
         }
         ("correlateMessage", _, "name") => "No messageName provided".into(),
-        ("updateJob", _, "changeset") => "At least one of [retries, timeout] is required".into(),
+        ("updateJob", _, "changeset") => {
+            "At least one of [retries, timeout, priority] is required".into()
+        }
         (_, "mappingInstructions", _) => {
             "All [sourceElementId, targetElementId] are required".into()
         }

@@ -441,7 +441,7 @@ fn put_job(text: String, key: Key, job: &JobRecord) -> Result<String, Problem> {
     out.strs("tags", job.tags.iter().map(Text::as_str))
         .key_or_null("rootProcessInstanceKey", job.root_process_instance_key)
         .null("businessId")
-        .int("priority", 0)
+        .int("priority", i64::from(job.priority))
         .null("leaseToken");
     Ok(out.finish())
 }

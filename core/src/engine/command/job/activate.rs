@@ -1,6 +1,6 @@
 //! JOB_BATCH ACTIVATE: a worker takes jobs of a type.
 //!
-//! Jobs are taken in key order as long as they fit the batch; the first that does not fit ends it.
+//! Jobs are taken by priority, then in key order, as long as they fit the batch; the first that does not fit ends it.
 //! If that is the very first, the job waits with an incident and the next ones are tried.
 
 use std::sync::Arc;
@@ -102,14 +102,11 @@ fn check(value: &JobBatchRecord) -> Outcome {
 
 /// Keys of jobs that can be taken, at most as many as asked for.
 fn candidates(p: &Processing<'_>, value: &JobBatchRecord) -> Vec<Key> {
-    let from = (value.job_type.clone(), Key(i64::MIN), Text::EMPTY);
     p.state()
-        .activatable_jobs
-        .from(from)
-        .take_while(|(job_type, _, _)| *job_type == value.job_type)
-        .filter(|(_, _, tenant)| serves(&value.tenant_ids, tenant))
+        .jobs_to_take(&value.job_type)
+        .filter(|(_, tenant)| serves(&value.tenant_ids, tenant))
         .take(usize::try_from(value.max_jobs).unwrap_or_default())
-        .map(|(_, key, _)| *key)
+        .map(|(key, _)| key)
         .collect()
 }
 
@@ -148,19 +145,18 @@ fn permitted(
     if guard.minds_tenants() && tenants.is_empty() {
         return Ok(Vec::new());
     }
-    let from = (value.job_type.clone(), Key(i64::MIN), Text::EMPTY);
     let wanted = usize::try_from(value.max_jobs).unwrap_or_default();
     let mut keys = Vec::new();
     // Jobs of a type are of few processes.
     let mut decided: Vec<(Text, Text, bool)> = Vec::new();
-    for (job_type, key, tenant) in p.state().activatable_jobs.from(from) {
-        if *job_type != value.job_type || keys.len() == wanted {
+    for (key, tenant) in p.state().jobs_to_take(&value.job_type) {
+        if keys.len() == wanted {
             break;
         }
         if !serves(tenants, tenant) {
             continue;
         }
-        let Some(row) = p.state().jobs.get(key)? else {
+        let Some(row) = p.state().jobs.get(&key)? else {
             continue;
         };
         let process = &row.record.bpmn_process_id;
@@ -177,7 +173,7 @@ fn permitted(
             }
         };
         if may {
-            keys.push(*key);
+            keys.push(key);
         }
     }
     Ok(keys)

@@ -1,7 +1,8 @@
 //! JOB UPDATE_RETRIES, UPDATE_TIMEOUT and UPDATE: an operator or worker changes a job.
 //!
 //! More retries do not resolve an incident; a new time-out counts from now and needs a job that is
-//! activated. UPDATE changes only the attributes it names, all or none.
+//! activated; a new priority counts when the job can be taken again. UPDATE changes only the
+//! attributes it names, all or none: an event for each, then one that sums them up.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,39 +18,40 @@ use crate::state::{JobRow, JobState};
 
 type Value = Arc<JobRecord>;
 
-fn find(p: &Processing<'_>, key: Key, operation: &str) -> Outcome<Rc<JobRow>> {
+fn find(p: &Processing<'_>, key: Key) -> Outcome<Rc<JobRow>> {
     p.state().jobs.get(&key)?.ok_or_else(|| {
         Stop::not_found(format!(
-            "Expected to {operation} job with key '{key}', but no such job was found"
+            "Expected to update job with key '{key}', but no such job was found"
         ))
     })
 }
 
-fn positive_retries(key: Key, retries: i32) -> Outcome {
-    if retries >= 1 {
-        return Ok(());
-    }
-    Err(Stop::invalid_argument(format!(
-        "Expected to update retries for job with key '{key}' with a positive amount of retries, but the amount given was '{retries}'"
-    )))
+/// What is wrong with a number of retries.
+fn no_retries(key: Key, retries: i32) -> Option<String> {
+    (retries < 1).then(|| {
+        format!(
+            "Expected to update retries for job with key '{key}' with a positive amount of retries, but the amount given was '{retries}'"
+        )
+    })
 }
 
-fn active(key: Key, row: &JobRow) -> Outcome {
+/// What is wrong with a new time-out of a job.
+fn not_active(key: Key, row: &JobRow) -> Option<String> {
     match row.state {
-        JobState::Activated => Ok(()),
-        JobState::Activatable | JobState::Failed | JobState::ErrorThrown => {
-            Err(Stop::invalid_state(format!(
-                "Expected to update the timeout of job with key '{key}', but it is not active"
-            )))
-        }
+        JobState::Activated => None,
+        JobState::Activatable | JobState::Failed | JobState::ErrorThrown => Some(format!(
+            "Expected to update the timeout of job with key '{key}', but it is not active"
+        )),
     }
 }
 
 /// UPDATE_RETRIES: does not resolve the job's incident.
 pub(crate) fn update_retries(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let key = command.key;
-    let row = find(p, key, "update retries for")?;
-    positive_retries(key, value.retries)?;
+    let row = find(p, key)?;
+    if let Some(wrong) = no_retries(key, value.retries) {
+        return Err(Stop::invalid_argument(wrong));
+    }
     let updated = Arc::new(JobRecord {
         retries: value.retries,
         ..JobRecord::clone(&row.record)
@@ -62,14 +64,11 @@ pub(crate) fn update_retries(p: &mut Processing<'_>, command: &Command, value: &
 /// UPDATE_TIMEOUT: the hold of an activated job ends that long from now.
 pub(crate) fn update_timeout(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let key = command.key;
-    let row = find(p, key, "update deadline for").map_err(|_| {
-        Stop::not_found(format!(
-            "Expected to update job deadline with key '{key}', but no such job was found"
-        ))
-    })?;
-    active(key, &row)?;
+    let row = find(p, key)?;
+    if let Some(wrong) = not_active(key, &row) {
+        return Err(Stop::invalid_state(wrong));
+    }
     let updated = Arc::new(JobRecord {
-        timeout: value.timeout,
         deadline: p.now.plus_millis(value.timeout),
         ..JobRecord::clone(&row.record)
     });
@@ -81,25 +80,39 @@ pub(crate) fn update_timeout(p: &mut Processing<'_>, command: &Command, value: &
 /// UPDATE: several fields at once, those named in the changed attributes.
 pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     let key = command.key;
-    let row = find(p, key, "update")?;
+    let row = find(p, key)?;
     let changes = |name: &str| {
         let names = &value.changed_attributes;
         names.iter().any(|changed: &Text| *changed == *name)
     };
-    let mut updated = JobRecord::clone(&row.record);
-    if changes("retries") {
-        positive_retries(key, value.retries)?;
-        updated.retries = value.retries;
+    let (retries, timeout) = (changes("retries"), changes("timeout"));
+    let wrong = [
+        retries.then(|| no_retries(key, value.retries)).flatten(),
+        timeout.then(|| not_active(key, &row)).flatten(),
+    ];
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    if !wrong.is_empty() {
+        return Err(Stop::invalid_argument(wrong.join(", ")));
     }
-    if changes("timeout") {
-        active(key, &row)?;
-        updated.timeout = value.timeout;
-        updated.deadline = p.now.plus_millis(value.timeout);
+    let mut updated = row.record.clone();
+    let mut change = |p: &mut Processing<'_>, intent, change: &dyn Fn(&mut JobRecord)| {
+        change(Arc::make_mut(&mut updated));
+        p.event(key, intent, updated.clone())
+    };
+    if retries {
+        change(p, of::Job::RetriesUpdated, &|job| {
+            job.retries = value.retries;
+        })?;
     }
-    updated
-        .changed_attributes
-        .clone_from(&value.changed_attributes);
-    let updated = Arc::new(updated);
+    if timeout {
+        let deadline = p.now.plus_millis(value.timeout);
+        change(p, of::Job::TimeoutUpdated, &|job| job.deadline = deadline)?;
+    }
+    if changes("priority") {
+        change(p, of::Job::PriorityUpdated, &|job| {
+            job.priority = value.priority;
+        })?;
+    }
     p.event(key, of::Job::Updated, updated.clone())?;
     p.respond(key, of::Job::Updated, updated);
     Ok(())
