@@ -390,6 +390,7 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         tenancy: config.tenancy,
         disk_reserve_bytes: config.free_space_bytes,
         time_zone: config.time_zone.clone(),
+        unique_business_ids: config.unique_business_ids,
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
         ..defaults

@@ -81,6 +81,8 @@ pub(crate) struct Config {
     pub io: IoDriver,
     /// Zone of calendar timers.
     pub time_zone: String,
+    /// One running root instance of a process at most has a business id.
+    pub unique_business_ids: bool,
     /// gRPC listener.
     pub grpc_address: SocketAddr,
     /// REST listener.
@@ -156,6 +158,7 @@ impl Config {
                 ],
             )?,
             time_zone: read.time_zone(Id::TimeZone)?,
+            unique_business_ids: read.one_of(Id::UniqueBusinessIds, &FLAGS)?,
             grpc_address: read.address(Id::GrpcAddress)?,
             rest_address: read.address(Id::RestAddress)?,
             management_address: read.address(Id::ManagementAddress)?,

@@ -153,6 +153,10 @@ settings! {
     TimeZone = "engine.time-zone", default "UTC",
         aliases [],
         "Zone of calendar timers and dates in expressions, as Europe/Berlin; one for all brokers.";
+    UniqueBusinessIds = "engine.unique-business-ids", default "false",
+        aliases ["camunda.process-instance-creation.business-id-uniqueness-enabled",
+                 "zeebe.broker.experimental.engine.processInstanceCreation.businessIdUniquenessEnabled"],
+        "Whether one running root instance of a process at most has a business id; one for all brokers.";
     GrpcAddress = "api.grpc.address", default "0.0.0.0:26500",
         aliases [],
         "Host and port of the gRPC API; port 0 picks a free one.";

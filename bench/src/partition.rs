@@ -3,11 +3,13 @@
 //! Every call asserts that the engine did what the benchmark believes it measures: a refused command
 //! is fast, too.
 
+use std::hint::black_box;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ringflow_core::engine::effect::{Effect, Response};
 use ringflow_core::engine::input::{Command, RequestId};
-use ringflow_core::engine::{Engine, EngineConfig, Step};
+use ringflow_core::engine::{Due, Engine, EngineConfig, Step};
 use ringflow_core::ids::{Key, Position, Timestamp};
 use ringflow_core::record::field::ValueWriter;
 use ringflow_core::record::intent::of;
@@ -17,6 +19,8 @@ use ringflow_core::record::value::{
 };
 use ringflow_core::record::{Blob, Document, Record, Value, batch};
 use ringflow_core::state::memory::MemoryStore;
+
+use crate::CpuTime;
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -34,15 +38,26 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// A new partition with `process` deployed under the id `p`.
+    /// A new partition with `process` deployed under the id `p`, where chains are one step.
     #[must_use]
     pub fn with(process: &str) -> Self {
+        Self::open(
+            process,
+            EngineConfig {
+                max_commands_in_batch: 10_000,
+                ..EngineConfig::default()
+            },
+        )
+    }
+
+    /// As [`Partition::with`], with steps as the server has them.
+    #[must_use]
+    pub fn in_steps(process: &str) -> Self {
+        Self::open(process, EngineConfig::default())
+    }
+
+    fn open(process: &str, config: EngineConfig) -> Self {
         let store = Rc::new(MemoryStore::default());
-        let config = EngineConfig {
-            // Chains of elements shall be one step.
-            max_commands_in_batch: 10_000,
-            ..EngineConfig::default()
-        };
         let engine = Engine::open(config, store.clone()).expect("an empty store");
         let mut partition = Self {
             engine,
@@ -95,6 +110,32 @@ impl Partition {
         };
         let create = Command::internal(Key::NONE, of::ProcessInstanceCreation::Create, create);
         self.request(create);
+    }
+
+    /// Creates an instance and goes on until nothing waits any more; `each` hears how long the
+    /// processor worked for a step with all that belongs to it. Returns the number of steps.
+    pub fn create_and_finish(&mut self, each: &mut dyn FnMut(Duration)) -> usize {
+        each(CpuTime::of(|| {
+            self.create(&Document::EMPTY);
+            black_box(self.encode());
+            self.persist();
+        }));
+        let mut steps = 1;
+        loop {
+            let mut due = Due::default();
+            self.engine.due(NOW, 1, &mut due);
+            let Some(command) = due.commands.pop() else {
+                return steps;
+            };
+            each(CpuTime::of(|| {
+                self.engine.process(NOW, command, &mut self.step);
+                self.step.effects.clear();
+                black_box(self.encode());
+                self.persist();
+            }));
+            assert!(self.engine.broken().is_none(), "{:?}", self.engine.broken());
+            steps += 1;
+        }
     }
 
     /// Activates at most `count` jobs of type `work`; their keys.

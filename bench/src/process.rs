@@ -39,6 +39,19 @@ pub fn manual_tasks(count: usize) -> String {
     })
 }
 
+/// Start event, a manual task for each of `count` items at once, end event.
+#[must_use]
+pub fn parallel_loop(count: usize) -> String {
+    wrap(&format!(
+        r#"<bpmn:startEvent id="s"/><bpmn:manualTask id="t"><bpmn:multiInstanceLoopCharacteristics>
+<bpmn:extensionElements><zeebe:loopCharacteristics
+ inputCollection="= for i in 1..{count} return i" inputElement="item"/></bpmn:extensionElements>
+</bpmn:multiInstanceLoopCharacteristics></bpmn:manualTask><bpmn:endEvent id="e"/>
+<bpmn:sequenceFlow id="f1" sourceRef="s" targetRef="t"/>
+<bpmn:sequenceFlow id="f2" sourceRef="t" targetRef="e"/>"#
+    ))
+}
+
 /// As [`manual_tasks`], of exclusive gateways that evaluate `condition` and go on if it holds.
 #[must_use]
 pub fn gateways(count: usize, condition: &str) -> String {

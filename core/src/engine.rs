@@ -80,6 +80,8 @@ pub struct EngineConfig {
     pub max_batch_bytes: usize,
     /// Calls of call activities inside each other.
     pub max_call_depth: i32,
+    /// Of the running root instances of a process, one at most has a business id.
+    pub unique_business_ids: bool,
     /// Characters kept of an error message.
     pub max_error_message: usize,
     /// Steps an expression may take.
@@ -112,6 +114,7 @@ impl Default for EngineConfig {
             max_commands_in_batch: 100,
             max_batch_bytes: 4 << 20,
             max_call_depth: 1000,
+            unique_business_ids: false,
             max_error_message: 10_000,
             expression_steps: 1_000_000,
             time_zone: "UTC".to_owned(),

@@ -30,6 +30,7 @@ mod element;
 mod element_type;
 mod expression;
 mod extension;
+pub(crate) mod length;
 mod parse;
 #[expect(
     clippy::wildcard_enum_match_arm,

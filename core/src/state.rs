@@ -344,6 +344,8 @@ families! {
     global_listeners: Groups<u8, Text, GlobalListenerRow> = 130,
     /// Key of the configuration that the global listeners make; one entry at most.
     global_listener_config: Index<Key> = 131,
+    /// Tenant, BPMN process id, business id: running root instances.
+    instances_by_business_id: Groups<(Text, Text, Text), Key, Unit> = 139,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Jobs with a priority that can be taken: type, inverted priority, key, tenant.
@@ -564,6 +566,7 @@ mod tests {
             (126, "cluster_variables"),
             (130, "global_listeners"),
             (131, "global_listener_config"),
+            (139, "instances_by_business_id"),
             (142, "running_instances"),
             (148, "prioritized_jobs"),
             (200, "continuations"),

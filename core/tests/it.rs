@@ -13,6 +13,8 @@
 mod batch;
 #[path = "it/bounds.rs"]
 mod bounds;
+#[path = "it/business_id.rs"]
+mod business_id;
 #[path = "it/clock.rs"]
 mod clock;
 #[path = "it/cluster_variable.rs"]
@@ -53,6 +55,8 @@ mod harness;
 mod identity;
 #[path = "it/job_priority.rs"]
 mod job_priority;
+#[path = "it/length.rs"]
+mod length;
 #[path = "it/migrate.rs"]
 mod migrate;
 #[path = "it/migrate_event.rs"]

@@ -244,6 +244,9 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::ConditionalSubscription(value) => {
             wait_state::condition(window, context, record, value);
         }
+        Value::ProcessInstanceBusinessId(value) => {
+            process_instance::write_business_id(window, record, value);
+        }
         Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)
@@ -308,6 +311,7 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::ProcessMessageSubscription(_)
         | Value::MessageStartEventSubscription(_)
         | Value::ClusterVariable(_)
+        | Value::ProcessInstanceBusinessId(_)
         | Value::Deployment(_)
         | Value::Message(_)
         | Value::MessageSubscription(_)

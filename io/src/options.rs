@@ -95,6 +95,8 @@ pub struct BrokerOptions {
     pub log_segment_bytes: u64,
     /// Zone of calendar timers and of dates in expressions; the same on every broker.
     pub time_zone: String,
+    /// Of the running root instances of a process, one at most has a business id.
+    pub unique_business_ids: bool,
     /// Who sends a command needs the permission for it.
     pub authorizations: bool,
     /// Who sends a command has to be of its tenant.
@@ -125,6 +127,7 @@ impl BrokerOptions {
             state_memory_bytes: 512 << 20,
             log_segment_bytes: 64 << 20,
             time_zone: "UTC".to_owned(),
+            unique_business_ids: false,
             authorizations: false,
             tenancy: false,
             limits: Limits::default(),

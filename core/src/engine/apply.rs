@@ -279,12 +279,16 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::GlobalListener(of::GlobalListener::Deleted) => {
             appliers!(a, record; GlobalListener => global_listener::deleted)
         }
+        Intent::ProcessInstanceBusinessId(of::ProcessInstanceBusinessId::Assigned) => {
+            appliers!(a, record; ProcessInstanceBusinessId => element_instance::business_id_assigned)
+        }
         Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configured) => {
             appliers!(a, record; GlobalListenerBatch => global_listener::configured)
         }
         Intent::GlobalListener(
             of::GlobalListener::Create | of::GlobalListener::Update | of::GlobalListener::Delete,
         )
+        | Intent::ProcessInstanceBusinessId(of::ProcessInstanceBusinessId::Assign)
         | Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configure) => unsupported(record),
         Intent::User(_)
         | Intent::Group(_)

@@ -4,6 +4,7 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod ad_hoc;
+pub(crate) mod assign_business_id;
 pub(crate) mod batch_operation;
 pub(crate) mod cancel_instance;
 pub(crate) mod clock;

@@ -100,6 +100,9 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         }
         Intent::Clock(of::Clock::Pin) => call!(p, command; Clock => command::clock::pin),
         Intent::Clock(of::Clock::Reset) => call!(p, command; Clock => command::clock::reset),
+        Intent::ProcessInstanceBusinessId(of::ProcessInstanceBusinessId::Assign) => {
+            call!(p, command; ProcessInstanceBusinessId => command::assign_business_id::assign)
+        }
         Intent::Expression(of::Expression::Evaluate) => {
             call!(p, command; Expression => command::evaluate_expression::evaluate)
         }
@@ -126,6 +129,7 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         | Intent::HistoryDeletion(of::HistoryDeletion::Deleted) => not_a_command(command),
         Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configured)
         | Intent::Clock(of::Clock::Pinned | of::Clock::Resetted)
+        | Intent::ProcessInstanceBusinessId(of::ProcessInstanceBusinessId::Assigned)
         | Intent::Expression(of::Expression::Evaluated) => not_a_command(command),
         Intent::ConditionalSubscription(of::ConditionalSubscription::Trigger) => {
             call!(p, command; ConditionalSubscription => command::conditional::trigger)
@@ -528,6 +532,7 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::ConditionalSubscription(value) => value.process_instance_key,
         Value::ProcessInstanceModification(value) => value.process_instance_key,
         Value::ProcessInstanceMigration(value) => value.process_instance_key,
+        Value::ProcessInstanceBusinessId(value) => value.process_instance_key,
         Value::DecisionEvaluation(value) => value.process_instance_key,
         Value::Decision(_)
         | Value::DecisionRequirements(_)
@@ -616,6 +621,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::MultiInstance(_)
         | Intent::AdHocSubProcessInstruction(_)
         | Intent::ProcessInstanceModification(_)
+        | Intent::ProcessInstanceBusinessId(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)
         | Intent::ProcessInstanceMigration(_)

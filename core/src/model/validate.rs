@@ -19,8 +19,9 @@ pub(super) mod loops;
 mod process;
 
 use super::Bound;
-use super::element_type::{Sort, Tag, ZEEBE};
+use super::element_type::{BPMN, Sort, Tag, ZEEBE};
 use super::expression::is_feel;
+use super::length::{ID_MAX, NAME_MAX, WORKER_TYPE_MAX, is_longer};
 use super::parse::{Source, Xml, id, is_executable};
 use event::Usage;
 
@@ -68,6 +69,7 @@ pub(super) fn validate(source: &Source<'_>) -> Option<String> {
             continue;
         }
         check.element(node);
+        check.lengths(node);
         if !check.expression_errors.is_empty() {
             check.errors = std::mem::take(&mut check.expression_errors);
         }
@@ -198,6 +200,46 @@ impl<'a> Check<'_, 'a> {
                 Tag::Condition => self.condition(node),
                 _ => {}
             },
+        }
+    }
+
+    /// How long what identifies and names an element may be.
+    fn lengths(&mut self, node: Xml<'a>) {
+        let longer = |name: &str, max| {
+            let value = node.attribute(name);
+            value.is_some_and(|value| is_longer(value, max))
+        };
+        let mut told = |broken: bool, what: &str, limit: &str, max: usize| {
+            let text = format!(
+                "{what} must not be longer than the configured {limit} of {max} characters."
+            );
+            self.error_if(broken, &text);
+        };
+        match node.tag_name().namespace() {
+            Some(BPMN) => {
+                told(longer("id", ID_MAX), "IDs", "max-id-length", ID_MAX);
+                told(
+                    longer("name", NAME_MAX),
+                    "Names",
+                    "max-name-length",
+                    NAME_MAX,
+                );
+            }
+            Some(ZEEBE) if node.tag_name().name() == "property" => {
+                told(
+                    longer("name", NAME_MAX),
+                    "Names",
+                    "max-name-length",
+                    NAME_MAX,
+                );
+            }
+            Some(ZEEBE) if node.tag_name().name() == "taskDefinition" => told(
+                longer("type", WORKER_TYPE_MAX),
+                "Worker types",
+                "max-worker-type-length",
+                WORKER_TYPE_MAX,
+            ),
+            Some(_) | None => {}
         }
     }
 

@@ -392,6 +392,10 @@ intents! {
         Delete = 4 "DELETE" command,
         Deleted = 5 "DELETED" event,
     }
+    ProcessInstanceBusinessId {
+        Assign = 0 "ASSIGN" command,
+        Assigned = 1 "ASSIGNED" event,
+    }
     Decision {
         Created = 0 "CREATED" event,
         Deleted = 1 "DELETED" event,

@@ -1,7 +1,7 @@
 //! The value types: what records are about, with the fields of each.
 //!
-//! One table binds the number of a value type (frozen, Zeebe's where known), its name and its
-//! struct. Values sit behind reference counts: the events of one step often share one value, and
+//! One table binds the number of a value type (frozen, Zeebe's where known, else from 200 on), its
+//! name and its struct. Values sit behind reference counts: the events of one step often share one value, and
 //! state, log, response and export feed all read the same allocation.
 
 use std::sync::Arc;
@@ -206,4 +206,5 @@ ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION"
 GlobalListenerBatch(GlobalListenerBatchRecord) = 65 "GLOBAL_LISTENER_BATCH",
 Expression(ExpressionRecord) = 66 "EXPRESSION",
 GlobalListener(GlobalListenerRecord) = 68 "GLOBAL_LISTENER",
+ProcessInstanceBusinessId(ProcessInstanceBusinessIdRecord) = 200 "PROCESS_INSTANCE_BUSINESS_ID",
 }

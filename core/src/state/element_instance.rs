@@ -109,6 +109,13 @@ impl ElementRow {
 }
 
 impl State {
+    /// The business id of the instance that an element is of. It may have come later than the
+    /// element, which then does not name it.
+    pub(crate) fn business_id(&self, of: &ProcessInstanceRecord) -> Result<Text, StateError> {
+        let row = self.elements.get(&of.process_instance_key)?;
+        Ok(row.map_or(Text::EMPTY, |row| row.record.business_id.clone()))
+    }
+
     /// Number of distinct flows with a token that waits at `gateway` in `scope`.
     ///
     /// # Errors

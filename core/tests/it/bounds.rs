@@ -83,7 +83,32 @@ impl Plain {
         }
     }
 
+    /// Whether part of a step waits for a step of its own.
+    fn waits(&self) -> bool {
+        self.engine.state().has_continuations().unwrap()
+    }
+
+    /// One turn of what waits.
+    fn turn(&mut self) {
+        let mut due = Due::default();
+        self.engine.due(Timestamp(START), 1, &mut due);
+        for command in due.commands {
+            self.process(command);
+        }
+    }
+
     fn deploy(&mut self, bpmn: &str) {
+        let command = Self::deployment(bpmn);
+        self.run(command);
+    }
+
+    /// Deploys without doing what waits.
+    fn deploy_beside(&mut self, bpmn: &str) {
+        let command = Self::deployment(bpmn);
+        self.process(command);
+    }
+
+    fn deployment(bpmn: &str) -> Command {
         let record = DeploymentRecord {
             resources: vec![DeploymentResource {
                 resource: Blob::from(bpmn.as_bytes()),
@@ -91,7 +116,7 @@ impl Plain {
             }],
             ..DeploymentRecord::default()
         };
-        self.run(Command::internal(Key::NONE, of::Deployment::Create, record));
+        Command::internal(Key::NONE, of::Deployment::Create, record)
     }
 
     fn create(&mut self) {
@@ -172,5 +197,44 @@ fn a_process_of_five_thousand_elements_runs() {
     p.create();
     assert_eq!(p.completed, 5000 + 2);
     assert!(p.largest <= RECORDS_PER_STEP_MAX, "{} records", p.largest);
+    assert_eq!(p.left(), 0);
+}
+
+#[test]
+fn other_instances_go_on_beside_a_large_loop() {
+    let mut p = Plain::new();
+    p.deploy(&sketch::bpmn(
+        "start s
+manual a
+loop a over=\"=for i in 1..10000 return i\"
+end e
+flow s a e",
+    ));
+    let creation = |id: &str| {
+        let record = ProcessInstanceCreationRecord {
+            bpmn_process_id: id.into(),
+            ..ProcessInstanceCreationRecord::default()
+        };
+        let intent = of::ProcessInstanceCreation::Create;
+        Command::internal(Key::NONE, intent, record)
+    };
+    p.process(creation("p"));
+    let small = sketch::bpmn("start s\nmanual a\nend e\nflow s a e");
+    p.deploy_beside(&small.replace("id=\"p\"", "id=\"small\""));
+    // What waits is done turn by turn: one step of the loop, one small instance.
+    let mut between = 0;
+    while p.waits() {
+        p.turn();
+        if !p.waits() {
+            break;
+        }
+        let before = p.completed;
+        p.process(creation("small"));
+        assert_eq!(p.completed - before, 4, "start, task, end, process");
+        between += 1;
+    }
+    assert!(between >= 100, "{between} instances in between");
+    assert!(p.largest <= RECORDS_PER_STEP_MAX, "{} records", p.largest);
+    assert_eq!(p.completed, 10_000 + 4 + 4 * between);
     assert_eq!(p.left(), 0);
 }

@@ -2,10 +2,13 @@
 
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::Key;
+use ringflow_core::json;
 use ringflow_core::msgpack;
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::{ClusterVariableRecord, ClusterVariableScope, JobRecord};
-use ringflow_core::record::{RawValue, RejectionType};
+use ringflow_core::record::value::{
+    ClusterVariableRecord, ClusterVariableScope, ExpressionRecord, JobRecord,
+};
+use ringflow_core::record::{RawValue, RejectionType, Value};
 
 use super::harness::{Answer, Cluster, EngineHarness, json_of};
 
@@ -141,5 +144,33 @@ fn every_partition_has_the_variable() {
     for partition in 1..=3 {
         let refused = ask(cluster.at(partition), On::Delete, variable("", "x", ""));
         assert_eq!(refused.unwrap_err().kind, RejectionType::NotFound);
+    }
+}
+
+#[test]
+fn expressions_of_clients_read_those_of_the_tenant_they_name() {
+    let mut h = EngineHarness::new();
+    for (tenant, value) in [("", "all"), ("<default>", "ours"), ("other", "theirs")] {
+        let record = variable(tenant, "region", value);
+        ask(&mut h, of::ClusterVariable::Create, record).unwrap();
+    }
+    let source = "={ c: camunda.vars.cluster.region, t: camunda.vars.tenant.region, e: camunda.vars.env.region }";
+    for (tenant, shown) in [
+        ("<default>", r#"{"c":"all","t":"ours","e":"ours"}"#),
+        ("other", r#"{"c":"all","t":"theirs","e":"theirs"}"#),
+        ("", r#"{"c":"all","t":null,"e":"all"}"#),
+    ] {
+        let record = ExpressionRecord {
+            expression: source.into(),
+            tenant_id: tenant.into(),
+            ..ExpressionRecord::default()
+        };
+        let command = Command::internal(Key::NONE, of::Expression::Evaluate, record);
+        let Value::Expression(value) = h.answered(command).unwrap().value else {
+            panic!("another answer");
+        };
+        let mut text = String::new();
+        json::from_msgpack(value.result_value.as_bytes(), &mut text).unwrap();
+        assert_eq!(text, shown, "{tenant}");
     }
 }

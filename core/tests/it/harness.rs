@@ -578,6 +578,7 @@ fn detail(value: &Value) -> String {
         Value::BatchOperationExecution(value) => format!("x{}", value.item_keys.len()),
         Value::BatchOperationChunk(value) => format!("x{}", value.items.len()),
         Value::HistoryDeletion(value) => value.resource_type.name().to_owned(),
+        Value::ProcessInstanceBusinessId(value) => value.business_id.to_string(),
         Value::BatchOperationPartitionLifecycle(value) => value.source_partition_id.to_string(),
         Value::BatchOperationLifecycleManagement(_)
         | Value::BatchOperationInitialization(_)

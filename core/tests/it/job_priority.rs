@@ -91,7 +91,7 @@ fn what_is_no_number_of_32_bits_is_an_incident() {
     ];
     for (value, told) in cases {
         let mut h = EngineHarness::new();
-        h.deploy(&process("", &definition("= p")));
+        h.deploy(&process("", &definition("=p")));
         let instance = h.create("process", &format!(r#"{{"p":{value}}}"#));
         let (key, incident) = h.incidents().remove(0);
         assert_eq!(incident.error_type, ErrorType::ExtractValueError);

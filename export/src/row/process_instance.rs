@@ -5,7 +5,7 @@
 
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::ProcessInstanceRecord;
+use ringflow_core::record::value::{ProcessInstanceBusinessIdRecord, ProcessInstanceRecord};
 use ringflow_core::record::{Intent, Record, Text};
 
 use crate::batch::{RowKey, Window};
@@ -14,6 +14,20 @@ use crate::row::usage_metric::Used;
 use crate::row::{Context, Datum, active_instances, usage_metric};
 use crate::schema::process_instance::*;
 use crate::schema::{ListTable, Table};
+
+/// Writes the business id that an instance has got while it runs.
+pub fn write_business_id(
+    window: &mut Window,
+    record: &Record,
+    value: &ProcessInstanceBusinessIdRecord,
+) {
+    window.update(
+        Table::ProcessInstance,
+        RowKey::of(value.process_instance_key),
+        record.position,
+        vec![(BUSINESS_ID, Datum::from(&value.business_id))],
+    );
+}
 
 /// Writes an event of a process's element instance.
 pub fn write(

@@ -346,3 +346,83 @@ fn deleted_history_and_old_operations_go_postgres() {
 fn deleted_history_and_old_operations_go_mariadb() {
     deleted(&Db::mariadb());
 }
+
+/// Jobs that an operation changes, and a business id that comes late.
+fn changed(db: &Db) {
+    let mut s = Scenario::new(1);
+    let owner = instance(&mut s, None);
+    let jobs = [s.key(), s.key()];
+    for key in jobs {
+        let job = s.job(owner, element_of(owner));
+        s.event(key, of::Job::Created, job);
+    }
+    let gone = s.key();
+    let change = operation(&mut s, &[jobs[0], gone]);
+    let job = JobRecord {
+        priority: 80,
+        ..s.job(owner, element_of(owner))
+    };
+    for intent in [of::Job::PriorityUpdated, of::Job::Updated] {
+        s.event(jobs[0], intent, job.clone());
+        s.records.last_mut().unwrap().batch_operation_reference = change;
+    }
+    s.event(gone, of::Job::Update, job);
+    let last = s.records.last_mut().unwrap();
+    last.batch_operation_reference = change;
+    last.record_type = RecordType::CommandRejection;
+    last.rejection = Some(Rejection::new(RejectionType::NotFound, "no such job"));
+    let record = ProcessInstanceBusinessIdRecord {
+        process_instance_key: owner,
+        business_id: "order-1".into(),
+        ..ProcessInstanceBusinessIdRecord::default()
+    };
+    s.event(owner, of::ProcessInstanceBusinessId::Assigned, record);
+    export(db, &[&s]);
+    block_on(async {
+        let queries = Queries::open(&QueriesOptions::new(db.database())).unwrap();
+        let row = queries.get(Entity::Job, jobs[0].0).await.unwrap().unwrap();
+        assert_eq!(cell(&row, "priority"), Cell::Int(80));
+        assert_eq!(cell(&row, "state"), Cell::Text("PRIORITY_UPDATED".into()));
+        assert_eq!(cell(&row, "businessId"), Cell::Text("order-1".into()));
+        let row = queries.get(Entity::Job, jobs[1].0).await.unwrap().unwrap();
+        assert_eq!(cell(&row, "priority"), Cell::Int(0));
+        let row = queries.get(Entity::BatchOperation, change.0).await.unwrap();
+        let row = row.unwrap();
+        assert_eq!(cell(&row, "operationsCompletedCount"), Cell::Int(1));
+        assert_eq!(cell(&row, "operationsFailedCount"), Cell::Int(1));
+        let filter = Filter::All(vec![
+            is("partitionId", Literal::Int(1)),
+            op(
+                "state",
+                Op::NotIn,
+                vec![text("COMPLETED"), text("CANCELED")],
+            ),
+            is("priority", Literal::Int(80)),
+        ]);
+        let query = Query {
+            filter,
+            ..Query::of(Entity::Job)
+        };
+        assert_eq!(queries.search(&query).await.unwrap().items.len(), 1);
+    });
+}
+
+/// The element that the jobs are of.
+fn element_of(owner: Key) -> Key {
+    Key(owner.0 + 1_000_000)
+}
+
+#[test]
+fn jobs_change_and_business_ids_come_late_sqlite() {
+    changed(&Db::sqlite());
+}
+
+#[test]
+fn jobs_change_and_business_ids_come_late_postgres() {
+    changed(&Db::postgres());
+}
+
+#[test]
+fn jobs_change_and_business_ids_come_late_mariadb() {
+    changed(&Db::mariadb());
+}

@@ -7,8 +7,8 @@
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
-    ProcessInstanceCreationRecord, ProcessInstanceRecord, RuntimeInstruction,
-    RuntimeInstructionType, StartInstruction,
+    ProcessInstanceBusinessIdRecord, ProcessInstanceCreationRecord, ProcessInstanceRecord,
+    RuntimeInstruction, RuntimeInstructionType, StartInstruction,
 };
 use ringflow_core::record::{Document, Text};
 
@@ -86,6 +86,11 @@ impl Create {
         };
         let tenant_id = tenant(front, name, self.tenant_id.as_deref())?;
         self.check()?;
+        // Who looks for a business id finds all its instances on one partition.
+        let target = match self.business_id.as_str() {
+            "" => Target::Any,
+            id => Target::Correlation(id.to_owned()),
+        };
         let value = ProcessInstanceCreationRecord {
             bpmn_process_id: Text::from(self.definition_id),
             process_definition_key: Key(self.definition_key),
@@ -124,7 +129,7 @@ impl Create {
                 value,
                 self.operation_reference,
             );
-            let response = front.call(&Target::Any, command, None).await?;
+            let response = front.call(&target, command, None).await?;
             let created = answered!(response, ProcessInstanceCreation)?;
             return Ok(Created {
                 definition_key: created.process_definition_key,
@@ -144,7 +149,7 @@ impl Create {
             self.operation_reference,
         );
         let timeout = wanted_timeout(&front.limits, wait.timeout);
-        let response = front.call(&Target::Any, command, timeout).await?;
+        let response = front.call(&target, command, timeout).await?;
         let ended = answered!(response, ProcessInstanceResult)?;
         Ok(Created {
             definition_key: ended.process_definition_key,
@@ -193,6 +198,21 @@ fn is_tag(tag: &str) -> bool {
         && tag
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '.'))
+}
+
+/// `assignProcessInstanceBusinessId`.
+pub(crate) async fn assign_business_id(call: Call) -> Result<Answer, Problem> {
+    let key = call.path_key("processInstanceKey");
+    let business_id = Members(&call.body).str("businessId").unwrap_or_default();
+    let record = ProcessInstanceBusinessIdRecord {
+        process_instance_key: key,
+        business_id: Text::from(business_id),
+        ..ProcessInstanceBusinessIdRecord::default()
+    };
+    let intent = of::ProcessInstanceBusinessId::Assign;
+    let command = call.caller.command(key, intent, record, None);
+    call.front.call(&Target::Key(key), command, None).await?;
+    Ok(Answer::NoContent)
 }
 
 /// Cancel an instance.

@@ -94,6 +94,9 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("cancelProcessInstance", |c| {
         process_instance::cancel(c).boxed()
     }),
+    ("assignProcessInstanceBusinessId", |c| {
+        process_instance::assign_business_id(c).boxed()
+    }),
     ("activateJobs", |c| job::activate::activate(c).boxed()),
     ("completeJob", |c| job::complete(c).boxed()),
     ("failJob", |c| job::fail(c).boxed()),

@@ -363,3 +363,36 @@ async fn operations_are_shown_with_their_errors() {
     assert_eq!(asked, [Entity::BatchOperation, Entity::BatchOperationItem]);
     running.gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_business_id_decides_the_partition_and_can_be_given_later() {
+    let running = start(Fake::new(3, fake::echo)).await;
+    let create = |id: &str| json!({"processDefinitionId": "p", "businessId": id});
+    for id in ["order-1", "order-2", "order-1"] {
+        running.post("/process-instances", create(id)).await;
+    }
+    let partitions: Vec<u16> = running.fake.intents().iter().map(|(to, _)| *to).collect();
+    let expected = |id: &str| PartitionId::of_correlation_key(id, 3).0;
+    assert_eq!(
+        partitions,
+        [
+            expected("order-1"),
+            expected("order-2"),
+            expected("order-1")
+        ]
+    );
+
+    let key = Key::new(PartitionId(2), 5);
+    let path = format!("/process-instances/{}/business-id-assignment", key.0);
+    let answer = running.post(&path, json!({"businessId": "order-1"})).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    let command = running.fake.last();
+    assert_eq!(command.key, key);
+    let Value::ProcessInstanceBusinessId(sent) = command.value else {
+        panic!("another command")
+    };
+    assert_eq!(sent.business_id.as_str(), "order-1");
+    let (status, _, detail) = running.post(&path, json!({})).await.problem();
+    assert_eq!((status, detail.as_str()), (400, "No businessId provided."));
+    running.gateway.stop().await;
+}

@@ -123,7 +123,7 @@ async fn the_priority_of_a_job_is_changed() {
         panic!("another command")
     };
     assert_eq!(sent.priority, -7);
-    assert_eq!(sent.changed_attributes, ["priority".into()]);
+    assert_eq!(sent.changed_attributes, [Text::from("priority")]);
 }
 
 #[tokio::test]

@@ -115,6 +115,7 @@ fn open_engine(
         max_commands_in_batch: limits.commands_in_batch,
         max_batch_bytes: limits.step_bytes,
         time_zone: shared.options.time_zone.clone(),
+        unique_business_ids: shared.options.unique_business_ids,
         authorizations: shared.options.authorizations,
         tenancy: shared.options.tenancy,
         ..EngineConfig::default()

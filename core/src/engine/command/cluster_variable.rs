@@ -10,6 +10,7 @@ use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
+use crate::model::length::{NAME_MAX, is_longer};
 use crate::record::intent::of;
 use crate::record::value::{ClusterVariableRecord, ClusterVariableScope};
 use crate::record::{Rejection, RejectionType};
@@ -84,6 +85,12 @@ fn refusal(
     if name.chars().any(char::is_whitespace) {
         let reason = format!(
             "Invalid cluster variable name: '{name}'. The name must not contains any whitespace."
+        );
+        return refuse(RejectionType::InvalidArgument, reason);
+    }
+    if is_longer(name, NAME_MAX) {
+        let reason = format!(
+            "Invalid cluster variable name: '{name}'. The name must not be longer than {NAME_MAX} characters."
         );
         return refuse(RejectionType::InvalidArgument, reason);
     }

@@ -19,8 +19,10 @@ use crate::ids::Key;
 use crate::model::{Behavior, Element, ElementId, Process};
 use crate::msgpack;
 use crate::record::intent::of;
-use crate::record::value::{BpmnElementType, ProcessInstanceCreationRecord, ProcessInstanceRecord};
-use crate::record::{Document, Intent, Text};
+use crate::record::value::{
+    BpmnElementType, ProcessInstanceCreationRecord, ProcessInstanceRecord, ProcessRecord,
+};
+use crate::record::{Document, Intent, RejectionType, Text};
 
 /// Tags an instance may have.
 pub(crate) const TAGS_MAX: usize = 10;
@@ -149,14 +151,36 @@ fn check(p: &Processing<'_>, value: &Value, definition: &Definition) -> Outcome 
         }
     }
     check_tags(&value.tags)?;
-    if value.business_id.chars().count() > BUSINESS_ID_LENGTH_MAX {
+    if is_too_long(&value.business_id) {
         return Err(Stop::invalid_argument(format!(
-            "Expected to create instance of process with a business id of at most {BUSINESS_ID_LENGTH_MAX} characters, but it has {}",
-            value.business_id.chars().count()
+            "Expected to create instance of process with a valid business id, but the business id exceeds the max length of {BUSINESS_ID_LENGTH_MAX}."
         )));
     }
-    let _ = p;
-    Ok(())
+    check_unique(p, &value.business_id, &definition.record)
+}
+
+/// Whether a business id has too many characters, counted as Java does.
+pub(crate) fn is_too_long(business_id: &Text) -> bool {
+    business_id.encode_utf16().count() > BUSINESS_ID_LENGTH_MAX
+}
+
+/// Instances that are banned will never end, and hinder nobody.
+fn check_unique(p: &Processing<'_>, id: &Text, definition: &ProcessRecord) -> Outcome {
+    if !p.config.unique_business_ids || id.is_empty() {
+        return Ok(());
+    }
+    let process = &definition.bpmn_process_id;
+    let group = (definition.tenant_id.clone(), process.clone(), id.clone());
+    let running = p.state().instances_by_business_id.members(&group)?;
+    if running.iter().all(|key| p.state().banned.contains(key)) {
+        return Ok(());
+    }
+    Err(Stop::reject(
+        RejectionType::AlreadyExists,
+        format!(
+            "Expected to create instance of process with business id '{id}', but an instance with this business id already exists for process definition '{process}'"
+        ),
+    ))
 }
 
 fn check_tags(tags: &[Text]) -> Outcome {

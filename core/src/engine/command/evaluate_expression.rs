@@ -1,7 +1,8 @@
 //! EXPRESSION EVALUATE: a client asks what an expression gives.
 //!
-//! Variables are looked for in the request first, then upwards from the scope it names. Nothing but
-//! the answer is written. Camunda: `ExpressionValidator`, `ExpressionBehavior`.
+//! Variables are looked for in the request first, then upwards from the scope it names, then among
+//! the cluster variables of the scope's tenant, or of the one that is named. Nothing but the answer is
+//! written. Camunda: `ExpressionValidator`, `ExpressionBehavior`.
 
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ pub(crate) fn evaluate(
         tenant = owner.clone();
     }
     let context = DocumentVariables(value.variables.as_bytes());
-    let (result, warnings) = expressions::with_warnings(p, &expression, scope, &context)?;
+    let (result, warnings) = expressions::with_warnings(p, &expression, scope, &tenant, &context)?;
     let evaluated = Arc::new(ExpressionRecord {
         result_value: result,
         warnings,

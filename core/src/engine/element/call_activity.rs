@@ -158,7 +158,7 @@ fn check_depth(p: &Processing<'_>, at: &At) -> Outcome {
 /// The child's business id: its parent's unless the model gives one.
 fn business_id(p: &Processing<'_>, at: &At, called: &CalledElement) -> Outcome<Text> {
     let Some(expr) = &called.business_id else {
-        return Ok(at.record.business_id.clone());
+        return Ok(p.state().business_id(&at.record)?);
     };
     if expr.source.is_empty() {
         return Ok(Text::EMPTY);

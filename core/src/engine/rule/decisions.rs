@@ -43,7 +43,7 @@ pub(crate) fn call(p: &mut Processing<'_>, at: &At, called: &CalledDecision) -> 
         root_process_instance_key: at.record.root_process_instance_key,
         element_id: at.record.element_id.clone(),
         element_instance_key: at.key,
-        business_id: at.record.business_id.clone(),
+        business_id: p.state().business_id(&at.record)?,
         ..evaluated.record
     };
     let output = record.decision_output.clone();

@@ -152,11 +152,12 @@ pub(crate) fn any_and_warnings(
 }
 
 /// A value of any type for a client that asked for it, with everything that was wrong on the way; a
-/// failure is a refusal.
+/// failure is a refusal. Cluster variables are those that `tenant` sees.
 pub(crate) fn with_warnings(
     p: &Processing<'_>,
     expr: &Expr,
     scope: Key,
+    tenant: &Text,
     before: &dyn Variables,
 ) -> Outcome<(RawValue, Vec<Text>)> {
     let mut texts = Vec::new();
@@ -165,15 +166,21 @@ pub(crate) fn with_warnings(
         Code::Text | Code::Number(_) => {
             return Ok((any_with(p, expr, scope, before)?, texts));
         }
-        Code::Feel(feel) => evaluate(p, expr, feel, scope, before, |value, warnings| {
-            value.to_msgpack(&mut bytes);
-            texts.extend(
-                warnings
-                    .iter()
-                    .map(|warning| warning.message.as_str().into()),
-            );
-            Ok(())
-        }),
+        Code::Feel(feel) => {
+            let variables = Scope {
+                tenant: Some(tenant),
+                ..Scope::new(p, scope, before)
+            };
+            evaluate_in(&variables, expr, feel, |value, warnings| {
+                value.to_msgpack(&mut bytes);
+                texts.extend(
+                    warnings
+                        .iter()
+                        .map(|warning| warning.message.as_str().into()),
+                );
+                Ok(())
+            })
+        }
     };
     match result {
         Ok(()) => Ok((RawValue::from(bytes), texts)),
@@ -194,14 +201,18 @@ fn evaluate<T>(
     before: &dyn Variables,
     f: impl FnOnce(&Value<'_>, &[Warning]) -> Outcome<T>,
 ) -> Outcome<T> {
-    let variables = Scope {
-        p,
-        scope,
-        before,
-        unreadable: Cell::new(None),
-    };
+    evaluate_in(&Scope::new(p, scope, before), expr, feel, f)
+}
+
+fn evaluate_in<T>(
+    variables: &Scope<'_, '_>,
+    expr: &Expr,
+    feel: &Expression,
+    f: impl FnOnce(&Value<'_>, &[Warning]) -> Outcome<T>,
+) -> Outcome<T> {
+    let p = variables.p;
     let environment = Environment {
-        variables: &variables,
+        variables,
         now_millis: p.now.0,
         zone: &p.config.time_zone,
         // Evaluated on the leader only; what comes of it is in the events.
@@ -224,12 +235,7 @@ pub(crate) fn with_scope<T>(
     scope: Key,
     f: impl FnOnce(&dyn Variables) -> Outcome<T>,
 ) -> Outcome<T> {
-    let variables = Scope {
-        p,
-        scope,
-        before: &NoVariables,
-        unreadable: Cell::new(None),
-    };
+    let variables = Scope::new(p, scope, &NoVariables);
     let result = f(&variables);
     match variables.unreadable.take() {
         Some(error) => Err(error.into()),
@@ -242,18 +248,31 @@ struct Scope<'s, 'e> {
     p: &'s Processing<'e>,
     scope: Key,
     before: &'s dyn Variables,
+    /// Whose cluster variables; without it, those of the scope's tenant.
+    tenant: Option<&'s Text>,
     /// State that could not be read ends the evaluation afterwards.
     unreadable: Cell<Option<StateError>>,
 }
 
-impl Scope<'_, '_> {
+impl<'s, 'e> Scope<'s, 'e> {
+    fn new(p: &'s Processing<'e>, scope: Key, before: &'s dyn Variables) -> Self {
+        Self {
+            p,
+            scope,
+            before,
+            tenant: None,
+            unreadable: Cell::new(None),
+        }
+    }
+
     /// Cluster variables, as processes of this tenant see them.
     fn namespace(&self) -> Option<Cow<'_, [u8]>> {
         let state = self.p.state();
-        let tenant = state
-            .elements
-            .get(&self.scope)
-            .map(|row| row.map_or_else(default_tenant, |row| row.record.tenant_id.clone()));
+        let tenant = match self.tenant {
+            Some(tenant) => Ok(tenant.clone()),
+            None => (state.elements.get(&self.scope))
+                .map(|row| row.map_or_else(default_tenant, |row| row.record.tenant_id.clone())),
+        };
         match tenant.and_then(|tenant| state.cluster_namespace(&tenant)) {
             Ok(bytes) => Some(Cow::Owned(bytes)),
             Err(error) => {

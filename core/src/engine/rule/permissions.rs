@@ -50,6 +50,7 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
         | Value::AdHocSubProcessInstruction(_)
         | Value::ProcessInstanceModification(_)
         | Value::ProcessInstanceMigration(_)
+        | Value::ProcessInstanceBusinessId(_)
         | Value::UserTask(_) => instance(p, &guard, command),
         Value::BatchOperationCreation(_)
         | Value::BatchOperationLifecycleManagement(_)
@@ -233,6 +234,14 @@ fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome
             (id, record.tenant_id.clone(), P::ModifyProcessInstance)
         }
         Value::ProcessInstanceMigration(value) => {
+            let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
+                return Ok(());
+            };
+            let record = &row.record;
+            let id = record.bpmn_process_id.clone();
+            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
+        }
+        Value::ProcessInstanceBusinessId(value) => {
             let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
                 return Ok(());
             };

@@ -14,6 +14,7 @@ use crate::engine::output::Processing;
 use crate::engine::rule::timers;
 use crate::engine::rule::{conditions, event_expressions, expressions, messages};
 use crate::ids::{Key, PartitionId};
+use crate::model::length::{NAME_MAX, is_longer};
 use crate::model::{CatchEvent, CatchEventRef, Element, ElementId, Message, Process};
 use crate::record::Text;
 use crate::record::intent::of;
@@ -124,7 +125,9 @@ pub(crate) fn open_those(p: &mut Processing<'_>, at: &At, waits: Waits) -> Outco
 fn evaluate(p: &Processing<'_>, at: &At, event: &Element) -> Outcome<Option<Wait>> {
     let message = |message: &Message| {
         let name = expressions::text(p, &message.name, at.key)?;
+        within_length("message name", &name)?;
         let correlation_key = correlation_key(p, at, event, message)?;
+        within_length("correlation key", &correlation_key)?;
         Ok(Some(Wait::Message {
             name,
             correlation_key,
@@ -151,6 +154,17 @@ fn evaluate(p: &Processing<'_>, at: &At, event: &Element) -> Outcome<Option<Wait
             | CatchEvent::Compensation { .. } => Ok(None),
         },
     }
+}
+
+fn within_length(what: &str, text: &Text) -> Outcome {
+    if !is_longer(text, NAME_MAX) {
+        return Ok(());
+    }
+    let message = format!(
+        "Expected {what} to be at most {NAME_MAX} characters long (configured max-name-length), but was {} characters.",
+        text.encode_utf16().count()
+    );
+    Err(Failure::new(ErrorType::ExtractValueError, message).into())
 }
 
 /// The correlation key; of a boundary event as seen from around its host.

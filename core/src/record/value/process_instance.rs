@@ -255,3 +255,21 @@ record_value! {
         tenant_id "tenantId": Text = default_tenant(),
     }
 }
+
+record_value! {
+    /// A business id that an instance gets while it runs.
+    pub struct ProcessInstanceBusinessIdRecord {
+        /// The instance.
+        process_instance_key "processInstanceKey": Key,
+        /// Its business id from now on.
+        business_id "businessId": Text,
+        /// Tenant.
+        tenant_id "tenantId": Text = default_tenant(),
+        /// Key of its definition.
+        process_definition_key "processDefinitionKey": Key,
+        /// BPMN process id.
+        bpmn_process_id "bpmnProcessId": Text,
+        /// Root of its call hierarchy.
+        root_process_instance_key "rootProcessInstanceKey": Key,
+    }
+}

@@ -10,6 +10,7 @@ use crate::dmn;
 use crate::engine::fault::Outcome;
 use crate::engine::output::Processing;
 use crate::ids::Key;
+use crate::model::length::{ID_MAX, NAME_MAX, is_longer};
 use crate::record::intent::of;
 use crate::record::value::{
     DecisionMetadata, DecisionRecord, DecisionRequirementsMetadata, DecisionRequirementsRecord,
@@ -33,6 +34,7 @@ pub(super) fn parse(
     let name = &resource.resource_name;
     let content = resource.resource.as_bytes();
     let graph = dmn::compile(content).map_err(|refused| format!("'{name}': {refused}"))?;
+    check_lengths(&graph, name)?;
     let duplicate = |what: &str, id: &str, other: &DeployedGraph| {
         format!(
             "Expected the {what} ids to be unique within a deployment but found a duplicated id '{id}' in the resources '{}' and '{name}'.",
@@ -73,6 +75,36 @@ pub(super) fn parse(
         },
         resource: resource.resource.clone(),
     })
+}
+
+/// How long ids and names of the graph and its decisions may be.
+fn check_lengths(graph: &dmn::Graph, name: &Text) -> Result<(), String> {
+    let id = graph.id();
+    if is_longer(id, ID_MAX) {
+        return Err(format!(
+            "The ID of a DRG must not be longer than the configured max-id-length of {ID_MAX} characters, but was '{id}' in resource '{name}'"
+        ));
+    }
+    if is_longer(graph.name(), NAME_MAX) {
+        return Err(format!(
+            "The name of a DRG must not be longer than the configured max-name-length of {NAME_MAX} characters, but was '{}' in DRG '{id}'",
+            graph.name()
+        ));
+    }
+    for decision in graph.decisions() {
+        let (id, called) = (decision.id(), decision.name());
+        if is_longer(id, ID_MAX) {
+            return Err(format!(
+                "The ID of a decision must not be longer than the configured max-id-length of {ID_MAX} characters, but was '{id}' in resource '{name}'"
+            ));
+        }
+        if is_longer(called, NAME_MAX) {
+            return Err(format!(
+                "The name of a decision must not be longer than the configured max-name-length of {NAME_MAX} characters, but was '{called}' in resource '{name}'"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the latest versions are this file already.

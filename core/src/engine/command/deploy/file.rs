@@ -6,14 +6,12 @@ use crate::engine::fault::Outcome;
 use crate::engine::output::Processing;
 use crate::ids::Key;
 use crate::json;
+use crate::model::length::{ID_MAX, is_longer};
 use crate::msgpack::{self, Reader, Token};
 use crate::record::intent::of;
 use crate::record::value::{DeploymentResource, FormRecord, ResourceMetadata, ResourceRecord};
 use crate::record::{Blob, Text};
 use crate::state::file::FileKind;
-
-/// Characters of an id.
-const ID_MAX: usize = 255;
 
 /// A file of the deployment.
 pub(super) struct DeployedFile {
@@ -93,7 +91,7 @@ fn read(resource: &DeploymentResource, what: &str) -> Result<Named, String> {
             "Expected the {what} id to be filled, but it is blank"
         ));
     }
-    if what == "form" && id.chars().count() > ID_MAX {
+    if what == "form" && is_longer(&id, ID_MAX) {
         return Err(format!(
             "The ID of a form must not be longer than the configured max-id-length of {ID_MAX} characters, but was '{id}' in resource '{name}'"
         ));
