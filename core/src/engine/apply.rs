@@ -15,6 +15,7 @@ use crate::record::{Blob, Intent, Record, RecordType, Value, codec};
 use crate::state::{ContinuationRow, State};
 
 mod batch_operation;
+mod business_id;
 mod clock;
 mod cluster_variable;
 mod compensation;
@@ -280,7 +281,7 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
             appliers!(a, record; GlobalListener => global_listener::deleted)
         }
         Intent::ProcessInstanceBusinessId(of::ProcessInstanceBusinessId::Assigned) => {
-            appliers!(a, record; ProcessInstanceBusinessId => element_instance::business_id_assigned)
+            appliers!(a, record; ProcessInstanceBusinessId => business_id::assigned)
         }
         Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configured) => {
             appliers!(a, record; GlobalListenerBatch => global_listener::configured)

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::apply::{Applied, missing, runtime_instruction};
+use crate::engine::apply::{Applied, business_id, missing, runtime_instruction};
 use crate::engine::fault::Fault;
 use crate::engine::output::Applying;
 use crate::engine::rule::starts;
@@ -13,8 +13,7 @@ use crate::ids::Key;
 use crate::model::{Behavior, Element, Process, ThrowEvent};
 use crate::record::Text;
 use crate::record::value::{
-    AdHocSubProcessInstructionRecord, BpmnElementType, MultiInstanceRecord,
-    ProcessInstanceBusinessIdRecord, ProcessInstanceRecord,
+    AdHocSubProcessInstructionRecord, BpmnElementType, MultiInstanceRecord, ProcessInstanceRecord,
 };
 use crate::state::{
     CountRow, ElementRow, ElementState, EventScopeRow, InputCollectionRow, StartLockRow,
@@ -153,8 +152,8 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
     let scope_key = value.flow_scope_key;
     let Some(scope) = a.state.elements.get(&scope_key)? else {
         row.depth = enter_call(a, key, value)?;
-        if has_own_business_id(value) {
-            let (group, unit) = (business_id(value), Unit {});
+        if business_id::is_own(value) {
+            let (group, unit) = (business_id::group(value), Unit {});
             a.state.instances_by_business_id.put(group, key, unit)?;
         }
         count_running(a, value.process_definition_key, 1)?;
@@ -494,8 +493,8 @@ fn leave(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
     }
     if value.bpmn_element_type == BpmnElementType::Process {
         runtime_instruction::instance_ended(a, key);
-        if has_own_business_id(value) {
-            let group = business_id(value);
+        if business_id::is_own(value) {
+            let group = business_id::group(value);
             a.state.instances_by_business_id.remove(&group, &key)?;
         }
         count_running(a, value.process_definition_key, -1)?;
@@ -539,44 +538,12 @@ pub(super) fn migrated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied
     if value.bpmn_element_type == BpmnElementType::Process {
         count_running(a, before.process_definition_key, -1)?;
         count_running(a, value.process_definition_key, 1)?;
-        if has_own_business_id(value) {
+        if business_id::is_own(value) {
             let ids = &mut a.state.instances_by_business_id;
-            ids.remove(&business_id(&before), &key)?;
-            ids.put(business_id(value), key, Unit {})?;
+            ids.remove(&business_id::group(&before), &key)?;
+            ids.put(business_id::group(value), key, Unit {})?;
         }
         move_start_lock(a, key, &process)?;
-    }
-    Ok(())
-}
-
-/// Whether a business id was given to the instance itself, which starts the hierarchy of calls.
-fn has_own_business_id(value: &ProcessInstanceRecord) -> bool {
-    !value.business_id.is_empty() && !value.parent_process_instance_key.is_some()
-}
-
-/// What a business id is looked up by.
-fn business_id(value: &ProcessInstanceRecord) -> (Text, Text, Text) {
-    (
-        value.tenant_id.clone(),
-        value.bpmn_process_id.clone(),
-        value.business_id.clone(),
-    )
-}
-
-/// The instance has got the business id.
-pub(super) fn business_id_assigned(
-    a: &mut Applying<'_>,
-    key: Key,
-    value: &Arc<ProcessInstanceBusinessIdRecord>,
-) -> Applied {
-    let mut known = None;
-    change(a, key, |row| {
-        let record = Arc::make_mut(&mut row.record);
-        record.business_id = value.business_id.clone();
-        known = Some(business_id(record));
-    })?;
-    if let Some(group) = known {
-        a.state.instances_by_business_id.put(group, key, Unit {})?;
     }
     Ok(())
 }
