@@ -431,7 +431,9 @@ impl Turn<'_> {
         };
         let commands = mailbox.has_commands()
             && (partition.can_process() || !partition.core.borrow().is_leading());
-        partition.woken.get() || stopping || commands || mailbox.has_control()
+        // While the state is exchanged nothing is taken out of that lane; the end of it wakes.
+        let control = mailbox.has_control() && !partition.installing.get();
+        partition.woken.get() || stopping || commands || control || mailbox.has_connections()
     }
 
     /// Sleeps until a lane, a commit, a role change or a time needs the loop.

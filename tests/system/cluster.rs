@@ -45,7 +45,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    fn new(partitions: u64) -> Self {
+    pub(crate) fn new(partitions: u64) -> Self {
         let bound: Vec<TcpListener> = (0..3)
             .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
             .collect();
@@ -103,6 +103,18 @@ impl Cluster {
         self.brokers.push(None);
         self.start(node);
         node
+    }
+
+    /// Sets a variable for all starts from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        for start in &mut self.starts {
+            start.environment.retain(|(known, _)| known != name);
+            start.environment.push((name.to_owned(), value.to_owned()));
+        }
+    }
+
+    pub(crate) fn is_up(&self, node: usize) -> bool {
+        self.brokers[node].is_some()
     }
 
     /// A client of the management port.

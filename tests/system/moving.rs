@@ -3,8 +3,10 @@
 //! Three processes and later a fourth, one database, the checked load of [`crate::cluster`]: what was
 //! acknowledged is in the history once, every job done once, and the replicas of each partition equal
 //! wherever they are by then. Once everything stays up; once who coordinates the change and who comes
-//! are killed (`kill -9`) again and again while it goes on.
+//! are killed (`kill -9`) again and again while it goes on. And all brokers are exchanged one by one
+//! for such that speak a newer version of the peer protocol, without a request that fails for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -168,4 +170,75 @@ fn kills_of_who_coordinates_and_of_who_comes_only_delay_a_change() {
         load.now_at(&cluster);
     });
     settle(cluster, load);
+}
+
+#[test]
+fn brokers_of_two_protocol_versions_work_together_while_one_by_one_is_exchanged() {
+    let mut cluster = Cluster::new(3);
+    cluster.set("RINGFLOW_CLUSTER_PEER_VERSION", "1");
+    (0..3).for_each(|node| cluster.start(node));
+    cluster.wait_ready();
+    let load = deployed(&cluster);
+    cluster.set("RINGFLOW_CLUSTER_PEER_VERSION", "auto");
+    let body = json!({ "partitions": { "replicationFactor": 3 }, "brokers": { "add": [3] } });
+    std::thread::scope(|scope| {
+        let _end = EndOfLoad(&load);
+        for name in 0..2 {
+            let load = &load;
+            scope.spawn(move || load.create(name));
+            scope.spawn(move || load.work(name));
+        }
+        for node in 0..3 {
+            let client = cluster.client((node + 1) % 3);
+            let failed = failures(client, node, || {
+                std::thread::sleep(LIFE);
+                cluster.stop(node);
+                std::thread::sleep(LIFE);
+                cluster.start(node);
+                load.now_at(&cluster);
+                cluster.wait_ready();
+                std::thread::sleep(LIFE);
+            });
+            assert!(failed.is_empty(), "{failed:#?}");
+            if node < 2 {
+                // Nothing that an old one would not understand begins.
+                let refused = patch(&mut cluster.probe(0), "", &body);
+                assert_eq!(refused.status, 502, "{refused:?}");
+                let why = refused.json()["message"].as_str().unwrap().to_owned();
+                assert!(why.contains("too old"), "{why}");
+            }
+        }
+        assert_eq!(cluster.add(), 3);
+        cluster.wait_ready();
+        let change = begin(&cluster, 1, &body);
+        wait_changed(&cluster, 1, change);
+        assert!(cluster.is_up(3));
+    });
+    settle(cluster, load);
+}
+
+/// What creations by `client` answered that was no success, while `meanwhile`.
+fn failures(mut client: Client, round: usize, meanwhile: impl FnOnce()) -> Vec<String> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let requests = scope.spawn(|| {
+            let mut failed = Vec::new();
+            for number in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let id = format!("round-{round}-{number}");
+                let body = json!({ "processDefinitionId": KIND, "variables": { "id": id } });
+                match client.try_post("/v2/process-instances", &body) {
+                    Ok(answer) if answer.status < 300 => {}
+                    other => failed.push(format!("{other:?}")),
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            failed
+        });
+        meanwhile();
+        stop.store(true, Ordering::Relaxed);
+        requests.join().unwrap()
+    })
 }

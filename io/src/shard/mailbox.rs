@@ -249,7 +249,12 @@ impl Mailbox {
     }
 
     pub(crate) fn has_control(&self) -> bool {
-        !self.control.is_empty() || !self.connections.is_empty()
+        !self.control.is_empty()
+    }
+
+    /// True if a member's connection waits.
+    pub(crate) fn has_connections(&self) -> bool {
+        !self.connections.is_empty()
     }
 
     pub(crate) fn request_stop(&self, mode: StopMode) {
