@@ -23,7 +23,7 @@ use crate::sim::node::SIZE;
 const BROKERS: u32 = 5;
 /// Where the seeds begin that everybody runs, and how many those are.
 const FIRST_SEED: u64 = 5_100;
-const SEEDS: u64 = 10;
+const SEEDS: u64 = 5;
 
 impl Simulation {
     /// Asks whoever leads changes; true if it has begun or there is nothing to do.
