@@ -28,7 +28,7 @@ pub(crate) fn trigger(
             "Expected to trigger timer with key '{key}', but no such timer was found"
         )));
     };
-    let timer = row.record.clone();
+    let mut timer = row.record.clone();
     let definition = p.definition(timer.process_definition_key)?;
     let target = definition
         .process
@@ -47,12 +47,13 @@ pub(crate) fn trigger(
         p.event(key, of::Timer::Triggered, timer.clone())?;
         triggers::trigger(p, &scope, target, Document::EMPTY)?;
     } else {
+        // From here on the timer names the instance it started, also when it goes on.
         let instance = p.next_key();
-        let triggered = TimerRecord {
+        timer = Arc::new(TimerRecord {
             process_instance_key: instance,
             ..TimerRecord::clone(&timer)
-        };
-        p.event(key, of::Timer::Triggered, triggered)?;
+        });
+        p.event(key, of::Timer::Triggered, timer.clone())?;
         starts::start(
             p,
             timer.process_definition_key,

@@ -204,10 +204,20 @@ pub(crate) fn correlate_other(
     Ok(true)
 }
 
+/// The message's side does not know the root of the instance. Where both sides are one partition the
+/// reference's log has it nevertheless, because the command is completed before it is written.
 fn send_correlate(p: &mut Processing<'_>, record: &MessageSubscriptionRecord) -> Outcome {
-    let command = correlate_command(p.partition(), record);
+    let mut command = correlate_command(p.partition(), record);
+    let to = record.process_instance_key.partition();
+    if to == p.partition() {
+        let subscriptions = &p.state().process_message_subscriptions;
+        let row = subscriptions.get(&record.element_instance_key, &record.message_name)?;
+        if let Some(row) = row {
+            command.root_process_instance_key = row.record.root_process_instance_key;
+        }
+    }
     p.send(
-        record.process_instance_key.partition(),
+        to,
         Key::NONE,
         of::ProcessMessageSubscription::Correlate,
         command,
