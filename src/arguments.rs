@@ -55,6 +55,9 @@ pub(crate) enum Task {
     Ddl {
         /// sqlite, postgresql, mariadb or mysql.
         database: String,
+        /// Stands in front of all tables, as the setting secondary-storage.prefix says.
+        #[arg(long, value_name = "PREFIX", default_value = "")]
+        prefix: String,
     },
     /// List all settings: name, default, meaning, other names.
     Settings,
@@ -257,9 +260,11 @@ pub(crate) fn print_settings() -> Result<(), Failure> {
 /// Prints the statements that make the tables of the secondary storage.
 ///
 /// # Errors
-/// If there is no such database, or if standard output is closed.
-pub(crate) fn print_ddl(database: &str) -> Result<(), Failure> {
-    let Some(statements) = ringflow_export::migrate::ddl(database) else {
+/// If there is no such database or prefix, or if standard output is closed.
+pub(crate) fn print_ddl(database: &str, prefix: &str) -> Result<(), Failure> {
+    let prefix =
+        ringflow_export::Prefix::new(prefix).map_err(|error| Failure(error.to_string()))?;
+    let Some(statements) = ringflow_export::migrate::ddl(database, &prefix) else {
         return Err(Failure(format!(
             "there are no tables for '{database}'; sqlite, postgresql, mariadb or mysql"
         )));

@@ -17,7 +17,7 @@ use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{GlobalListenerBatchRecord, UserRecord};
 use ringflow_export::{
     Database, Dialect, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions,
-    RecordFeed, RetainOptions,
+    RecordFeed,
 };
 use ringflow_gateway::{
     Auth, Backend, Gateway, GatewayOptions, Guards, Reads, RunningGateway, stored_form,
@@ -190,7 +190,10 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
     let mut reads: Option<Arc<dyn Reads>> = None;
     if let Some(database) = database {
         tracing::info!(database = %database.place(), "secondary storage");
-        let queries = Queries::open(&QueriesOptions::new(database.clone()))?;
+        let queries = Queries::open(&QueriesOptions {
+            prefix: config.table_prefix.clone(),
+            ..QueriesOptions::new(database.clone())
+        })?;
         items = broker
             .asked_items()
             .map(|asked| tokio::spawn(items::answer(asked, queries.clone(), broker.submitter())));
@@ -208,10 +211,9 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
         let options = ExporterOptions {
             auto_ddl: config.auto_ddl,
             window_age: config.flush_interval,
-            retain: Some(RetainOptions {
-                ttl: config.history_ttl,
-                ..RetainOptions::default()
-            }),
+            retain: Some(config.retain.clone()),
+            audit: config.audit,
+            prefix: config.table_prefix.clone(),
             ..ExporterOptions::new(database)
         };
         let started = Arc::new(Exporter::start(options, feeds)?);
@@ -453,7 +455,7 @@ fn gateway_options(config: &Config) -> GatewayOptions {
         ..GatewayOptions::default()
     };
     options.limits.request_timeout = config.request_timeout;
-    options.documents.directory = config.documents_directory.clone();
+    options.documents = config.documents.clone();
     options
 }
 

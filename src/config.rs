@@ -14,13 +14,15 @@ use ringflow_core::record::value::{EntityType, GlobalListenerBatchRecord, RoleRe
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
 use ringflow_io::{ClusterOptions, PROTOCOL_VERSION};
 
-use ringflow_export::Database;
-use ringflow_gateway::{OidcOptions, TlsIdentity};
+use ringflow_export::{Audit, Database, Prefix, RetainOptions};
+use ringflow_gateway::{DocumentOptions, OidcOptions, TlsIdentity};
 
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
 
+mod documents;
 mod security;
+mod storage;
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
 pub(crate) const PARTITIONS_MAX: u16 = 1024;
@@ -97,8 +99,8 @@ pub(crate) struct Config {
     pub management_tls: Option<TlsIdentity>,
     /// How long a command may take.
     pub request_timeout: Duration,
-    /// Where documents are kept; `None` = in memory.
-    pub documents_directory: Option<PathBuf>,
+    /// Where documents are kept.
+    pub documents: DocumentOptions,
     /// Gateway threads; `None` = decide.
     pub gateway_threads: Option<usize>,
     /// History.
@@ -107,8 +109,12 @@ pub(crate) struct Config {
     pub auto_ddl: bool,
     /// Longest wait of a committed record for its batch.
     pub flush_interval: Duration,
-    /// How long finished instances stay.
-    pub history_ttl: Duration,
+    /// How long history stays, and how it is cleaned.
+    pub retain: RetainOptions,
+    /// Whose operations are audited.
+    pub audit: Audit,
+    /// What stands in front of all tables.
+    pub table_prefix: Prefix,
     /// Access.
     pub access: Access,
     /// Users, roles and the like that have to be there.
@@ -169,15 +175,15 @@ impl Config {
                 Id::ManagementTlsCertificates,
                 Id::ManagementTlsKey,
             )?,
-            documents_directory: Some(settings.get(Id::DocumentsDirectory).0)
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+            documents: read.documents()?,
             request_timeout: read.duration(Id::RequestTimeout, 100, 10 * MINUTE)?,
             gateway_threads: read.auto_or(Id::GatewayThreads, 1, 64)?.map(|n| n as usize),
             secondary_storage: read.secondary_storage(&data_dir)?,
             auto_ddl: read.one_of(Id::AutoDdl, &FLAGS)?,
             flush_interval: read.duration(Id::FlushInterval, 10, 10 * SECOND)?,
-            history_ttl: read.duration(Id::HistoryTtl, MINUTE, 3650 * DAY)?,
+            retain: read.retain()?,
+            audit: read.audit()?,
+            table_prefix: read.prefix()?,
             access: read.access(&initialization)?,
             authorizations: read.one_of(Id::Authorizations, &FLAGS)?,
             tenancy: read.one_of(Id::Tenancy, &FLAGS)?,

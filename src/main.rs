@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         Task::Demo(options) => demo::run(&options),
         Task::Cluster(what) => cluster::run(&what),
         Task::Inspect(what) => inspect::run(&what),
-        Task::Ddl { database } => arguments::print_ddl(&database),
+        Task::Ddl { database, prefix } => arguments::print_ddl(&database, &prefix),
         Task::Settings => arguments::print_settings(),
         Task::Version => arguments::print_version(),
     };

@@ -14,7 +14,10 @@
 //! | two names of one setting with different values in one source | names both |
 
 use std::collections::BTreeMap;
-use std::fmt;
+
+mod error;
+
+pub(crate) use error::{Origin, SettingError};
 
 use crate::initialization::{INITIALIZATION, LISTENERS, Tree};
 
@@ -32,7 +35,9 @@ const FOREIGN_FILE_SECTIONS: &[&str] = &[
 ];
 
 /// How the names of variables begin that are looked at.
-const PREFIXES: [&str; 5] = [
+const PREFIXES: [&str; 7] = [
+    "AWS_",
+    "DOCUMENT_",
     "RINGFLOW_",
     "CAMUNDA_",
     "ZEEBE_",
@@ -202,6 +207,30 @@ settings! {
     DocumentsDirectory = "documents.directory", default "",
         aliases ["document.store.local.path"],
         "Directory of documents; empty = they are kept in memory, 64 MB in all, until the end.";
+    DocumentsBucket = "documents.s3.bucket", default "",
+        aliases ["document.store.aws.bucket", "camunda.document.aws.aws.bucket-name"],
+        "Bucket of documents, at S3 or at what speaks like it; empty = there is none.";
+    DocumentsBucketPath = "documents.s3.path", default "",
+        aliases ["document.store.aws.bucket-path", "camunda.document.aws.aws.bucket-path"],
+        "What stands in front of the ids of documents in the bucket.";
+    DocumentsBucketTtl = "documents.s3.ttl-days", default "none",
+        aliases ["document.store.aws.bucket-ttl", "camunda.document.aws.aws.bucket-ttl"],
+        "Days after which the bucket deletes by itself; documents for longer are tagged NoAutoDelete.";
+    DocumentsRegion = "documents.s3.region", default "",
+        aliases ["aws.region", "camunda.document.aws.aws.region"],
+        "Region of the bucket.";
+    DocumentsEndpoint = "documents.s3.endpoint", default "",
+        aliases [],
+        "Address of a service that speaks like S3, as http://HOST:PORT; empty = Amazon.";
+    DocumentsAccessKey = "documents.s3.access-key", default "",
+        aliases ["aws.access-key-id"],
+        "Key id for the bucket.";
+    DocumentsSecretKey = "documents.s3.secret-key", default "",
+        aliases ["aws.secret-access-key"],
+        "Secret of the key.";
+    DocumentsDefault = "documents.default-store", default "auto",
+        aliases ["document.default-store-id", "camunda.document.default-store-id"],
+        "Store where none is named: aws, local, in-memory, or auto: the first of these that there is.";
     RequestTimeout = "api.request-timeout", default "15s",
         aliases ["zeebe.gateway.cluster.request-timeout"],
         "Time a command may take before its caller is told so, 100ms to 10m.";
@@ -229,6 +258,71 @@ settings! {
     HistoryTtl = "secondary-storage.history-ttl", default "30d",
         aliases ["camunda.data.secondary-storage.rdbms.history.default-history-ttl"],
         "How long finished instances stay searchable, 1m to 3650d.";
+    HistoryProcessTtl = "secondary-storage.history.process-ttl", default "",
+        aliases [],
+        "Processes with times of their own, PROCESS=TIME with commas between, such as order=7d.";
+    HistoryDecisionTtl = "secondary-storage.history.decision-ttl", default "auto",
+        aliases ["camunda.data.secondary-storage.rdbms.history.decision-instance-ttl"],
+        "The same of evaluations that no process asked for; auto: as history-ttl.";
+    HistoryBatchTtl = "secondary-storage.history.batch-operation-ttl", default "5d",
+        aliases ["camunda.data.secondary-storage.rdbms.history.default-batch-operation-history-ttl",
+                 "camunda.data.secondary-storage.rdbms.history.default-batch-operation-ttl"],
+        "The same of finished batch operations, 1m to 3650d.";
+    HistoryBatchCancelTtl = "secondary-storage.history.batch-operation-cancel-process-instance-ttl", default "auto",
+        aliases ["camunda.data.secondary-storage.rdbms.history.batch-operation-cancel-process-instance-history-ttl",
+                 "camunda.data.secondary-storage.rdbms.history.batch-operation-cancel-process-instance-ttl"],
+        "The same of batch operations of this kind; auto: as all of them.";
+    HistoryBatchMigrateTtl = "secondary-storage.history.batch-operation-migrate-process-instance-ttl", default "auto",
+        aliases ["camunda.data.secondary-storage.rdbms.history.batch-operation-migrate-process-instance-history-ttl",
+                 "camunda.data.secondary-storage.rdbms.history.batch-operation-migrate-process-instance-ttl"],
+        "The same of batch operations of this kind; auto: as all of them.";
+    HistoryBatchModifyTtl = "secondary-storage.history.batch-operation-modify-process-instance-ttl", default "auto",
+        aliases ["camunda.data.secondary-storage.rdbms.history.batch-operation-modify-process-instance-history-ttl",
+                 "camunda.data.secondary-storage.rdbms.history.batch-operation-modify-process-instance-ttl"],
+        "The same of batch operations of this kind; auto: as all of them.";
+    HistoryBatchResolveTtl = "secondary-storage.history.batch-operation-resolve-incident-ttl", default "auto",
+        aliases ["camunda.data.secondary-storage.rdbms.history.batch-operation-resolve-incident-history-ttl",
+                 "camunda.data.secondary-storage.rdbms.history.batch-operation-resolve-incident-ttl"],
+        "The same of batch operations of this kind; auto: as all of them.";
+    HistoryUsageTtl = "secondary-storage.history.usage-metrics-ttl", default "730d",
+        aliases ["camunda.data.secondary-storage.rdbms.history.usage-metrics-ttl"],
+        "How long counts of usage are kept, 1m to 3650d.";
+    HistoryUsageInterval = "secondary-storage.history.usage-metrics-cleanup", default "24h",
+        aliases ["camunda.data.secondary-storage.rdbms.history.usage-metrics-cleanup"],
+        "How often it is looked for those that are too old, 1m to 30d.";
+    HistoryIntervalMin = "secondary-storage.history.interval-min", default "1m",
+        aliases ["camunda.data.secondary-storage.rdbms.history.min-history-cleanup-interval"],
+        "How often it is looked for history that is too old, 1s to 24h.";
+    HistoryIntervalMax = "secondary-storage.history.interval-max", default "1m",
+        aliases ["camunda.data.secondary-storage.rdbms.history.max-history-cleanup-interval"],
+        "What that doubles up to while nothing is found.";
+    HistoryRows = "secondary-storage.history.batch-size", default "5000",
+        aliases ["camunda.data.secondary-storage.rdbms.history.history-cleanup-batch-size"],
+        "Rows that one statement of the clean-up deletes at most.";
+    HistoryRoots = "secondary-storage.history.process-instance-batch-size", default "100",
+        aliases ["camunda.data.secondary-storage.rdbms.history.history-cleanup-process-instance-batch-size"],
+        "Root instances that are removed together at most.";
+    HistoryShare = "secondary-storage.history.max-usage", default "0.25",
+        aliases ["camunda.data.secondary-storage.rdbms.history.max-history-cleanup-usage"],
+        "Share of the time that the clean-up may work, 0.01 to 1.";
+    TablePrefix = "secondary-storage.prefix", default "",
+        aliases ["camunda.data.secondary-storage.rdbms.prefix"],
+        "Stands in front of all tables: at most 24 letters, digits, underscores, no digit first.";
+    AuditEnabled = "audit-log.enabled", default "true",
+        aliases ["camunda.data.audit-log.enabled"],
+        "true or false: whether operations of callers are kept.";
+    AuditUserCategories = "audit-log.user.categories", default "ADMIN,DEPLOYED_RESOURCES,USER_TASKS",
+        aliases ["camunda.data.audit-log.user.categories"],
+        "Which of users: ADMIN, DEPLOYED_RESOURCES, USER_TASKS, commas between; empty: none.";
+    AuditUserExcludes = "audit-log.user.excludes", default "",
+        aliases ["camunda.data.audit-log.user.excludes"],
+        "Entities left out of those, such as VARIABLE, commas between.";
+    AuditClientCategories = "audit-log.client.categories", default "",
+        aliases ["camunda.data.audit-log.client.categories"],
+        "The same of programs.";
+    AuditClientExcludes = "audit-log.client.excludes", default "",
+        aliases ["camunda.data.audit-log.client.excludes"],
+        "The same of programs.";
     Unprotected = "security.unprotected-api", default "auto",
         aliases ["camunda.security.authentication.unprotected-api"],
         "true: no credentials asked; false: they are; auto: true without users and provider.";
@@ -276,81 +370,6 @@ settings! {
         "text or json.";
 }
 
-/// Why settings could not be read.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingError {
-    /// The file is not there, not readable, or too large.
-    #[error("configuration file {path}: {reason}")]
-    File {
-        /// Its path.
-        path: String,
-        /// What went wrong, with line and column where known.
-        reason: String,
-    },
-    /// A key that no row has.
-    #[error("{origin}: unknown setting '{key}'")]
-    Unknown {
-        /// Where it stood.
-        origin: Origin,
-        /// The key.
-        key: String,
-    },
-    /// Two names of one setting disagree.
-    #[error("{origin}: '{first}' and '{second}' are the same setting ({name}) but differ")]
-    Conflict {
-        /// Where they stood.
-        origin: Origin,
-        /// One name.
-        first: String,
-        /// The other.
-        second: String,
-        /// The name in the table.
-        name: &'static str,
-    },
-    /// What should be there from the start is not said as it should be.
-    #[error("settings below security.initialization: {0}")]
-    Initialization(String),
-    /// The listeners of all user tasks are not said as they should be.
-    #[error("settings below cluster.global-listeners: {0}")]
-    Listeners(String),
-    /// A value that does not fit.
-    #[error("setting '{name}' is '{value}' ({origin}) but must be {expected}")]
-    Invalid {
-        /// The name in the table.
-        name: &'static str,
-        /// The value.
-        value: String,
-        /// Where it came from.
-        origin: Origin,
-        /// Form or range.
-        expected: String,
-    },
-}
-
-/// Where a value came from.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Origin {
-    /// The table.
-    Default,
-    /// The configuration file.
-    File(String),
-    /// The environment.
-    Environment,
-    /// The command line.
-    CommandLine,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str("default"),
-            Self::File(path) => write!(f, "configuration file {path}"),
-            Self::Environment => f.write_str("environment"),
-            Self::CommandLine => f.write_str("command line"),
-        }
-    }
-}
-
 /// The settings as text, each with its origin.
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
@@ -379,7 +398,10 @@ impl Settings {
     /// An error about the current value of `id`.
     pub(crate) fn invalid(&self, id: Id, expected: impl Into<String>) -> SettingError {
         let (value, origin) = self.get(id);
-        let secret = matches!(id, Id::Users | Id::SecondaryStoragePassword);
+        let secret = matches!(
+            id,
+            Id::Users | Id::SecondaryStoragePassword | Id::DocumentsSecretKey
+        );
         SettingError::Invalid {
             name: id.row().name,
             value: if secret {

@@ -36,6 +36,8 @@ mod client;
 mod cluster;
 #[path = "system/faults.rs"]
 mod faults;
+#[path = "system/history.rs"]
+mod history;
 #[path = "system/kill.rs"]
 mod kill;
 #[path = "system/load.rs"]

@@ -27,6 +27,14 @@ pub enum ConfigError {
         /// The scheme, as given.
         database: String,
     },
+    /// A prefix that is no part of a name.
+    #[error(
+        "'{prefix}' is no prefix of tables: at most 24 letters, digits, underscores, no digit first"
+    )]
+    Prefix {
+        /// As given.
+        prefix: String,
+    },
 }
 
 /// What ends the export of a partition, or of all.

@@ -30,9 +30,11 @@ use crate::database::{Database, Dialect};
 use crate::error::ExportError;
 use crate::feed::RecordFeed;
 use crate::metrics::{ExporterMetrics, ExporterState};
-use crate::migrate::{MigrateFailure, migrate, verify};
+use crate::migrate::{MigrateFailure, migrate_with, verify};
 use crate::names::Names;
+use crate::prefix::Prefix;
 use crate::retain::{self, RetainOptions};
+use crate::row::Audit;
 
 /// Feeds that may wait to be taken over: as many as a cluster may have partitions, because all of
 /// them wait until the schema is prepared.
@@ -49,6 +51,10 @@ pub type ThreadStart = Box<dyn FnOnce() + Send>;
 pub struct ExporterOptions {
     /// The database.
     pub database: Database,
+    /// What stands in front of all tables there.
+    pub prefix: Prefix,
+    /// Whose operations are audited.
+    pub audit: Audit,
     /// Rows of a window at most (it ends after the record that reaches this).
     pub window_rows: usize,
     /// Bytes of a window at most, roughly.
@@ -86,6 +92,8 @@ impl ExporterOptions {
     pub fn new(database: Database) -> Self {
         Self {
             database,
+            prefix: Prefix::NONE,
+            audit: Audit::default(),
             window_rows: 5000,
             window_bytes: 16 << 20,
             window_age: Duration::from_millis(100),
@@ -208,7 +216,7 @@ async fn run(
     metrics: Arc<ExporterMetrics>,
 ) {
     let prepared = tokio::select! {
-        prepared = prepare(&options.database, options.auto_ddl) => prepared,
+        prepared = prepare(&options) => prepared,
         _ = stopped(&mut stopping) => Ok(false),
     };
     match prepared {
@@ -234,7 +242,10 @@ async fn run(
     });
     let retention = shared.options.retain.clone().map(|retain| {
         tokio::task::spawn_local(retain::run(
-            shared.options.database.clone(),
+            (
+                shared.options.database.clone(),
+                shared.options.prefix.clone(),
+            ),
             retain,
             Rc::clone(&shared.partitions),
             Rc::clone(&shared.writers),
@@ -288,13 +299,14 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-async fn prepare(database: &Database, auto_ddl: bool) -> Result<bool, ExportError> {
+async fn prepare(options: &ExporterOptions) -> Result<bool, ExportError> {
+    let (database, prefix) = (&options.database, &options.prefix);
     let mut pause = PAUSES.0;
     loop {
-        let prepared = if auto_ddl {
-            migrate(database).await
+        let prepared = if options.auto_ddl {
+            migrate_with(database, prefix).await
         } else {
-            verify(database).await
+            verify(database, prefix).await
         };
         match prepared {
             Ok(()) => return Ok(true),

@@ -18,6 +18,8 @@
 //! | [`sink`] | one transaction per window; retry classes, fencing, poison rows |
 //! | [`exporter`] | the thread that drives them |
 //! | [`retain`] | history clean-up |
+//! | [`phase`] | whether partitions are exported, paused, softly paused |
+//! | [`prefix`] | what stands in front of all tables |
 //! | [`query`] | filter -> SQL, keyset pages |
 #![forbid(unsafe_code)]
 
@@ -30,6 +32,8 @@ pub(crate) mod link;
 pub mod metrics;
 pub mod migrate;
 pub mod names;
+pub mod phase;
+pub mod prefix;
 pub mod query;
 pub mod retain;
 pub mod row;
@@ -41,8 +45,11 @@ pub use error::{ConfigError, ExportError, QueryError};
 pub use exporter::{Exporter, ExporterOptions};
 pub use feed::{FeedBatch, FeedError, RecordFeed};
 pub use metrics::{ExporterMetrics, ExporterSnapshot, ExporterState};
+pub use phase::Phase;
+pub use prefix::Prefix;
 pub use query::{
     Aggregate, Aggregation, Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page,
     PageSpec, PageStart, Queries, QueriesOptions, Query, Row, Sort, Span, StatisticsOf,
 };
 pub use retain::RetainOptions;
+pub use row::{Audit, AuditError, AuditedBy};

@@ -19,65 +19,78 @@ use sqlx::{
 
 use crate::database::mysql::Server;
 use crate::database::{Database, Dialect, connect_postgres, mysql};
+use crate::prefix::Prefix;
 use crate::query::Cell;
 use crate::query::field::Kind;
 use crate::query::statement::{Bind, Statement};
 
 /// An open connection.
 #[derive(Debug)]
-pub(crate) enum Link {
+pub(crate) enum Wire {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
     Mysql(MySqlConnection, Server),
+}
+
+/// An open connection, and what stands in front of all tables there.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) wire: Wire,
+    pub(crate) prefix: Prefix,
 }
 
 impl Link {
     /// Opens a connection whose statements the server ends after `statement_timeout`.
     pub(crate) async fn open(
         database: &Database,
+        prefix: &Prefix,
         statement_timeout: Duration,
     ) -> Result<Self, sqlx::Error> {
-        Ok(match database {
+        let wire = match database {
             Database::Sqlite(options) => {
-                Self::Sqlite(SqliteConnection::connect_with(options).await?)
+                Wire::Sqlite(SqliteConnection::connect_with(options).await?)
             }
             Database::Postgres(options) => {
-                Self::Postgres(connect_postgres(options, statement_timeout).await?)
+                Wire::Postgres(connect_postgres(options, statement_timeout).await?)
             }
             Database::Mysql(options) => {
                 let (connection, server) = mysql::connect(options, statement_timeout).await?;
-                Self::Mysql(connection, server)
+                Wire::Mysql(connection, server)
             }
+        };
+        Ok(Self {
+            wire,
+            prefix: prefix.clone(),
         })
     }
 
     pub(crate) const fn dialect(&self) -> Dialect {
-        match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
-            Self::Mysql(..) => Dialect::Mysql,
+        match &self.wire {
+            Wire::Sqlite(_) => Dialect::Sqlite,
+            Wire::Postgres(_) => Dialect::Postgres,
+            Wire::Mysql(..) => Dialect::Mysql,
         }
     }
 
     /// Says farewell. What is committed is stored whether or not this succeeds.
     pub(crate) async fn close(self) {
-        let _ = match self {
-            Self::Sqlite(connection) => connection.close().await,
-            Self::Postgres(connection) => connection.close().await,
-            Self::Mysql(connection, _) => connection.close().await,
+        let _ = match self.wire {
+            Wire::Sqlite(connection) => connection.close().await,
+            Wire::Postgres(connection) => connection.close().await,
+            Wire::Mysql(connection, _) => connection.close().await,
         };
     }
 
     /// Runs a statement without values, one that opens or ends a transaction or a part of it.
     pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(connection) => {
+        match &mut self.wire {
+            Wire::Sqlite(connection) => {
                 sqlx::query(sql).execute(connection).await?;
             }
-            Self::Postgres(connection) => {
+            Wire::Postgres(connection) => {
                 sqlx::raw_sql(sql).execute(connection).await?;
             }
-            Self::Mysql(connection, _) => {
+            Wire::Mysql(connection, _) => {
                 sqlx::raw_sql(sql).execute(connection).await?;
             }
         }
@@ -91,23 +104,23 @@ impl Link {
         statement: Statement,
         keep: bool,
     ) -> Result<u64, sqlx::Error> {
-        let sql = AssertSqlSafe(statement.text);
-        Ok(match self {
-            Self::Sqlite(connection) => {
+        let sql = AssertSqlSafe(self.prefix.apply(&statement.text).into_owned());
+        Ok(match &mut self.wire {
+            Wire::Sqlite(connection) => {
                 sqlx::query_with(sql, values::<SqliteArguments>(statement.binds)?)
                     .persistent(keep)
                     .execute(connection)
                     .await?
                     .rows_affected()
             }
-            Self::Postgres(connection) => {
+            Wire::Postgres(connection) => {
                 sqlx::query_with(sql, values::<PgArguments>(statement.binds)?)
                     .persistent(keep)
                     .execute(connection)
                     .await?
                     .rows_affected()
             }
-            Self::Mysql(connection, _) => sqlx::query_with(sql, mysql_values(statement.binds)?)
+            Wire::Mysql(connection, _) => sqlx::query_with(sql, mysql_values(statement.binds)?)
                 .persistent(keep)
                 .execute(connection)
                 .await?
@@ -122,9 +135,9 @@ impl Link {
         statement: Statement,
         kinds: &[Kind],
     ) -> Result<Vec<Vec<Cell>>, sqlx::Error> {
-        let sql = AssertSqlSafe(statement.text);
-        match self {
-            Self::Sqlite(connection) => {
+        let sql = AssertSqlSafe(self.prefix.apply(&statement.text).into_owned());
+        match &mut self.wire {
+            Wire::Sqlite(connection) => {
                 sqlx::query_with(sql, values::<SqliteArguments>(statement.binds)?)
                     .fetch_all(connection)
                     .await?
@@ -132,7 +145,7 @@ impl Link {
                     .map(|row| read_sqlite(row, kinds))
                     .collect()
             }
-            Self::Postgres(connection) => {
+            Wire::Postgres(connection) => {
                 sqlx::query_with(sql, values::<PgArguments>(statement.binds)?)
                     .fetch_all(connection)
                     .await?
@@ -140,7 +153,7 @@ impl Link {
                     .map(|row| read_postgres(row, kinds))
                     .collect()
             }
-            Self::Mysql(connection, _) => sqlx::query_with(sql, mysql_values(statement.binds)?)
+            Wire::Mysql(connection, _) => sqlx::query_with(sql, mysql_values(statement.binds)?)
                 .fetch_all(connection)
                 .await?
                 .iter()

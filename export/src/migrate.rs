@@ -10,6 +10,7 @@
 //! A database that is newer than this build is refused: writing into columns one does not know is
 //! how history gets lost.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
@@ -20,6 +21,7 @@ use crate::database::mysql::Product;
 use crate::database::{Database, Failure, classify, connect_postgres, mysql};
 use crate::error::ExportError;
 use crate::link::Link;
+use crate::prefix::{MIGRATIONS, Prefix};
 use crate::query::statement::Statement;
 use crate::schema::{ListTable, Table};
 
@@ -88,6 +90,11 @@ const POSTGRES: Migrations = &[
         "listeners_usage_waits",
         include_str!("../migrations/postgres/0020_listeners_usage_waits.sql"),
     ),
+    (
+        21,
+        "exporter_phase",
+        include_str!("../migrations/postgres/0021_exporter_phase.sql"),
+    ),
 ];
 
 const SQLITE: Migrations = &[
@@ -135,6 +142,11 @@ const SQLITE: Migrations = &[
         20,
         "listeners_usage_waits",
         include_str!("../migrations/sqlite/0020_listeners_usage_waits.sql"),
+    ),
+    (
+        21,
+        "exporter_phase",
+        include_str!("../migrations/sqlite/0021_exporter_phase.sql"),
     ),
 ];
 
@@ -184,13 +196,19 @@ const MYSQL: Migrations = &[
         "listeners_usage_waits",
         include_str!("../migrations/mysql/0020_listeners_usage_waits.sql"),
     ),
+    (
+        21,
+        "exporter_phase",
+        include_str!("../migrations/mysql/0021_exporter_phase.sql"),
+    ),
 ];
 
-fn migrator(migrations: Migrations, collation: Option<&str>) -> Migrator {
+fn migrator(migrations: Migrations, prefix: &Prefix, collation: Option<&str>) -> Migrator {
     let migration = |&(number, name, statements): &(i64, &'static str, &'static str)| {
-        let statements = match collation {
-            None => statements.into_sql_str(),
-            Some(collation) => {
+        let statements = match (collation, prefix.apply(statements)) {
+            (None, Cow::Borrowed(_)) => statements.into_sql_str(),
+            (None, Cow::Owned(statements)) => AssertSqlSafe(statements).into_sql_str(),
+            (Some(collation), statements) => {
                 AssertSqlSafe(statements.replace(COLLATION, collation)).into_sql_str()
             }
         };
@@ -202,13 +220,16 @@ fn migrator(migrations: Migrations, collation: Option<&str>) -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(migrations.iter().map(migration).collect())
+    let mut migrator = Migrator::with_migrations(migrations.iter().map(migration).collect());
+    migrator.dangerous_set_table_name(prefix.name(MIGRATIONS));
+    migrator
 }
 
 /// The statements that make the schema, for a database whose owner runs them by hand: of `sqlite`,
-/// `postgresql`, `mariadb` or `mysql`; `None` for any other name. All of them can run again.
+/// `postgresql`, `mariadb` or `mysql`; `None` for any other name. All of them can run again. Tables
+/// and indexes get the prefix.
 #[must_use]
-pub fn ddl(product: &str) -> Option<String> {
+pub fn ddl(product: &str, prefix: &Prefix) -> Option<String> {
     let (migrations, collation) = match product {
         "sqlite" => (SQLITE, COLLATION),
         "postgres" | "postgresql" => (POSTGRES, COLLATION),
@@ -218,7 +239,7 @@ pub fn ddl(product: &str) -> Option<String> {
     };
     let texts: Vec<String> = migrations
         .iter()
-        .map(|(_, _, statements)| statements.replace(COLLATION, collation))
+        .map(|(_, _, statements)| prefix.apply(statements).replace(COLLATION, collation))
         .collect();
     Some(texts.join("\n"))
 }
@@ -227,7 +248,7 @@ pub fn ddl(product: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`MigrateFailure::Refused`] names what is missing.
-pub async fn verify(database: &Database) -> Result<(), MigrateFailure> {
+pub async fn verify(database: &Database, prefix: &Prefix) -> Result<(), MigrateFailure> {
     let failed = |what: &str, error: &sqlx::Error| match classify(error) {
         Failure::Down => MigrateFailure::Down(error.to_string()),
         Failure::Data | Failure::Statement => MigrateFailure::Refused(ExportError::Schema {
@@ -237,12 +258,13 @@ pub async fn verify(database: &Database) -> Result<(), MigrateFailure> {
             ),
         }),
     };
-    let mut link = Link::open(database, Duration::from_secs(30))
+    let mut link = Link::open(database, prefix, Duration::from_secs(30))
         .await
         .map_err(|error| failed("no connection", &error))?;
     let mut selects = vec![
         "last_exported_position FROM exporter_position".to_owned(),
         "row_key FROM exporter_error".to_owned(),
+        "phase FROM exporter_phase".to_owned(),
     ];
     for table in Table::ALL {
         let names: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
@@ -269,7 +291,7 @@ pub async fn verify(database: &Database) -> Result<(), MigrateFailure> {
 
 /// Migrates under a lock of our own: the library asks for one with a time-out that MariaDB refuses,
 /// and then goes on without.
-async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), MigrateError> {
+async fn migrate_mysql(options: &MySqlConnectOptions, prefix: &Prefix) -> Result<(), MigrateError> {
     const LOCK: &str = "CONCAT('ringflow.', MD5(DATABASE()))";
     let (mut connection, server) = mysql::connect(options, STATEMENT_TIMEOUT).await?;
     let wait = STATEMENT_TIMEOUT.as_secs();
@@ -282,11 +304,12 @@ async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), MigrateError
     if locked != 1 {
         return Err(MigrateError::Execute(sqlx::Error::PoolTimedOut));
     }
-    let mut migrator = migrator(MYSQL, Some(server.product.collation()));
+    let mut migrator = migrator(MYSQL, prefix, Some(server.product.collation()));
     migrator.set_locking(false);
     let mut result = migrator.run_direct(None, &mut connection, false).await;
     if let Err(MigrateError::Dirty(_)) = result {
-        sqlx::query("DELETE FROM _sqlx_migrations WHERE success = FALSE")
+        let forget = prefix.apply("DELETE FROM _sqlx_migrations WHERE success = FALSE");
+        sqlx::query(AssertSqlSafe(forget.into_owned()))
             .execute(&mut connection)
             .await?;
         result = migrator.run_direct(None, &mut connection, false).await;
@@ -296,7 +319,15 @@ async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), MigrateError
     result
 }
 
-/// Creates or extends the tables.
+/// Creates or extends the tables, without a prefix.
+///
+/// # Errors
+/// [`MigrateFailure::Down`] if the database cannot do it now.
+pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
+    migrate_with(database, &Prefix::NONE).await
+}
+
+/// Creates or extends the tables, all of which have a prefix.
 ///
 /// # Errors
 /// [`MigrateFailure::Down`] if the database cannot do it now.
@@ -304,14 +335,14 @@ async fn migrate_mysql(options: &MySqlConnectOptions) -> Result<(), MigrateError
     clippy::wildcard_enum_match_arm,
     reason = "the errors of sqlx are an open list"
 )]
-pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
+pub async fn migrate_with(database: &Database, prefix: &Prefix) -> Result<(), MigrateFailure> {
     let mut collisions = 0;
     loop {
         let result = match database {
             Database::Postgres(options) => {
                 async {
                     let mut connection = connect_postgres(options, STATEMENT_TIMEOUT).await?;
-                    migrator(POSTGRES, None)
+                    migrator(POSTGRES, prefix, None)
                         .run_direct(None, &mut connection, false)
                         .await?;
                     connection.close().await?;
@@ -319,11 +350,11 @@ pub async fn migrate(database: &Database) -> Result<(), MigrateFailure> {
                 }
                 .await
             }
-            Database::Mysql(options) => migrate_mysql(options).await,
+            Database::Mysql(options) => migrate_mysql(options, prefix).await,
             Database::Sqlite(options) => {
                 async {
                     let mut connection = sqlx::SqliteConnection::connect_with(options).await?;
-                    migrator(SQLITE, None)
+                    migrator(SQLITE, prefix, None)
                         .run_direct(None, &mut connection, false)
                         .await?;
                     connection.close().await?;

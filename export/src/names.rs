@@ -17,6 +17,9 @@ pub const DEFINITIONS_MAX: usize = 1000;
 /// Names of variables that are remembered; then it begins anew.
 const VARIABLE_NAMES_MAX: usize = 50_000;
 
+/// Batch operations of which the kind is remembered.
+const BATCHES_MAX: usize = 1000;
+
 /// How long a definition that the database does not have is not asked for again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 
@@ -90,6 +93,8 @@ pub struct Names {
     clock: u64,
     /// Variables whose names are known to be stored, per definition.
     variables: FxHashSet<(Key, Text)>,
+    /// Kinds of batch operations.
+    batches: FxHashMap<Key, Text>,
 }
 
 impl Names {
@@ -148,6 +153,20 @@ impl Names {
             self.variables.clear();
         }
         self.variables.insert((definition, name.clone()))
+    }
+
+    /// Keeps the kind of a batch operation.
+    pub fn note_batch(&mut self, key: Key, kind: Text) {
+        if self.batches.len() >= BATCHES_MAX {
+            self.batches.clear();
+        }
+        self.batches.insert(key, kind);
+    }
+
+    /// The kind of a batch operation; empty if there is none of that key.
+    #[must_use]
+    pub fn batch_kind(&self, key: Key) -> Option<Text> {
+        self.batches.get(&key).cloned()
     }
 
     /// The database may have lost what was stored there.

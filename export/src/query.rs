@@ -13,8 +13,9 @@
 
 use std::time::Duration;
 
-use crate::database::Database;
+use crate::database::{Database, Dialect};
 use crate::error::{ConfigError, QueryError};
+use crate::prefix::Prefix;
 
 mod aggregate;
 mod audit_log;
@@ -27,7 +28,7 @@ mod decision_instance;
 mod decision_requirements;
 mod element_instance;
 mod element_statistics;
-mod fetch;
+pub(crate) mod fetch;
 pub(crate) mod field;
 mod filter;
 mod form;
@@ -414,6 +415,8 @@ impl From<i64> for KeyLiteral {
 pub struct QueriesOptions {
     /// The database; the schema is created by the exporter.
     pub database: Database,
+    /// What stands in front of all tables there.
+    pub prefix: Prefix,
     /// Connections at most.
     pub connections_max: u32,
     /// How long a search may wait for a connection before it is `Unavailable`.
@@ -428,6 +431,7 @@ impl QueriesOptions {
     pub fn new(database: Database) -> Self {
         Self {
             database,
+            prefix: Prefix::NONE,
             connections_max: 8,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
@@ -439,6 +443,7 @@ impl QueriesOptions {
 #[derive(Clone, Debug)]
 pub struct Queries {
     pool: fetch::Pool,
+    prefix: Prefix,
     statement_timeout: Duration,
 }
 
@@ -451,8 +456,14 @@ impl Queries {
     pub fn open(options: &QueriesOptions) -> Result<Self, ConfigError> {
         Ok(Self {
             pool: fetch::Pool::open(options),
+            prefix: options.prefix.clone(),
             statement_timeout: options.statement_timeout,
         })
+    }
+
+    /// How this database is spoken to.
+    pub(crate) const fn dialect(&self) -> Dialect {
+        self.pool.dialect()
     }
 
     /// One page of the matches of a search.

@@ -3,7 +3,7 @@
 //! what somebody deleted before its time.
 //!
 //! Each step deletes a bounded number of rows in a transaction of its own, on a connection of its
-//! own, and rests three times as long as it worked: exporting always goes first. A root's row is
+//! own, and rests a multiple of the time it worked: exporting always goes first. A root's row is
 //! deleted last, so an interrupted clean-up is found again and finished. A root with much history
 //! takes more steps; the others wait only for the steps of one group of roots.
 //!
@@ -12,7 +12,7 @@
 mod expire;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::database::{Database, Dialect};
 use crate::exporter::wall_clock;
 use crate::link::Link;
 use crate::metrics::ExporterMetrics;
+use crate::prefix::Prefix;
 use crate::query::Cell;
 use crate::query::field::Kind;
 use crate::query::statement::{Bind, Statement};
@@ -33,10 +34,24 @@ use crate::query::statement::{Bind, Statement};
 pub struct RetainOptions {
     /// How long a finished root instance is kept. Decided when it finishes.
     pub ttl: Duration,
+    /// The same of instances of single processes, by BPMN process id.
+    pub process_ttl: BTreeMap<String, Duration>,
+    /// How long an evaluation that no process asked for is kept.
+    pub decision_ttl: Duration,
     /// How long a finished batch operation is kept. Decided when it finishes.
     pub batch_ttl: Duration,
-    /// How often to look while there is nothing to do.
+    /// The same of single kinds of them, by their name.
+    pub batch_type_ttl: BTreeMap<String, Duration>,
+    /// How long counts of usage are kept.
+    pub usage_ttl: Duration,
+    /// How often counts of usage that are too old are looked for.
+    pub usage_interval: Duration,
+    /// How often to look while there is something to do now and then.
     pub interval: Duration,
+    /// How often to look when nothing was found for long: the interval doubles up to this.
+    pub interval_max: Duration,
+    /// Share of the time that may be spent on deleting, in percent.
+    pub percent: u8,
     /// Roots handled together.
     pub roots: u32,
     /// Rows deleted by one statement at most.
@@ -45,10 +60,18 @@ pub struct RetainOptions {
 
 impl Default for RetainOptions {
     fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 24 * 3600);
         Self {
-            ttl: Duration::from_secs(30 * 24 * 3600),
-            batch_ttl: Duration::from_secs(5 * 24 * 3600),
+            ttl: days(30),
+            process_ttl: BTreeMap::new(),
+            decision_ttl: days(30),
+            batch_ttl: days(5),
+            batch_type_ttl: BTreeMap::new(),
+            usage_ttl: days(730),
+            usage_interval: days(1),
             interval: Duration::from_secs(60),
+            interval_max: Duration::from_secs(60),
+            percent: 25,
             roots: 100,
             rows: 5000,
         }
@@ -56,17 +79,39 @@ impl Default for RetainOptions {
 }
 
 impl RetainOptions {
-    /// [`RetainOptions::ttl`] in milliseconds.
+    /// Milliseconds that what belongs to no process is kept.
     #[must_use]
     pub fn ttl_ms(&self) -> i64 {
-        i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX)
+        millis(self.ttl)
     }
 
-    /// [`RetainOptions::batch_ttl`] in milliseconds.
+    /// Milliseconds that a finished instance of a process is kept.
     #[must_use]
-    pub fn batch_ttl_ms(&self) -> i64 {
-        i64::try_from(self.batch_ttl.as_millis()).unwrap_or(i64::MAX)
+    pub fn instance_ms(&self, process_id: &str) -> i64 {
+        millis(*self.process_ttl.get(process_id).unwrap_or(&self.ttl))
     }
+
+    /// Milliseconds that an evaluation without a process is kept.
+    #[must_use]
+    pub fn decision_ms(&self) -> i64 {
+        millis(self.decision_ttl)
+    }
+
+    /// Milliseconds that a finished batch operation of a kind is kept.
+    #[must_use]
+    pub fn batch_ms(&self, kind: &str) -> i64 {
+        millis(*self.batch_type_ttl.get(kind).unwrap_or(&self.batch_ttl))
+    }
+
+    /// How long to rest behind a step that took so long.
+    fn rest(&self, worked: Duration) -> Duration {
+        let percent = u32::from(self.percent.clamp(1, 100));
+        worked * (100 - percent) / percent
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
@@ -97,6 +142,9 @@ const LISTS: [(&str, &str, &str); 4] = [
     ),
 ];
 
+/// Where history is: the database, and what stands in front of all tables there.
+pub(crate) type Place = (Database, Prefix);
+
 /// Deletes a bounded number of rows at a time, on a connection of its own.
 struct Cleaner {
     link: Link,
@@ -112,8 +160,8 @@ enum Which<'w> {
 }
 
 impl Cleaner {
-    async fn open(database: &Database) -> Result<Self, sqlx::Error> {
-        let link = Link::open(database, Duration::from_secs(30)).await?;
+    async fn open((database, prefix): &Place) -> Result<Self, sqlx::Error> {
+        let link = Link::open(database, prefix, Duration::from_secs(30)).await?;
         Ok(Self { link })
     }
 
@@ -242,12 +290,14 @@ fn bounded(
 
 /// Cleans for ever. Ends with the exporter.
 pub(crate) async fn run(
-    database: Database,
+    database: Place,
     options: RetainOptions,
     partitions: Rc<RefCell<BTreeSet<u16>>>,
     writers: Rc<Semaphore>,
     metrics: Arc<ExporterMetrics>,
 ) {
+    let mut pause = options.interval;
+    let mut usage_due = Instant::now();
     loop {
         let led: Vec<u16> = partitions.borrow().iter().copied().collect();
         let mut busy = false;
@@ -260,32 +310,46 @@ pub(crate) async fn run(
             }
         }
         if busy {
+            pause = options.interval;
             continue;
         }
-        sleep(options.interval).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(options.interval_max.max(options.interval));
         let led: Vec<u16> = partitions.borrow().iter().copied().collect();
+        let usage = !led.is_empty() && Instant::now() >= usage_due;
+        if usage {
+            usage_due = Instant::now() + options.usage_interval;
+        }
         for partition in led {
-            if let Err(error) = expire(&database, &options, partition, &writers).await {
-                tracing::warn!(partition, %error, "expired rows stay; they are looked for later");
+            match expire(&database, &options, partition, usage, &writers).await {
+                // The rest does not wait for its next turn.
+                Ok(true) => usage_due = Instant::now(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(partition, %error, "expired rows stay; they are looked for later");
+                }
             }
         }
     }
 }
 
-/// Removes what belongs to no instance and has expired, a bounded number of rows.
+/// Removes what belongs to no instance and has expired, a bounded number of rows; true if counts of
+/// usage are left.
 async fn expire(
-    database: &Database,
+    database: &Place,
     options: &RetainOptions,
     partition: u16,
+    usage: bool,
     writers: &Semaphore,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let mut cleaner = Cleaner::open(database).await?;
     // The semaphore is never closed.
     let _permit = writers.acquire().await;
-    cleaner.expire(partition, wall_clock(), options.rows).await
+    cleaner
+        .expire(partition, wall_clock(), usage, options)
+        .await
 }
 
-/// Removes one group of roots of a partition; false if none is due.
 /// What can be due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum What {
@@ -344,7 +408,7 @@ impl What {
 
 /// Removes one group of each kind from a partition; false if nothing is due.
 async fn clean(
-    database: &Database,
+    database: &Place,
     options: &RetainOptions,
     partition: u16,
     writers: &Semaphore,
@@ -376,7 +440,7 @@ async fn clean(
         let mut group = Group {
             cleaner: &mut cleaner,
             keys,
-            rows: options.rows,
+            options,
             writers,
         };
         match what {
@@ -394,7 +458,7 @@ async fn clean(
 struct Group<'g> {
     cleaner: &'g mut Cleaner,
     keys: Vec<i64>,
-    rows: u32,
+    options: &'g RetainOptions,
     writers: &'g Semaphore,
 }
 
@@ -475,13 +539,13 @@ impl Group<'_> {
             let began = Instant::now();
             let gone = self
                 .cleaner
-                .delete(table, which, &self.keys, self.rows)
+                .delete(table, which, &self.keys, self.options.rows)
                 .await?;
             count(gone);
             let worked = began.elapsed();
             drop(permit);
-            sleep(worked * 3).await;
-            if gone < u64::from(self.rows) {
+            sleep(self.options.rest(worked)).await;
+            if gone < u64::from(self.options.rows) {
                 return Ok(());
             }
         }

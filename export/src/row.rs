@@ -30,13 +30,16 @@ use ringflow_core::record::field::Headers;
 use ringflow_core::record::value::BpmnElementType;
 use ringflow_core::record::{Record, RecordType, Text, Value};
 
+pub use audited::{Audit, AuditError, AuditedBy};
 pub use tree_path::callers_of;
 
 use crate::batch::Window;
 use crate::names::Names;
+use crate::retain::RetainOptions;
 
 pub mod active_instances;
 pub mod audit_log;
+mod audited;
 pub mod batch_operation;
 pub mod cluster_variable;
 pub mod decision;
@@ -151,10 +154,10 @@ impl Datum {
 pub struct Context<'c> {
     /// Names of elements and processes.
     pub names: &'c mut Names,
-    /// Milliseconds that a finished root instance is kept; `None` = for ever.
-    pub history_ttl: Option<i64>,
-    /// The same of a finished batch operation.
-    pub batch_ttl: Option<i64>,
+    /// How long what has ended is kept; `None` = for ever.
+    pub retain: Option<&'c RetainOptions>,
+    /// Whose operations are audited.
+    pub audit: Audit,
     /// Who is behind what comes.
     pub trail: &'c mut audit_log::Trail,
 }
@@ -165,7 +168,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
     if record.batch_operation_reference.is_some() {
         batch_operation::write_outcome(window, record);
     }
-    audit_log::write(window, context.trail, context.history_ttl, record);
+    audit_log::write(window, context, record);
     if record.record_type != RecordType::Event {
         return;
     }

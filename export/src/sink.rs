@@ -16,6 +16,7 @@
 //! |---|---|
 //! | [`Flushed`] | acknowledges |
 //! | [`FlushFailure::Fenced`] | continues from where the database stands |
+//! | [`FlushFailure::Paused`] | sends the same window again, until it is wanted |
 //! | [`FlushFailure::Down`], [`FlushFailure::Statement`] | sends the same window again, later |
 //! | [`FlushFailure::Data`] | sends the same window again, isolating rows |
 
@@ -26,6 +27,8 @@ use ringflow_core::ids::{Key, PartitionId, Position};
 use crate::batch::{ListOperation, Operation, Sealed, SealedRow};
 use crate::database::mysql::IDLE_CONNECTION;
 use crate::database::{Database, Dialect, Failure, classify};
+use crate::phase::Phase;
+use crate::prefix::Prefix;
 use crate::schema::Table;
 
 mod mysql;
@@ -45,6 +48,8 @@ const ROW_KEY_CHARS: usize = 1000;
 pub struct Flushed {
     /// Rows that the database would not take.
     pub poisoned: Vec<Poison>,
+    /// The log has to be kept all the same.
+    pub keep_log: bool,
 }
 
 /// A row that was set aside.
@@ -67,7 +72,11 @@ pub enum FlushFailure {
     Fenced {
         /// Where.
         at: Position,
+        /// The log has to be kept all the same.
+        keep_log: bool,
     },
+    /// An operator does not want it now.
+    Paused,
     /// Not now.
     Down(String),
     /// Some row cannot be stored.
@@ -89,6 +98,7 @@ impl From<sqlx::Error> for FlushFailure {
 /// Writes the windows of one partition. Owns one connection, opened when it is needed.
 pub struct Sink {
     database: Database,
+    prefix: Prefix,
     writer: Option<Writer>,
     /// When it was last used.
     used: Instant,
@@ -106,23 +116,29 @@ impl std::fmt::Debug for Sink {
 impl Sink {
     /// A sink whose transactions may take `timeout`; then the connection is given up.
     #[must_use]
-    pub fn new(database: Database, timeout: Duration) -> Self {
+    pub fn new(database: Database, prefix: Prefix, timeout: Duration) -> Self {
         Self {
             database,
+            prefix,
             writer: None,
             used: Instant::now(),
             timeout,
         }
     }
 
-    /// Where the database stands; 0 for a partition it does not know.
+    /// Where the database stands (0 for a partition it does not know), and whether the partition is
+    /// exported.
     ///
     /// # Errors
     /// See [`FlushFailure`]; never `Fenced`.
-    pub async fn cursor(&mut self, partition: PartitionId) -> Result<Position, FlushFailure> {
+    pub async fn cursor(
+        &mut self,
+        partition: PartitionId,
+    ) -> Result<(Position, Phase), FlushFailure> {
         self.bounded(async |writer| {
             let cursor = writer.cursor(partition).await?;
-            Ok(Position(u64::try_from(cursor.unwrap_or(0)).unwrap_or(0)))
+            let position = Position(u64::try_from(cursor.unwrap_or(0)).unwrap_or(0));
+            Ok((position, writer.phase(partition).await?))
         })
         .await
     }
@@ -133,6 +149,15 @@ impl Sink {
     /// See [`FlushFailure`]; never `Fenced`.
     pub async fn definition(&mut self, key: Key) -> Result<Option<(String, String)>, FlushFailure> {
         self.bounded(async |writer| Ok(writer.definition(key).await?))
+            .await
+    }
+
+    /// The kind of a batch operation.
+    ///
+    /// # Errors
+    /// See [`FlushFailure`]; never `Fenced`.
+    pub async fn batch_kind(&mut self, key: Key) -> Result<Option<String>, FlushFailure> {
+        self.bounded(async |writer| Ok(writer.batch_kind(key).await?))
             .await
     }
 
@@ -164,7 +189,7 @@ impl Sink {
                     // A connection that cannot even do this is dropped.
                     if writer.run("ROLLBACK").await.is_err() {
                         return Err(match failure {
-                            FlushFailure::Fenced { .. } => failure,
+                            FlushFailure::Fenced { .. } | FlushFailure::Paused => failure,
                             FlushFailure::Down(reason)
                             | FlushFailure::Data(reason)
                             | FlushFailure::Statement(reason) => FlushFailure::Down(reason),
@@ -194,7 +219,7 @@ impl Sink {
         &mut self,
         work: impl AsyncFnOnce(&mut Writer) -> Result<T, FlushFailure>,
     ) -> Result<T, FlushFailure> {
-        let database = &self.database;
+        let (database, prefix) = (&self.database, &self.prefix);
         // MySQL ends connections that idle; one that is about to be ended is not begun with.
         let stale = match database.dialect() {
             Dialect::Mysql => self.used.elapsed() > IDLE_CONNECTION / 2,
@@ -206,7 +231,7 @@ impl Sink {
         let all = async {
             let mut writer = match held {
                 Some(writer) => writer,
-                None => Writer::open(database, timeout).await?,
+                None => Writer::open(database, prefix, timeout).await?,
             };
             let result = work(&mut writer).await;
             Ok::<_, FlushFailure>((writer, result))
@@ -240,11 +265,19 @@ async fn transaction(
         stored = writer.cursor(sealed.partition).await?;
     }
     let at = Position(u64::try_from(stored.unwrap_or(0)).unwrap_or(0));
+    let phase = writer.phase(sealed.partition).await?;
     if at != sealed.from {
-        return Err(FlushFailure::Fenced { at });
+        let keep_log = phase != Phase::Exporting;
+        return Err(FlushFailure::Fenced { at, keep_log });
+    }
+    if phase == Phase::Paused {
+        return Err(FlushFailure::Paused);
     }
     writer.depart(&sealed.departures).await?;
-    let mut flushed = Flushed::default();
+    let mut flushed = Flushed {
+        keep_log: phase == Phase::SoftPaused,
+        ..Flushed::default()
+    };
     for operation in &sealed.operations {
         if isolate {
             isolate_rows(writer, operation, &mut flushed.poisoned).await?;

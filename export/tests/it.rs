@@ -17,8 +17,11 @@ mod it {
     mod mariadb;
     mod mysql;
     mod paging;
+    mod phase;
     mod postgres;
+    mod prefix;
     mod records;
+    mod retention;
     mod search;
     mod statistics;
     mod usage;

@@ -25,7 +25,7 @@ pub use ringflow_io::submit::StreamSpec;
 
 pub use ringflow_export::{
     Aggregate, Aggregation, Cell, ElementStatistics, Entity, Filter, KeyLiteral, Literal, Op, Page,
-    PageSpec, PageStart, Query, QueryError, Row, Sort, Span, StatisticsOf,
+    PageSpec, PageStart, Phase, Query, QueryError, Row, Sort, Span, StatisticsOf,
 };
 
 /// The way of commands to the partitions.
@@ -113,6 +113,12 @@ pub trait Reads: Send + Sync + 'static {
         key: KeyLiteral,
         instances: Option<Filter>,
     ) -> BoxFuture<'_, Result<Vec<ElementStatistics>, QueryError>>;
+
+    /// The phases in which the partitions are exported, each once.
+    fn phases(&self, partitions: u16) -> BoxFuture<'_, Result<Vec<Phase>, QueryError>>;
+
+    /// Pauses or resumes the export of all partitions; done when nothing is under way any more.
+    fn set_phase(&self, partitions: u16, phase: Phase) -> BoxFuture<'_, Result<(), QueryError>>;
 }
 
 /// What a gateway is started on.
@@ -237,5 +243,13 @@ impl Reads for Queries {
             };
             Queries::element_statistics(self, of).await
         })
+    }
+
+    fn phases(&self, partitions: u16) -> BoxFuture<'_, Result<Vec<Phase>, QueryError>> {
+        Box::pin(Queries::phases(self, partitions))
+    }
+
+    fn set_phase(&self, partitions: u16, phase: Phase) -> BoxFuture<'_, Result<(), QueryError>> {
+        Box::pin(Queries::set_phase(self, partitions, phase))
     }
 }

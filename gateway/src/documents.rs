@@ -1,9 +1,9 @@
 //! Document stores: files that processes refer to, kept beside the engine.
 //!
 //! The engine never sees a document, only references. A store keeps bytes and what was said about
-//! them; it answers by id. Two kinds: in memory (gone with the process, bounded, the default as in
-//! the reference) and a directory. An expired document is gone for every caller, whenever its bytes
-//! are removed.
+//! them; it answers by id. Three kinds: in memory (gone with the process, bounded, the default as in
+//! the reference), a directory, and a bucket of S3, which alone has links. An expired document is
+//! gone for every caller, whenever its bytes are removed.
 //!
 //! | condition | answer |
 //! |---|---|
@@ -11,19 +11,24 @@
 //! | no such id, or expired | [`DocumentError::Missing`] |
 //! | hash absent or another | [`DocumentError::Hash`] |
 //! | memory is full | [`DocumentError::Full`] |
-//! | the disk does not do it | [`DocumentError::Io`] |
+//! | the disk or the bucket does not do it | [`DocumentError::Io`] |
+//! | the store has no links | [`DocumentError::NoLinks`] |
 //!
-//! Stores of other makers (S3, Google, Azure) are not served; naming one answers that it does not
+//! Stores of other makers (Google, Azure) are not served; naming one answers that it does not
 //! exist.
 
+mod bucket;
 mod files;
 mod memory;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use bucket::Bucket;
+pub use bucket::BucketOptions;
 pub(crate) use files::Files;
 pub(crate) use memory::Memory;
 
@@ -35,8 +40,13 @@ pub(crate) const ID_CHARACTERS: usize = 256;
 /// Which stores a gateway has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentOptions {
-    /// Directory of the store `local`, which is the default then; `None` = there is none.
+    /// Directory of the store `local`; `None` = there is none.
     pub directory: Option<PathBuf>,
+    /// Bucket of the store `aws`; `None` = there is none.
+    pub bucket: Option<BucketOptions>,
+    /// The store that is used where none is named; `None` = the bucket, else the directory, else
+    /// the memory.
+    pub default_store: Option<String>,
 }
 
 /// What is said about a document.
@@ -59,6 +69,22 @@ impl About {
     fn is_expired(&self, now: i64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)
     }
+
+    /// The caller knows the hash of the document, as somebody who was given its reference does.
+    ///
+    /// # Errors
+    /// [`DocumentError::Hash`] if it does not.
+    pub(crate) fn matches(&self, id: &str, hash: Option<&str>) -> Result<(), DocumentError> {
+        match hash {
+            Some(given) if given == self.hash => Ok(()),
+            Some(given) => Err(DocumentError::Hash(format!(
+                "Document hash for document {id} doesn't match the provided hash {given}"
+            ))),
+            None => Err(DocumentError::Hash(format!(
+                "No document hash provided for document {id}"
+            ))),
+        }
+    }
 }
 
 /// Why a store does not do what it was asked.
@@ -74,6 +100,8 @@ pub(crate) enum DocumentError {
     Full,
     #[error("The document store cannot be used: {0}")]
     Io(String),
+    #[error("{0}")]
+    NoLinks(&'static str),
 }
 
 /// One store.
@@ -81,6 +109,7 @@ pub(crate) enum DocumentError {
 pub(crate) enum Store {
     Memory(Memory),
     Files(Files),
+    Bucket(Box<Bucket>),
 }
 
 impl Store {
@@ -94,6 +123,7 @@ impl Store {
         match self {
             Self::Memory(memory) => memory.create(id, about, bytes, now),
             Self::Files(files) => files.create(id, about, bytes, now).await,
+            Self::Bucket(bucket) => bucket.create(id, about, bytes, now).await,
         }
     }
 
@@ -101,6 +131,7 @@ impl Store {
         let (about, bytes) = match self {
             Self::Memory(memory) => memory.get(id)?,
             Self::Files(files) => files.get(id).await?,
+            Self::Bucket(bucket) => bucket.get(id).await?,
         };
         if about.is_expired(now) {
             return Err(DocumentError::Missing(id.to_owned()));
@@ -112,14 +143,26 @@ impl Store {
         match self {
             Self::Memory(memory) => memory.delete(id),
             Self::Files(files) => files.delete(id).await,
+            Self::Bucket(bucket) => bucket.delete(id).await,
         }
     }
 
-    /// Why there are no links to its documents.
-    pub(crate) const fn no_links(&self) -> &'static str {
+    /// An address under which anybody can read the document, for so long.
+    pub(crate) async fn link(
+        &self,
+        id: &str,
+        hash: Option<&str>,
+        lasts: Duration,
+        now: i64,
+    ) -> Result<String, DocumentError> {
         match self {
-            Self::Memory(_) => "The in-memory document store does not support creating links",
-            Self::Files(_) => "The local document store does not support creating links",
+            Self::Memory(_) => Err(DocumentError::NoLinks(
+                "The in-memory document store does not support creating links",
+            )),
+            Self::Files(_) => Err(DocumentError::NoLinks(
+                "The local document store does not support creating links",
+            )),
+            Self::Bucket(bucket) => bucket.link(id, hash, lasts, now).await,
         }
     }
 }
@@ -131,12 +174,25 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    pub(crate) fn new(options: &DocumentOptions) -> Self {
+    /// # Errors
+    /// A store cannot be reached as it is described, or the default one is not there.
+    pub(crate) fn new(options: &DocumentOptions) -> Result<Self, DocumentError> {
         let mut stores = vec![("in-memory", Store::Memory(Memory::default()))];
         if let Some(directory) = &options.directory {
             stores.insert(0, ("local", Store::Files(Files::new(directory.clone()))));
         }
-        Self { stores }
+        if let Some(bucket) = &options.bucket {
+            let bucket = Box::new(Bucket::new(bucket)?);
+            stores.insert(0, ("aws", Store::Bucket(bucket)));
+        }
+        if let Some(wanted) = &options.default_store {
+            let known = stores.iter().position(|(name, _)| name == wanted);
+            let at = known.ok_or_else(|| {
+                DocumentError::Io(format!("there is no document store '{wanted}'"))
+            })?;
+            stores[..=at].rotate_right(1);
+        }
+        Ok(Self { stores })
     }
 
     /// Name and store; `None` if it does not exist.
@@ -214,6 +270,28 @@ mod tests {
         keeps(Store::Files(Files::new(inner))).await;
         let outside = std::fs::read_dir(directory.path()).unwrap().count();
         assert_eq!(outside, 1, "no id leads out of the directory");
+    }
+
+    #[test]
+    fn the_default_store_is_the_one_that_is_named() {
+        let first = |options: &DocumentOptions| {
+            Documents::new(options).map(|documents| documents.store(None).unwrap().0)
+        };
+        let mut options = DocumentOptions::default();
+        assert_eq!(first(&options), Ok("in-memory"));
+        options.directory = Some(PathBuf::from("documents"));
+        assert_eq!(first(&options), Ok("local"));
+        options.bucket = Some(BucketOptions {
+            name: "documents".into(),
+            ..BucketOptions::default()
+        });
+        assert_eq!(first(&options), Ok("aws"));
+        for name in ["local", "in-memory", "aws"] {
+            options.default_store = Some(name.into());
+            assert_eq!(first(&options), Ok(name));
+        }
+        options.default_store = Some("gcp".into());
+        assert!(first(&options).is_err());
     }
 
     #[test]

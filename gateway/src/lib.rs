@@ -35,7 +35,7 @@ mod submit;
 
 pub use backend::{Backend, Commands, PushedJobs, Reads};
 pub use contract::ContractError;
-pub use documents::DocumentOptions;
+pub use documents::{BucketOptions, DocumentOptions};
 pub use identity::password::stored_form;
 pub use identity::token::OidcOptions;
 pub use identity::{Auth, AuthError, Guards, User};

@@ -10,6 +10,7 @@
 //! | `/actuator/prometheus` | all numbers, see [`crate::metrics`] |
 //! | `/actuator/info` | versions |
 //! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`], [`change`] |
+//! | `/actuator/exporting/...`, `/actuator/exporters` | see [`exporting`] |
 //!
 //! UP is 200, DOWN is 503. Everything else is 404.
 
@@ -31,6 +32,7 @@ use crate::submit::Front;
 
 mod change;
 mod cluster;
+mod exporting;
 
 /// The text format of the metrics.
 const METRICS_MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -99,6 +101,13 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
             get(cluster::show_change).delete(change::cancel),
         )
         .route("/actuator/rebalance", post(cluster::rebalance))
+        .route("/actuator/exporting/pause", post(exporting::pause))
+        .route("/actuator/exporting/resume", post(exporting::resume))
+        .route("/actuator/exporters", get(exporting::exporters))
+        .route(
+            "/actuator/exporters/{exporter}/{change}",
+            post(exporting::change),
+        )
         .route(
             "/actuator/cluster/partitions/{partition}/leader/{broker}",
             post(cluster::transfer),

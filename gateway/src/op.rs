@@ -15,6 +15,7 @@
 //! | [`user_task`] | assign, unassign, complete, update |
 //! | [`incident`], [`variable`] | resolve; set |
 //! | [`cluster_variable`] | create, update, delete, get |
+//! | [`exporting`] | status, pause, resume |
 //! | [`global_listener`] | create, update, delete listeners of all user tasks |
 //! | [`document`] | create, read, delete files kept beside the engine |
 //! | [`resource`] | deploy, delete |
@@ -33,6 +34,7 @@ pub(crate) mod cluster_variable;
 pub(crate) mod conditional;
 pub(crate) mod decision;
 pub(crate) mod document;
+pub(crate) mod exporting;
 pub(crate) mod expression;
 pub(crate) mod global_listener;
 pub(crate) mod identity;

@@ -126,6 +126,9 @@ pub enum StartError {
     /// The embedded contract is unusable.
     #[error(transparent)]
     Contract(#[from] ContractError),
+    /// A document store cannot be used as it is described.
+    #[error("document stores: {0}")]
+    Documents(String),
 }
 
 /// Starts gateways.
@@ -171,13 +174,15 @@ impl Gateway {
                 reason: error.to_string(),
             })
         })?);
-        let front = Arc::new(Front::new(
+        let front = Front::new(
             backend,
             limits.clone(),
             options.version,
             &options.documents,
             guards.tenancy,
-        ));
+        )
+        .map_err(|error| StartError::Documents(error.to_string()))?;
+        let front = Arc::new(front);
         let rest = Rest::new(Arc::clone(&front), Arc::clone(&identity))?.router()?;
 
         let (grpc_listener, grpc) = bind("gRPC", options.grpc).await?;

@@ -17,7 +17,7 @@ use ringflow_core::ids::PartitionId;
 use tokio::sync::watch;
 
 use crate::backend::{Backend, Reads, SubmitError};
-use crate::documents::{DocumentOptions, Documents};
+use crate::documents::{DocumentError, DocumentOptions, Documents};
 use crate::limits::Limits;
 use crate::metrics::GatewayMetrics;
 use crate::park::Parking;
@@ -46,16 +46,18 @@ impl std::fmt::Debug for Front {
 }
 
 impl Front {
+    /// # Errors
+    /// A document store cannot be used as it is described.
     pub(crate) fn new(
         backend: Backend,
         limits: Limits,
         version: String,
         documents: &DocumentOptions,
         tenancy: bool,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, DocumentError> {
+        Ok(Self {
             tenancy,
-            documents: Documents::new(documents),
+            documents: Documents::new(documents)?,
             parking: Arc::new(Parking::new(&limits)),
             backend,
             limits,
@@ -63,7 +65,7 @@ impl Front {
             metrics: GatewayMetrics::default(),
             turn: RoundRobin::default(),
             stopping: watch::channel(false).0,
-        }
+        })
     }
 
     /// Ends what waits for jobs; other requests finish.

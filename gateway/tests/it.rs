@@ -7,6 +7,8 @@
 mod auth;
 #[path = "it/batch.rs"]
 mod batch;
+#[path = "it/bucket.rs"]
+mod bucket;
 #[path = "it/cluster_variable.rs"]
 mod cluster_variable;
 #[path = "it/contract.rs"]

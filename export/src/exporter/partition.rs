@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringflow_core::ids::{Key, PartitionId, Position, Timestamp};
-use ringflow_core::record::{Record, Value};
+use ringflow_core::record::{Record, Text, Value};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -24,15 +24,28 @@ use crate::error::ExportError;
 use crate::feed::RecordFeed;
 use crate::metrics::PartitionMetrics;
 use crate::names::Definition;
-use crate::retain::RetainOptions;
+use crate::phase::Phase;
 use crate::row::audit_log::Trail;
 use crate::row::{self, Context};
 use crate::sink::{FlushFailure, Sink};
 
+/// How often it is looked whether exporting is still paused.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// How a window ended.
 enum Outcome {
-    Committed,
-    Fenced(Position),
+    Committed {
+        /// The log may forget it.
+        acknowledge: bool,
+    },
+    Fenced {
+        /// Where the cursor stands.
+        at: Position,
+        /// The log may forget what is in front of it.
+        acknowledge: bool,
+    },
+    /// Exporting is paused, and the exporter stops.
+    Left,
 }
 
 type Flight = Pin<Box<dyn Future<Output = (Sink, Sealed, Outcome)>>>;
@@ -41,6 +54,7 @@ type Flight = Pin<Box<dyn Future<Output = (Sink, Sealed, Outcome)>>>;
 struct Task {
     shared: Rc<Shared>,
     metrics: Arc<PartitionMetrics>,
+    stopping: watch::Receiver<bool>,
     /// Who is behind the records that come.
     trail: Trail,
     window: Window,
@@ -64,18 +78,20 @@ pub(super) async fn partition(
     let metrics = shared.metrics.partition(id);
     let mut sink = Sink::new(
         shared.options.database.clone(),
+        shared.options.prefix.clone(),
         shared.options.flush_timeout,
     );
-    let cursor = tokio::select! {
+    let (cursor, phase) = tokio::select! {
         cursor = cursor(&mut sink, id) => cursor,
         _ = stopped(&mut stopping) => return Ok(()),
     };
-    start(feed.as_mut(), cursor)?;
+    start(feed.as_mut(), cursor, phase == Phase::Exporting)?;
     metrics.cursor(cursor);
     metrics.received(cursor);
     tracing::info!(partition = id.0, after = cursor.0, "exporting");
     shared.partitions.borrow_mut().insert(id.0);
     let mut task = Task {
+        stopping: stopping.clone(),
         trail: Trail::default(),
         window: Window::new(id, cursor),
         since: None,
@@ -94,20 +110,22 @@ pub(super) async fn partition(
     result
 }
 
-fn start(feed: &mut dyn RecordFeed, after: Position) -> Result<(), ExportError> {
+fn start(feed: &mut dyn RecordFeed, after: Position, acknowledge: bool) -> Result<(), ExportError> {
     feed.start(after).map_err(|error| ExportError::Feed {
         partition: feed.partition().0,
         reason: error.reason,
     })?;
-    feed.acknowledge(after);
+    if acknowledge {
+        feed.acknowledge(after);
+    }
     Ok(())
 }
 
-async fn cursor(sink: &mut Sink, partition: PartitionId) -> Position {
+async fn cursor(sink: &mut Sink, partition: PartitionId) -> (Position, Phase) {
     let mut pause = PAUSES.0;
     loop {
         match sink.cursor(partition).await {
-            Ok(position) => return position,
+            Ok(found) => return found,
             Err(failure) => {
                 tracing::warn!(partition = partition.0, ?failure, "cannot read the cursor");
                 sleep(pause).await;
@@ -221,8 +239,8 @@ impl Task {
         let mut context = Context {
             names: &mut names,
             trail: &mut self.trail,
-            history_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::ttl_ms),
-            batch_ttl: (self.shared.options.retain.as_ref()).map(RetainOptions::batch_ttl_ms),
+            retain: self.shared.options.retain.as_ref(),
+            audit: self.shared.options.audit,
         };
         for (at, record) in records.iter().enumerate().skip(from) {
             let options = &self.shared.options;
@@ -274,11 +292,13 @@ impl Task {
                 missing.remove(&process.process_definition_key);
             }
         }
-        if missing.is_empty() {
+        let batches = self.unknown_batches(records);
+        if missing.is_empty() && batches.is_empty() {
             return;
         }
         let options = &self.shared.options;
-        let mut reader = Sink::new(options.database.clone(), options.flush_timeout);
+        let (database, prefix) = (options.database.clone(), options.prefix.clone());
+        let mut reader = Sink::new(database, prefix, options.flush_timeout);
         for key in missing {
             // Without the database names stay unknown for now: rows wait for it anyway, but a name
             // that is missing would stay missing, so this waits too.
@@ -299,7 +319,42 @@ impl Task {
                 None => names.unknown(key),
             }
         }
+        for key in batches {
+            let mut pause = PAUSES.0;
+            let kind = loop {
+                match reader.batch_kind(key).await {
+                    Ok(kind) => break kind.unwrap_or_default(),
+                    Err(failure) => {
+                        tracing::warn!(batch = key.0, ?failure, "cannot read a batch operation");
+                        sleep(pause).await;
+                        pause = (pause * 2).min(PAUSES.1);
+                    }
+                }
+            };
+            let kind = Text::from(kind);
+            self.shared.names.borrow_mut().note_batch(key, kind);
+        }
         reader.close().await;
+    }
+
+    /// Batch operations that the records end and whose kind, by which they are kept, is not known.
+    fn unknown_batches(&self, records: &[Record]) -> BTreeSet<Key> {
+        let mut names = self.shared.names.borrow_mut();
+        let mut unknown = BTreeSet::new();
+        for record in records {
+            if let Value::BatchOperationCreation(value) = &record.value {
+                // Created in these very records, so noted before it is needed.
+                let kind = Text::from(value.batch_operation_type.name());
+                names.note_batch(value.batch_operation_key, kind);
+            }
+            if let Value::BatchOperationLifecycleManagement(value) = &record.value {
+                let key = value.batch_operation_key;
+                if record.partition == key.partition() && names.batch_kind(key).is_none() {
+                    unknown.insert(key);
+                }
+            }
+        }
+        unknown
     }
 
     /// Seals the window and sends it on its way.
@@ -316,6 +371,7 @@ impl Task {
             Arc::clone(&self.metrics),
             sink,
             window.seal(),
+            self.stopping.clone(),
         )));
     }
 
@@ -326,8 +382,10 @@ impl Task {
         outcome: &Outcome,
     ) -> Result<(), ExportError> {
         match outcome {
-            Outcome::Committed => {
-                feed.acknowledge(sealed.last);
+            Outcome::Committed { acknowledge } => {
+                if *acknowledge {
+                    feed.acknowledge(sealed.last);
+                }
                 self.metrics.cursor(sealed.last);
                 self.metrics.waiting_since(match self.since {
                     Some(_) => self.oldest,
@@ -335,7 +393,7 @@ impl Task {
                 });
                 Ok(())
             }
-            Outcome::Fenced(at) => {
+            Outcome::Fenced { at, acknowledge } => {
                 tracing::warn!(
                     partition = sealed.partition.0,
                     expected = sealed.from.0,
@@ -348,7 +406,13 @@ impl Task {
                 self.since = None;
                 self.window = Window::new(sealed.partition, *at);
                 self.metrics.cursor(*at);
-                start(feed, *at)
+                start(feed, *at, *acknowledge)
+            }
+            Outcome::Left => {
+                self.pending = None;
+                self.since = None;
+                self.window = Window::new(sealed.partition, sealed.from);
+                Ok(())
             }
         }
     }
@@ -360,17 +424,33 @@ async fn deliver(
     metrics: Arc<PartitionMetrics>,
     mut sink: Sink,
     sealed: Sealed,
+    mut stopping: watch::Receiver<bool>,
 ) -> (Sink, Sealed, Outcome) {
     let partition = sealed.partition.0;
     let mut pause = PAUSES.0;
     let mut isolate = false;
     let mut attempts = 0_u32;
+    let mut paused = false;
     loop {
         // The semaphore is never closed; without a permit the transaction would only wait longer.
         let permit = shared.writers.acquire().await;
         let began = Instant::now();
         let result = sink.flush(&sealed, isolate, wall_clock()).await;
         drop(permit);
+        if matches!(result, Err(FlushFailure::Paused)) {
+            if !paused {
+                tracing::info!(partition, "exporting is paused");
+            }
+            paused = true;
+            tokio::select! {
+                () = sleep(LOOK_AGAIN) => continue,
+                _ = stopped(&mut stopping) => return (sink, sealed, Outcome::Left),
+            }
+        }
+        if paused {
+            tracing::info!(partition, "exporting goes on");
+            paused = false;
+        }
         if attempts > 0 {
             metrics.retried();
         }
@@ -389,14 +469,20 @@ async fn deliver(
                         "a row cannot be stored and was set aside in exporter_error"
                     );
                 }
-                return (sink, sealed, Outcome::Committed);
+                let acknowledge = !flushed.keep_log;
+                return (sink, sealed, Outcome::Committed { acknowledge });
             }
             // An earlier attempt did commit, only its answer was lost.
-            Err(FlushFailure::Fenced { at }) if at == sealed.last => {
+            Err(FlushFailure::Fenced { at, keep_log }) if at == sealed.last => {
                 metrics.flushed(sealed.records, sealed.rows as u64, began.elapsed());
-                return (sink, sealed, Outcome::Committed);
+                let acknowledge = !keep_log;
+                return (sink, sealed, Outcome::Committed { acknowledge });
             }
-            Err(FlushFailure::Fenced { at }) => return (sink, sealed, Outcome::Fenced(at)),
+            Err(FlushFailure::Paused) => continue,
+            Err(FlushFailure::Fenced { at, keep_log }) => {
+                let acknowledge = !keep_log;
+                return (sink, sealed, Outcome::Fenced { at, acknowledge });
+            }
             Err(FlushFailure::Data(reason)) => {
                 metrics.failed();
                 tracing::warn!(partition, reason, "a row was refused; finding it");

@@ -3,6 +3,7 @@
 //! A statement that does not come back in time is given up on the client side too, and its
 //! connection is not reused.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
@@ -83,6 +84,10 @@ pub(crate) async fn rows(
 ) -> Result<Vec<Vec<Cell>>, QueryError> {
     // The server's own limit ends the statement; this one covers a server that is gone.
     let patience = queries.statement_timeout + Duration::from_secs(10);
+    let mut statement = statement;
+    if let Cow::Owned(text) = queries.prefix.apply(&statement.text) {
+        statement.text = text;
+    }
     match tokio::time::timeout(patience, fetch(&queries.pool, statement, kinds)).await {
         Ok(Ok(rows)) => Ok(rows),
         Ok(Err(error)) => Err(refused(&error)),

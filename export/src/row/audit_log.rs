@@ -2,8 +2,8 @@
 //!
 //! Only the client's command says who asks; the events of its step name that command as their
 //! source. The trail therefore remembers the last command that came from outside, and the table
-//! below says which events (and which refusals) of its step are operations worth a row. Only users
-//! are audited, as the reference does unless it is told otherwise; callers without a name never are.
+//! below says which events (and which refusals) of its step are operations worth a row. Whose, and of
+//! which kind, is configured (`audited.rs`); callers without a name never are.
 //! While nobody proves a name, nothing here costs more than a look at a flag.
 //!
 //! Rows are told by names, not by types: a value type that comes later only needs its line.
@@ -14,7 +14,8 @@ use ringflow_core::record::{Document, Record, RecordType, RejectionType, Text};
 use serde_json::Value as Json;
 
 use crate::batch::{RowKey, Window};
-use crate::row::Datum;
+use crate::retain::RetainOptions;
+use crate::row::{Context, Datum};
 use crate::schema::Table;
 use crate::schema::audit_log::*;
 
@@ -355,7 +356,8 @@ const REFUSALS: &[Row] = &[
 ];
 
 /// Follows the trail, and writes the row of a record that is an operation of a user.
-pub fn write(window: &mut Window, trail: &mut Trail, ttl: Option<i64>, record: &Record) {
+pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
+    let trail = &mut *context.trail;
     match record.record_type {
         RecordType::Command => {
             // Follow-ups of the same step come without claims and change nothing.
@@ -371,7 +373,7 @@ pub fn write(window: &mut Window, trail: &mut Trail, ttl: Option<i64>, record: &
             }
         }
         RecordType::Event => {
-            let Some(actor) = caused(trail, record) else {
+            let Some((kind, actor)) = trail.behind(record) else {
                 return;
             };
             let value_type = record.intent.value_type().name();
@@ -389,12 +391,16 @@ pub fn write(window: &mut Window, trail: &mut Trail, ttl: Option<i64>, record: &
                     && row.intent == intent
                     && (row.asked.is_empty() || row.asked == trail.value_type)
             });
-            if let Some(found) = found {
-                put(window, ttl, record, actor, found, None);
+            if let Some(found) = found
+                && context.audit.audits(kind, found.category, found.entity)
+            {
+                let actor = (kind, actor.clone());
+                put(window, context.retain, record, actor, found, None);
             }
         }
         RecordType::CommandRejection => {
-            let (Some(actor), Some(rejection)) = (caused(trail, record), &record.rejection) else {
+            let (Some((kind, actor)), Some(rejection)) = (trail.behind(record), &record.rejection)
+            else {
                 return;
             };
             let state = rejection.kind == RejectionType::InvalidState
@@ -404,24 +410,15 @@ pub fn write(window: &mut Window, trail: &mut Trail, ttl: Option<i64>, record: &
             let found = REFUSALS
                 .iter()
                 .find(|row| row.value_type == value_type && row.intent == intent);
-            if let (Some(found), true) = (found, state) {
-                put(
-                    window,
-                    ttl,
-                    record,
-                    actor,
-                    found,
-                    Some(rejection.kind.name()),
-                );
+            if let (Some(found), true) = (found, state)
+                && context.audit.audits(kind, found.category, found.entity)
+            {
+                let actor = (kind, actor.clone());
+                let refusal = Some(rejection.kind.name());
+                put(window, context.retain, record, actor, found, refusal);
             }
         }
     }
-}
-
-/// The user whose command caused `record`.
-fn caused(trail: &Trail, record: &Record) -> Option<Text> {
-    let actor = trail.actor.as_ref()?;
-    (record.source_position == Some(trail.position)).then(|| actor.clone())
 }
 
 /// A name in the claims of a command; what a token holds further down is none.
@@ -436,9 +433,9 @@ fn claim(claims: &Document, name: &str) -> Option<Text> {
 
 fn put(
     window: &mut Window,
-    ttl: Option<i64>,
+    retain: Option<&RetainOptions>,
     record: &Record,
-    actor: Text,
+    (actor_type, actor): (&'static str, Text),
     row: &Row,
     refusal: Option<&'static str>,
 ) {
@@ -494,8 +491,8 @@ fn put(
     let instance = key("processInstanceKey");
     let root = first_of(key("rootProcessInstanceKey"), instance.clone());
     // What belongs to an instance goes with it.
-    let cleanup = match (&root, ttl) {
-        (Datum::Null, Some(ttl)) => record.timestamp.plus_millis(ttl).into(),
+    let cleanup = match (&root, retain) {
+        (Datum::Null, Some(retain)) => record.timestamp.plus_millis(retain.ttl_ms()).into(),
         (_, _) => Datum::Null,
     };
     let audit_key = Key::new(record.partition, record.position.0 as i64);
@@ -519,7 +516,7 @@ fn put(
             (BATCH_OPERATION_KEY, record.batch_operation_reference.into()),
             (BATCH_OPERATION_TYPE, word("batchOperationType")),
             (TIMESTAMP, record.timestamp.into()),
-            (ACTOR_TYPE, "USER".into()),
+            (ACTOR_TYPE, actor_type.into()),
             (ACTOR_ID, actor.into()),
             (TENANT_ID, tenant),
             (TENANT_SCOPE, scope.into()),

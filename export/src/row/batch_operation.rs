@@ -107,8 +107,9 @@ pub fn write_management(
         Of::Cancel | Of::Suspend | Of::Resume => return,
     };
     let mut columns = vec![(batch_operation::END_DATE, record.timestamp.into())];
-    if let Some(ttl) = context.batch_ttl {
-        let date = record.timestamp.plus_millis(ttl);
+    if let Some(retain) = context.retain {
+        let kind = context.names.batch_kind(key).unwrap_or_default();
+        let date = record.timestamp.plus_millis(retain.batch_ms(&kind));
         columns.push((batch_operation::HISTORY_CLEANUP_DATE, date.into()));
     }
     if record.partition == key.partition() && !value.errors.is_empty() {

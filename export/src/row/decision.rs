@@ -108,8 +108,8 @@ pub fn write_evaluation(
     }
     // What belongs to an instance goes with its root.
     let standalone = !value.process_instance_key.is_some();
-    let cleanup = match context.history_ttl {
-        Some(ttl) if standalone => Datum::Time(record.timestamp.0.saturating_add(ttl)),
+    let cleanup = match context.retain {
+        Some(retain) if standalone => record.timestamp.plus_millis(retain.decision_ms()).into(),
         Some(_) | None => Datum::Null,
     };
     let root = if value.root_process_instance_key.is_some() {

@@ -88,7 +88,8 @@ pub fn write(
                 (STATE, Datum::from(state)),
                 (END_DATE, record.timestamp.into()),
             ];
-            if let Some(ttl) = context.history_ttl.filter(|_| is_root(value)) {
+            if let Some(retain) = context.retain.filter(|_| is_root(value)) {
+                let ttl = retain.instance_ms(&value.bpmn_process_id);
                 columns.push((
                     HISTORY_CLEANUP_DATE,
                     record.timestamp.plus_millis(ttl).into(),

@@ -19,6 +19,7 @@ use super::writer::{Texts, conflict_sets, excluded, parameters};
 use crate::batch::{Form, SealedList, SealedRow};
 use crate::database::mysql::{Product, Server};
 use crate::link::{add, mysql_time};
+use crate::prefix::Prefix;
 use crate::row::Datum;
 use crate::schema::{ColumnDef, ColumnKind, LIST_VALUE_CHARS, ListTable, Table};
 
@@ -92,16 +93,17 @@ async fn upsert(
 pub(super) async fn depart(
     connection: &mut MySqlConnection,
     server: Server,
+    prefix: &Prefix,
     instances: &[i64],
 ) -> Result<(), sqlx::Error> {
-    let sql: Arc<str> = "INSERT INTO active_instances (process_definition_key, partition_id, \
+    let sql = "INSERT INTO active_instances (process_definition_key, partition_id, \
          active_count) SELECT d.definition, d.part, d.gone FROM (SELECT \
          p.process_definition_key AS definition, p.partition_id AS part, -COUNT(*) AS gone \
          FROM JSON_TABLE(?, '$[*]' COLUMNS (k BIGINT PATH '$' ERROR ON ERROR)) u \
          STRAIGHT_JOIN process_instance p FORCE INDEX (PRIMARY) ON p.process_instance_key = u.k \
          GROUP BY p.process_definition_key, p.partition_id) d \
-         ON DUPLICATE KEY UPDATE active_count = active_instances.active_count + d.gone"
-        .into();
+         ON DUPLICATE KEY UPDATE active_count = active_instances.active_count + d.gone";
+    let sql: Arc<str> = prefix.apply(sql).into();
     for document in documents(room(server), instances, |out, key| number(out, *key))? {
         send(connection, Arc::clone(&sql), document).await?;
     }
@@ -111,10 +113,12 @@ pub(super) async fn depart(
 pub(super) async fn lists(
     connection: &mut MySqlConnection,
     server: Server,
+    prefix: &Prefix,
     table: ListTable,
     lists: &[SealedList],
 ) -> Result<(), sqlx::Error> {
     let (name, owner, value) = table.names();
+    let name = prefix.name(name);
     let sql: Arc<str> = format!(
         "DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (o BIGINT PATH '$' ERROR ON ERROR)) u \
          STRAIGHT_JOIN {name} l FORCE INDEX (PRIMARY) ON l.{owner} = u.o"

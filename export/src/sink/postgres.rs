@@ -9,6 +9,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgConnection};
 
 use super::writer::{Texts, conflict_sets, excluded, parameters};
 use crate::batch::{Form, SealedList, SealedRow};
+use crate::prefix::Prefix;
 use crate::row::Datum;
 use crate::schema::{ColumnDef, ColumnKind, ListTable, Table};
 
@@ -33,10 +34,12 @@ pub(super) async fn rows(
 
 pub(super) async fn lists(
     connection: &mut PgConnection,
+    prefix: &Prefix,
     table: ListTable,
     lists: &[SealedList],
 ) -> Result<(), sqlx::Error> {
     let (name, owner, value) = table.names();
+    let name = prefix.name(name);
     let owners: Vec<i64> = lists.iter().map(|list| list.owner).collect();
     sqlx::query(AssertSqlSafe(format!(
         "DELETE FROM {name} WHERE {owner} = ANY($1::bigint[])"

@@ -10,6 +10,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, SqliteConnection};
 
 use super::writer::{Texts, conflict_sets, excluded, parameters};
 use crate::batch::{Form, SealedList, SealedRow};
+use crate::prefix::Prefix;
 use crate::row::Datum;
 use crate::schema::{ColumnDef, ListTable, Table};
 
@@ -47,10 +48,12 @@ pub(super) async fn rows(
 
 pub(super) async fn lists(
     connection: &mut SqliteConnection,
+    prefix: &Prefix,
     table: ListTable,
     lists: &[SealedList],
 ) -> Result<(), sqlx::Error> {
     let (name, owner, value) = table.names();
+    let name = prefix.name(name);
     for chunk in lists.chunks(CHUNKS[0]) {
         let marks = vec!["?"; chunk.len()].join(", ");
         let mut arguments = SqliteArguments::default();

@@ -18,15 +18,20 @@ use rustc_hash::FxHashMap;
 use super::{Poison, mysql, postgres, sqlite};
 use crate::batch::{Form, Operation, SealedList, SealedRow};
 use crate::database::{Database, Dialect};
-use crate::link::Link;
+use crate::link::{Link, Wire, readable};
+use crate::phase::Phase;
+use crate::prefix::Prefix;
 use crate::query::Cell;
 use crate::query::field::Kind;
 use crate::query::statement::{Bind, Statement};
 use crate::schema::{ColumnDef, ColumnKind, ListTable, Table};
 
 /// Statement texts by table, form, and number of rows (0 = any).
-#[derive(Debug, Default)]
-pub(super) struct Texts(FxHashMap<(Table, Form, usize), Arc<str>>);
+#[derive(Debug)]
+pub(super) struct Texts {
+    known: FxHashMap<(Table, Form, usize), Arc<str>>,
+    prefix: Prefix,
+}
 
 impl Texts {
     pub(super) fn get(
@@ -36,10 +41,11 @@ impl Texts {
         rows: usize,
         make: impl FnOnce() -> String,
     ) -> Arc<str> {
+        let prefix = &self.prefix;
         let text = self
-            .0
+            .known
             .entry((table, form, rows))
-            .or_insert_with(|| make().into());
+            .or_insert_with(|| prefix.apply(&make()).into());
         Arc::clone(text)
     }
 }
@@ -54,11 +60,15 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) async fn open(
         database: &Database,
+        prefix: &Prefix,
         statement_timeout: Duration,
     ) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            link: Link::open(database, statement_timeout).await?,
-            texts: Texts::default(),
+            link: Link::open(database, prefix, statement_timeout).await?,
+            texts: Texts {
+                known: FxHashMap::default(),
+                prefix: prefix.clone(),
+            },
         })
     }
 
@@ -84,9 +94,24 @@ impl Writer {
             Dialect::Postgres | Dialect::Mysql => " FOR UPDATE",
             Dialect::Sqlite => "",
         });
-        let rows = self.link.fetch(out, &[Kind::Int]).await?;
+        self.number(out).await
+    }
+
+    /// Whether the partition is exported now.
+    pub(super) async fn phase(&mut self, partition: PartitionId) -> Result<Phase, sqlx::Error> {
+        let mut out = self.statement("SELECT ");
+        out.push(&readable(out.dialect, Kind::Int, "phase"));
+        out.push(" FROM exporter_phase WHERE partition_id = ");
+        out.bind(Bind::Int(partition.0.into()));
+        let code = self.number(out).await?;
+        Ok(code.map_or(Phase::Exporting, Phase::of_code))
+    }
+
+    /// The number in the only row of a statement.
+    async fn number(&mut self, statement: Statement) -> Result<Option<i64>, sqlx::Error> {
+        let rows = self.link.fetch(statement, &[Kind::Int]).await?;
         Ok(match rows.first().and_then(|row| row.first()) {
-            Some(Cell::Int(position)) => Some(*position),
+            Some(Cell::Int(number)) => Some(*number),
             Some(_) | None => None,
         })
     }
@@ -173,6 +198,18 @@ impl Writer {
         })
     }
 
+    /// The kind of a batch operation.
+    pub(super) async fn batch_kind(&mut self, key: Key) -> Result<Option<String>, sqlx::Error> {
+        let mut out = self
+            .statement("SELECT operation_type FROM batch_operation WHERE batch_operation_key = ");
+        out.bind(Bind::Int(key.0));
+        let rows = self.link.fetch(out, &[Kind::Text]).await?;
+        Ok(match rows.into_iter().flatten().next() {
+            Some(Cell::Text(kind)) => Some(kind),
+            Some(_) | None => None,
+        })
+    }
+
     pub(super) async fn rows(
         &mut self,
         operation: &Operation,
@@ -180,12 +217,12 @@ impl Writer {
     ) -> Result<(), sqlx::Error> {
         let (table, form) = (operation.table, operation.form);
         let texts = &mut self.texts;
-        match &mut self.link {
-            Link::Sqlite(connection) => sqlite::rows(connection, texts, table, form, rows).await,
-            Link::Postgres(connection) => {
+        match &mut self.link.wire {
+            Wire::Sqlite(connection) => sqlite::rows(connection, texts, table, form, rows).await,
+            Wire::Postgres(connection) => {
                 postgres::rows(connection, texts, table, form, rows).await
             }
-            Link::Mysql(connection, server) => {
+            Wire::Mysql(connection, server) => {
                 mysql::rows(connection, *server, texts, table, form, rows).await
             }
         }
@@ -193,8 +230,8 @@ impl Writer {
 
     /// Takes instances off the count of the definition that their rows still name.
     pub(super) async fn depart(&mut self, instances: &[i64]) -> Result<(), sqlx::Error> {
-        if let Link::Mysql(connection, server) = &mut self.link {
-            return mysql::depart(connection, *server, instances).await;
+        if let Wire::Mysql(connection, server) = &mut self.link.wire {
+            return mysql::depart(connection, *server, &self.link.prefix, instances).await;
         }
         for instance in instances {
             let mut out = self.statement(
@@ -217,11 +254,12 @@ impl Writer {
         table: ListTable,
         lists: &[SealedList],
     ) -> Result<(), sqlx::Error> {
-        match &mut self.link {
-            Link::Sqlite(connection) => sqlite::lists(connection, table, lists).await,
-            Link::Postgres(connection) => postgres::lists(connection, table, lists).await,
-            Link::Mysql(connection, server) => {
-                mysql::lists(connection, *server, table, lists).await
+        let prefix = &self.link.prefix;
+        match &mut self.link.wire {
+            Wire::Sqlite(connection) => sqlite::lists(connection, prefix, table, lists).await,
+            Wire::Postgres(connection) => postgres::lists(connection, prefix, table, lists).await,
+            Wire::Mysql(connection, server) => {
+                mysql::lists(connection, *server, prefix, table, lists).await
             }
         }
     }

@@ -13,7 +13,7 @@ use ringflow_core::ids::{PartitionId, Timestamp};
 use ringflow_core::record::intent::of;
 use ringflow_export::migrate::{MigrateFailure, ddl, migrate};
 use ringflow_export::sink::Sink;
-use ringflow_export::{Database, Exporter, ExporterState};
+use ringflow_export::{Database, Exporter, ExporterState, Prefix};
 use tempfile::TempDir;
 
 use super::database::{Db, block_on};
@@ -185,7 +185,7 @@ fn a_schema_made_by_hand_is_looked_at_and_not_changed() {
         });
         assert!(reason.contains("exporter_position"), "{reason}");
         exporter.stop();
-        db.run(&ddl(product).unwrap());
+        db.run(&ddl(product, &Prefix::NONE).unwrap());
         let (exporter, acknowledged) = start();
         wait("the end", || {
             acknowledged.load(Ordering::Acquire) >= scenario.last()
@@ -196,8 +196,12 @@ fn a_schema_made_by_hand_is_looked_at_and_not_changed() {
         let database = db.database();
         assert!(block_on(migrate(&database)).is_ok());
     }
-    assert!(ddl("h2").is_none());
-    assert!(ddl("mysql").unwrap().contains("utf8mb4_0900_bin"));
+    assert!(ddl("h2", &Prefix::NONE).is_none());
+    assert!(
+        ddl("mysql", &Prefix::NONE)
+            .unwrap()
+            .contains("utf8mb4_0900_bin")
+    );
 }
 
 #[test]
@@ -205,7 +209,7 @@ fn an_idle_connection_that_the_server_ended_is_not_begun_with() {
     let db = Db::Mariadb(Server::start_with(&["--wait-timeout=6"]));
     export(&db, &[&Scenario::new(1)]);
     block_on(async {
-        let mut sink = Sink::new(db.database(), Duration::from_secs(10));
+        let mut sink = Sink::new(db.database(), Prefix::NONE, Duration::from_secs(10));
         let before = sink.cursor(PartitionId(1)).await.unwrap();
         tokio::time::sleep(Duration::from_secs(8)).await;
         assert_eq!(sink.cursor(PartitionId(1)).await.unwrap(), before);

@@ -5,6 +5,7 @@
 //! its reason beside what was (207).
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -113,19 +114,8 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
     let (_, store) = store_of(&call)?;
     let id = call.path_text("documentId");
     let (about, bytes) = store.get(id, now()).await.map_err(refused)?;
-    match call.query_text("contentHash") {
-        Some(given) if given == about.hash => {}
-        Some(given) => {
-            return Err(refused(DocumentError::Hash(format!(
-                "Document hash for document {id} doesn't match the provided hash {given}"
-            ))));
-        }
-        None => {
-            return Err(refused(DocumentError::Hash(format!(
-                "No document hash provided for document {id}"
-            ))));
-        }
-    }
+    let hash = call.query_text("contentHash");
+    about.matches(id, hash).map_err(refused)?;
     Ok(Answer::File {
         media: about.content_type,
         name: about.file_name,
@@ -141,10 +131,26 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::NoContent)
 }
 
-/// `createDocumentLink`: no store here has links.
+/// `createDocumentLink`, of an hour if nothing is said.
 pub(crate) async fn link(call: Call) -> Result<Answer, Problem> {
+    const HOUR_MS: i64 = 3_600_000;
     let (_, store) = store_of(&call)?;
-    Err(Problem::Http(HttpFault::Unsupported(store.no_links())))
+    let lasts = Members(&call.body).int("timeToLive").unwrap_or(HOUR_MS);
+    let millis = u64::try_from(lasts).unwrap_or(0);
+    if millis == 0 {
+        return Err(Problem::invalid("Duration must be greater than 0"));
+    }
+    let now = now();
+    let id = call.path_text("documentId");
+    let hash = call.query_text("contentHash");
+    let url = store
+        .link(id, hash, Duration::from_millis(millis), now)
+        .await;
+    let url = url.map_err(refused)?;
+    let mut out = ObjectWriter::new();
+    out.str("url", &url)
+        .str("expiresAt", &date_time(now.saturating_add(lasts)));
+    Ok(Answer::Created(out.finish()))
 }
 
 struct Kept {
@@ -252,6 +258,7 @@ fn refused(error: DocumentError) -> Problem {
         DocumentError::Missing(_) => Problem::Missing(text),
         DocumentError::Hash(_) | DocumentError::Full => Problem::invalid(text),
         DocumentError::Io(_) => Problem::StorageUnavailable(text),
+        DocumentError::NoLinks(why) => Problem::Http(HttpFault::Unsupported(why)),
     }
 }
 

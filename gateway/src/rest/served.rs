@@ -11,9 +11,9 @@ use super::{Answer, Call};
 use crate::backend::Entity;
 use crate::op::search::{statistics, wait_state};
 use crate::op::{
-    ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, expression,
-    global_listener, identity, incident, instance_change, job, message, process_instance, resource,
-    search, signal, user_task, variable,
+    ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, exporting,
+    expression, global_listener, identity, incident, instance_change, job, message,
+    process_instance, resource, search, signal, user_task, variable,
 };
 use crate::problem::Problem;
 
@@ -81,6 +81,9 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("getProcessInstanceWaitStateStatistics", |c| {
         wait_state::by_element(c).boxed()
     }),
+    ("getExportingStatus", |c| exporting::status(c).boxed()),
+    ("pauseExporting", |c| exporting::pause(c).boxed()),
+    ("resumeExporting", |c| exporting::resume(c).boxed()),
     ("createDocument", |c| document::create(c).boxed()),
     ("createDocuments", |c| document::create_several(c).boxed()),
     ("getDocument", |c| document::get(c).boxed()),

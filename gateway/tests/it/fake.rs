@@ -16,8 +16,8 @@ use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::value::JobRecord;
 use ringflow_core::record::{Intent, Rejection, RejectionType, Text, Value};
 use ringflow_gateway::backend::{
-    Aggregate, Aggregation, ElementStatistics, Entity, Filter, KeyLiteral, Page, Query, QueryError,
-    Row, StreamSpec, SubmitError,
+    Aggregate, Aggregation, ElementStatistics, Entity, Filter, KeyLiteral, Page, Phase, Query,
+    QueryError, Row, StreamSpec, SubmitError,
 };
 use ringflow_gateway::{
     Auth, Backend, Commands, Gateway, GatewayOptions, Guards, Limits, PushedJobs, Reads,
@@ -206,6 +206,8 @@ pub(crate) struct FakeReads {
     pub(crate) elements: Mutex<Vec<ElementStatistics>>,
     /// What the caller is allowed, while checks are on.
     pub(crate) rights: Mutex<Page>,
+    /// The phase of all partitions.
+    pub(crate) phase: Mutex<Phase>,
     /// Key and filter of each question for element statistics.
     pub(crate) counted: Mutex<Vec<(KeyLiteral, Option<Filter>)>>,
 }
@@ -274,6 +276,20 @@ impl Reads for FakeReads {
         self.aggregations.lock().unwrap().push(aggregation);
         let failure = self.failure.lock().unwrap().clone();
         Box::pin(async move { failure.map_or(Ok(page), Err) })
+    }
+
+    fn phases(&self, _partitions: u16) -> BoxFuture<'_, Result<Vec<Phase>, QueryError>> {
+        let phase = *self.phase.lock().unwrap();
+        let failure = self.failure.lock().unwrap().clone();
+        Box::pin(async move { failure.map_or(Ok(vec![phase]), Err) })
+    }
+
+    fn set_phase(&self, _partitions: u16, phase: Phase) -> BoxFuture<'_, Result<(), QueryError>> {
+        let failure = self.failure.lock().unwrap().clone();
+        if failure.is_none() {
+            *self.phase.lock().unwrap() = phase;
+        }
+        Box::pin(async move { failure.map_or(Ok(()), Err) })
     }
 
     fn element_statistics(

@@ -1,6 +1,8 @@
 //! Reads with a shape of their own: usage, wait states, names, one's own authorizations.
 
-use ringflow_gateway::backend::{Aggregate, Cell, Entity, Filter, Literal, Op, Page, Row};
+use ringflow_gateway::backend::{
+    Aggregate, Cell, Entity, Filter, Literal, Op, Page, Phase, QueryError, Row,
+};
 use serde_json::{Value, json};
 
 use crate::fake::{self, Fake, Running, start};
@@ -244,4 +246,47 @@ async fn nobody_sees_more_than_the_own_authorizations() {
         (answer.status, answer.json()["items"].clone()),
         (200, json!([]))
     );
+}
+
+#[tokio::test]
+async fn exporting_is_paused_and_resumed_on_both_ports() {
+    let running = holding(Vec::new()).await;
+    let status = async || running.rest("GET", "/exporting", "").await.json()["status"].clone();
+    let management = format!("http://{}/actuator", running.gateway.management);
+    let operator = async |method: &str, path: &str| {
+        fake::http(method, &format!("{management}{path}"), &[], Vec::new()).await
+    };
+    assert_eq!(status().await, "EXPORTING");
+    for (path, expected) in [
+        ("/exporting/pause", "PAUSED"),
+        ("/exporting/pause?soft=true", "SOFT_PAUSED"),
+        ("/exporting/resume", "EXPORTING"),
+    ] {
+        assert_eq!(running.rest("POST", path, "").await.status, 204, "{path}");
+        assert_eq!(status().await, expected);
+        *running.reads.phase.lock().unwrap() = Phase::default();
+        assert_eq!(operator("POST", path).await.status, 204, "{path}");
+        assert_eq!(status().await, expected);
+    }
+    assert_eq!(
+        operator("POST", "/exporting/pause?soft=x").await.status,
+        400
+    );
+    let exporters = operator("GET", "/exporters").await;
+    let rdbms = json!([{"exporterId": "rdbms", "status": "ENABLED"}]);
+    assert_eq!((exporters.status, exporters.json()), (200, rdbms));
+    assert_eq!(
+        operator("POST", "/exporters/rdbms/disable").await.status,
+        400
+    );
+    let down = QueryError::Unavailable {
+        reason: "down".into(),
+    };
+    *running.reads.failure.lock().unwrap() = Some(down);
+    assert_eq!(running.rest("GET", "/exporting", "").await.status, 503);
+    assert_eq!(
+        running.rest("POST", "/exporting/pause", "").await.status,
+        503
+    );
+    assert_eq!(operator("POST", "/exporting/pause").await.status, 503);
 }

@@ -1,0 +1,121 @@
+//! Whether partitions are exported: an operator stops it for a while, mostly around backups.
+//!
+//! The phase stands in the database, in a row per partition, so that it is the same for every broker
+//! and survives their restarts. Every window looks at it in its own transaction. Whoever changes it
+//! then waits for the windows that are under way (they hold their cursor's row): when the change is
+//! answered, nothing is written any more, or acknowledged any more.
+//!
+//! | phase | windows | acknowledged to the log |
+//! |---|---|---|
+//! | exporting | written | yes |
+//! | paused | wait | no |
+//! | softly paused | written | no |
+//!
+//! Processing goes on in any of them; the log is kept from what was acknowledged last.
+
+use crate::database::Dialect;
+use crate::error::QueryError;
+use crate::query::field::Kind;
+use crate::query::statement::{Bind, Statement};
+use crate::query::{Cell, Queries, fetch};
+
+/// Whether a partition is exported.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub enum Phase {
+    /// It is.
+    #[default]
+    Exporting,
+    /// It is not.
+    Paused,
+    /// It is, but the log is kept.
+    SoftPaused,
+}
+
+impl Phase {
+    /// The number in the database; any other means that it is exported.
+    const fn code(self) -> i64 {
+        match self {
+            Self::Exporting => 0,
+            Self::Paused => 1,
+            Self::SoftPaused => 2,
+        }
+    }
+
+    /// The phase of a number in the database.
+    pub(crate) const fn of_code(code: i64) -> Self {
+        match code {
+            1 => Self::Paused,
+            2 => Self::SoftPaused,
+            _ => Self::Exporting,
+        }
+    }
+}
+
+impl Queries {
+    /// The phases of partitions 1 to `partitions`, each once, in order.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn phases(&self, partitions: u16) -> Result<Vec<Phase>, QueryError> {
+        let mut out = self.statement("SELECT ");
+        out.push(&crate::link::readable(out.dialect, Kind::Int, "phase"));
+        out.push(" FROM exporter_phase WHERE partition_id <= ");
+        out.bind(Bind::Int(partitions.into()));
+        let rows = fetch::rows(self, out, &[Kind::Int]).await?;
+        let mut phases: Vec<Phase> = rows
+            .into_iter()
+            .flatten()
+            .filter_map(|cell| match cell {
+                Cell::Int(code) => Some(Phase::of_code(code)),
+                Cell::Null
+                | Cell::Text(_)
+                | Cell::Key(_)
+                | Cell::Bool(_)
+                | Cell::Time(_)
+                | Cell::Float(_)
+                | Cell::Json(_)
+                | Cell::List(_) => None,
+            })
+            .collect();
+        if phases.len() < usize::from(partitions) {
+            phases.push(Phase::Exporting);
+        }
+        phases.sort_unstable();
+        phases.dedup();
+        Ok(phases)
+    }
+
+    /// Sets the phase of partitions 1 to `partitions`, and waits for the windows under way.
+    ///
+    /// # Errors
+    /// See [`QueryError`]; then some partitions may have the new phase.
+    pub async fn set_phase(&self, partitions: u16, phase: Phase) -> Result<(), QueryError> {
+        let mut out = self.statement("INSERT INTO exporter_phase (partition_id, phase) VALUES ");
+        for partition in 1..=partitions {
+            out.push(if partition == 1 { "(" } else { ", (" });
+            out.bind(Bind::Int(partition.into()));
+            out.push(", ");
+            out.bind(Bind::Int(phase.code()));
+            out.push(")");
+        }
+        out.push(match out.dialect {
+            Dialect::Sqlite | Dialect::Postgres => {
+                " ON CONFLICT (partition_id) DO UPDATE SET phase = excluded.phase"
+            }
+            Dialect::Mysql => " ON DUPLICATE KEY UPDATE phase = VALUES(phase)",
+        });
+        fetch::rows(self, out, &[]).await?;
+        // A file has one writer at a time: whoever was writing is done.
+        if self.dialect() != Dialect::Sqlite {
+            let under_way = self.statement("SELECT partition_id FROM exporter_position FOR UPDATE");
+            fetch::rows(self, under_way, &[]).await?;
+        }
+        Ok(())
+    }
+
+    fn statement(&self, text: &str) -> Statement {
+        let mut out = Statement::new(self.dialect());
+        out.push(text);
+        out
+    }
+}
