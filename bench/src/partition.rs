@@ -94,7 +94,8 @@ impl Partition {
             Effect::Send { .. }
             | Effect::PushJob { .. }
             | Effect::JobsAvailable { .. }
-            | Effect::FindItems(_) => None,
+            | Effect::FindItems(_)
+            | Effect::CheckpointCreated(_) => None,
         });
         let answer = answer.expect("every request is answered in its step");
         assert_eq!(answer.rejection, None);

@@ -195,6 +195,12 @@ impl Engine {
         &self.state
     }
 
+    /// Number of the newest checkpoint; 0 if there is none.
+    #[must_use]
+    pub fn checkpoint(&self) -> i64 {
+        self.state.checkpoints.first().map_or(0, |newest| newest.0)
+    }
+
     /// The engine's time at the wall clock's `now`: the same, unless its clock is pinned.
     #[must_use]
     pub fn time(&self, now: Timestamp) -> Timestamp {

@@ -23,6 +23,7 @@ use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
 pub mod batch_operation;
+pub mod checkpoint;
 pub mod cluster_variable;
 pub mod compensation;
 pub mod conditional;
@@ -50,6 +51,7 @@ pub mod user_task;
 pub mod variable;
 
 pub use batch_operation::{BatchOperationChunkRow, BatchOperationRow};
+pub use checkpoint::CheckpointKey;
 pub use cluster_variable::ClusterVariableRow;
 pub use compensation::CompensationSubscriptionRow;
 pub use conditional::ConditionalSubscriptionRow;
@@ -346,6 +348,10 @@ families! {
     global_listener_config: Index<Key> = 131,
     /// Tenant, BPMN process id, business id: running root instances.
     instances_by_business_id: Groups<(Text, Text, Text), Key, Unit> = 139,
+    /// The newest checkpoint. One entry at most.
+    checkpoints: Index<CheckpointKey> = 140,
+    /// The newest checkpoint that is stored. One entry at most.
+    backups: Index<CheckpointKey> = 141,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
     /// Jobs with a priority that can be taken: type, inverted priority, key, tenant.
@@ -567,6 +573,8 @@ mod tests {
             (130, "global_listeners"),
             (131, "global_listener_config"),
             (139, "instances_by_business_id"),
+            (140, "checkpoints"),
+            (141, "backups"),
             (142, "running_instances"),
             (148, "prioritized_jobs"),
             (200, "continuations"),

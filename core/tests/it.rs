@@ -16,6 +16,7 @@ mod bounds;
 #[path = "it/business_id.rs"]
 mod business_id;
 #[path = "it/clock.rs"]
+mod checkpoint;
 mod clock;
 #[path = "it/cluster_variable.rs"]
 mod cluster_variable;

@@ -276,6 +276,7 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         | Value::GlobalListenerBatch(_)
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
+        | Value::Checkpoint(_)
         | Value::BatchOperationExecution(_)
         | Value::BatchOperationPartitionLifecycle(_)
         | Value::Expression(_) => {}
@@ -348,6 +349,7 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::GlobalListenerBatch(_)
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
+        | Value::Checkpoint(_)
         | Value::BatchOperationCreation(_)
         | Value::BatchOperationExecution(_)
         | Value::BatchOperationChunk(_)

@@ -17,6 +17,7 @@ use ringflow_storage::{DataDir, DataDirOptions};
 use tokio::sync::{oneshot, watch};
 
 use crate::background::Background;
+use crate::backup::BackupTask;
 use crate::cluster::NEWCOMERS_MAX;
 use crate::cluster::configuration::Configuration;
 use crate::cluster::encoding;
@@ -223,6 +224,13 @@ impl Broker {
     #[must_use]
     pub fn asked_items(&self) -> Option<tokio::sync::mpsc::Receiver<AskedItems>> {
         self.shared.take_asked_items()
+    }
+
+    /// What is to be stored of partitions at checkpoints; `None` if somebody has it already. Only if
+    /// the broker was told that backups are stored.
+    #[must_use]
+    pub fn backup_tasks(&self) -> Option<tokio::sync::mpsc::Receiver<BackupTask>> {
+        self.shared.take_backup_tasks()
     }
 
     /// The committed records of `partition` after `resume`, in order and without gaps. At most one

@@ -15,6 +15,7 @@
 //! One partition = one Raft group = one log = one state store; the order in which a command becomes
 //! durable, applied and answered is stated once, in `partition/process.rs`.
 
+pub mod backup;
 pub mod broker;
 pub mod cluster;
 pub mod feed;
@@ -33,6 +34,7 @@ mod shard;
 #[cfg(test)]
 mod sim;
 
+pub use backup::{BackupTask, TakeBackup};
 pub use broker::{Broker, StartError};
 pub use cluster::configuration::{
     ChangeEnd, ClusterMember, Configuration, EndedChange, Operation, PendingChange, PlaceState,

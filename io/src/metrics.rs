@@ -27,6 +27,11 @@ impl Count {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
+    /// Subtracts what was added; any thread may call it.
+    pub(crate) fn sub_shared(&self, n: u64) {
+        self.0.fetch_sub(n, Ordering::Relaxed);
+    }
+
     pub(crate) fn set(&self, n: u64) {
         self.0.store(n, Ordering::Relaxed);
     }
@@ -222,6 +227,18 @@ partition_metrics! {
         snapshots_installed,
         /// Log index up to which the log was purged (gauge).
         purged_index,
+        /// Number of the newest checkpoint (gauge); 0 = none.
+        checkpoint_id,
+        /// Position of the newest checkpoint created here (gauge).
+        checkpoint_position,
+        /// Backups stored whole; several threads write it.
+        backups_completed,
+        /// Backups that were begun and are not whole; several threads write it.
+        backups_failed,
+        /// Bytes of backups stored; several threads write it.
+        backup_bytes,
+        /// Backups being stored (gauge); several threads write it.
+        backups_in_progress,
         /// Write sets persisted to the state store.
         persists,
     }
@@ -247,6 +264,8 @@ partition_metrics! {
 
 /// Value types and intents per value type that have a cell; both are above every number in use.
 const VALUE_TYPES: usize = 80;
+/// From here on value types are about the cluster, not about processes.
+const MANAGEMENT_TYPES: usize = 250;
 const INTENTS: usize = 32;
 const RECORD_TYPES: usize = 3;
 
@@ -263,7 +282,13 @@ impl Default for RecordCounts {
 
 impl RecordCounts {
     fn cell(&self, record_type: RecordType, intent: Intent) -> Option<&Count> {
-        let (value_type, code) = (intent.value_type() as usize, usize::from(intent.code()));
+        let number = intent.value_type() as usize;
+        // The numbers of management begin high.
+        let value_type = match number {
+            MANAGEMENT_TYPES.. => VALUE_TYPES + number - 256,
+            _ => number,
+        };
+        let code = usize::from(intent.code());
         if value_type >= VALUE_TYPES || code >= INTENTS {
             return None;
         }

@@ -101,6 +101,10 @@ pub struct BrokerOptions {
     pub authorizations: bool,
     /// Who sends a command has to be of its tenant.
     pub tenancy: bool,
+    /// Somebody stores backups.
+    pub backups: bool,
+    /// Backups shall follow each other without gaps: the log is kept from the last one on.
+    pub continuous_backups: bool,
     /// Bounds that are rarely changed.
     pub limits: Limits,
 }
@@ -130,6 +134,8 @@ impl BrokerOptions {
             unique_business_ids: false,
             authorizations: false,
             tenancy: false,
+            backups: false,
+            continuous_backups: false,
             limits: Limits::default(),
         }
     }

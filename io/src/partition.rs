@@ -47,7 +47,9 @@ use crate::shard::mailbox::{Mailbox, StopMode};
 use crate::submit::Shared;
 use crate::topology::{Health, Role};
 
+pub(crate) mod backup;
 pub(crate) mod compact;
+pub(crate) mod cut;
 pub(crate) mod install;
 pub(crate) mod marker;
 pub(crate) mod members;
@@ -118,6 +120,7 @@ impl Partition {
             .core
             .borrow_mut()
             .apply(log_index(id.index), id.leader_id.term, bytes);
+        backup::begin(self);
         self.wake();
         applied
     }
@@ -262,7 +265,8 @@ impl Turn<'_> {
 
     fn has_work(&self) -> bool {
         let core = self.partition.core.borrow();
-        core.in_flight() > 0 || (core.is_leading() && self.partition.mailbox.has_commands())
+        let waits = self.partition.mailbox.has_commands() || core.has_postponed();
+        core.in_flight() > 0 || (core.is_leading() && waits)
     }
 
     /// Processes what waits and proposes it; true if there may be more.
@@ -333,6 +337,7 @@ impl Turn<'_> {
             let everything = metrics.last_log_index.map_or(0, log_index);
             if core.applied().index >= everything && everything > 0 {
                 core.lead(metrics.current_term);
+                backup::abandon(partition, core.checkpoint());
                 cells.leaderships.add(1);
                 tracing::info!(
                     partition = %partition.id(),
@@ -429,8 +434,8 @@ impl Turn<'_> {
             StopMode::Drain => !self.has_work(),
             StopMode::Kill => true,
         };
-        let commands = mailbox.has_commands()
-            && (partition.can_process() || !partition.core.borrow().is_leading());
+        let waits = mailbox.has_commands() || partition.core.borrow().has_postponed();
+        let commands = waits && (partition.can_process() || !partition.core.borrow().is_leading());
         // While the state is exchanged nothing is taken out of that lane; the end of it wakes.
         let control = mailbox.has_control() && !partition.installing.get();
         partition.woken.get() || stopping || commands || control || mailbox.has_connections()

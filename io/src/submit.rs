@@ -27,10 +27,12 @@ use ringflow_core::record::value::JobRecord;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
+use crate::backup::BackupTask;
 use crate::cluster::replicas::Local;
 use crate::driver;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
 use crate::options::BrokerOptions;
+use crate::partition::cut::Stamped;
 use crate::partition::unsent::Sent;
 use crate::peer::link::ToPeer;
 use crate::peer::roster::Cluster;
@@ -100,6 +102,9 @@ pub(crate) struct Shared {
     pub(crate) items: mpsc::Sender<AskedItems>,
     /// Until somebody takes it to answer.
     asked_items: Mutex<Option<mpsc::Receiver<AskedItems>>>,
+    pub(crate) backups: mpsc::Sender<BackupTask>,
+    /// Until somebody takes it to store them.
+    backup_tasks: Mutex<Option<mpsc::Receiver<BackupTask>>>,
     pub(crate) cluster: Cluster,
     /// What replicas are begun and ended with; gone when the broker stops.
     local: Mutex<Option<Local>>,
@@ -120,6 +125,8 @@ impl Shared {
         let (available, _) = broadcast::channel(options.limits.available_buffer);
         // A partition has one open question at a time.
         let (items, asked_items) = mpsc::channel(2 * usize::from(options.partitions));
+        // Per partition: one that is stored, one that waits, and the word of a change of leaders.
+        let (backups, backup_tasks) = mpsc::channel(4 * usize::from(options.partitions));
         let (available_here, _) = broadcast::channel(options.limits.available_buffer);
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),
@@ -130,6 +137,8 @@ impl Shared {
             background,
             items,
             asked_items: Mutex::new(Some(asked_items)),
+            backups,
+            backup_tasks: Mutex::new(Some(backup_tasks)),
             cluster,
             local: Mutex::new(None),
             streams: Mutex::default(),
@@ -172,7 +181,7 @@ impl Shared {
     }
 
     /// Hands a partition's command to another partition, wherever it is led.
-    pub(crate) fn send_between(&self, to: PartitionId, command: Command) -> Sent {
+    pub(crate) fn send_between(&self, to: PartitionId, command: Stamped) -> Sent {
         let handed = |done: bool| if done { Sent::Handed } else { Sent::Lost };
         let here = self.partitions.get(to);
         if let Some(mailbox) = here.filter(|m| !self.is_many() || m.status.serves()) {
@@ -203,6 +212,17 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         asked.take()
+    }
+}
+
+impl Shared {
+    /// What is to be stored, for the one who does.
+    pub(crate) fn take_backup_tasks(&self) -> Option<mpsc::Receiver<BackupTask>> {
+        let mut tasks = self
+            .backup_tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        tasks.take()
     }
 }
 
@@ -365,7 +385,7 @@ impl Submitter {
             return self.hand_in(to, command, None);
         };
         let link = self.shared.cluster.links.get(node as usize);
-        let frame = ToPeer::Frame(message::send(to, true, command));
+        let frame = ToPeer::Frame(message::send(to, true, Stamped::unstamped(command)));
         let sent = link.ok_or(NO_LEADER)?.try_send(frame);
         sent.map_err(|_| SubmitError::ResourceExhausted)
     }

@@ -16,6 +16,7 @@ use crate::state::{ContinuationRow, State};
 
 mod batch_operation;
 mod business_id;
+mod checkpoint;
 mod clock;
 mod cluster_variable;
 mod compensation;
@@ -238,6 +239,13 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         }
         Intent::Clock(of::Clock::Pinned) => appliers!(a, record; Clock => clock::pinned),
         Intent::Clock(of::Clock::Resetted) => appliers!(a, record; Clock => clock::resetted),
+        Intent::Checkpoint(of::Checkpoint::Created) => {
+            appliers!(a, record; Checkpoint => checkpoint::created)
+        }
+        Intent::Checkpoint(of::Checkpoint::ConfirmedBackup) => {
+            appliers!(a, record; Checkpoint => checkpoint::backup_confirmed)
+        }
+        Intent::Checkpoint(of::Checkpoint::Ignored) => Ok(()),
         Intent::BatchOperationCreation(of::BatchOperationCreation::Created) => {
             appliers!(a, record; BatchOperationCreation => batch_operation::created)
         }
@@ -264,6 +272,7 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         | Intent::BatchOperationExecution(of::BatchOperationExecution::Execute)
         | Intent::HistoryDeletion(of::HistoryDeletion::Delete)
         | Intent::Clock(of::Clock::Pin | of::Clock::Reset)
+        | Intent::Checkpoint(of::Checkpoint::Create | of::Checkpoint::ConfirmBackup)
         | Intent::Expression(of::Expression::Evaluate) => unsupported(record),
         Intent::ClusterVariable(of::ClusterVariable::Created | of::ClusterVariable::Updated) => {
             appliers!(a, record; ClusterVariable => cluster_variable::written)

@@ -7,6 +7,7 @@ pub(crate) mod ad_hoc;
 pub(crate) mod assign_business_id;
 pub(crate) mod batch_operation;
 pub(crate) mod cancel_instance;
+pub(crate) mod checkpoint;
 pub(crate) mod clock;
 pub(crate) mod cluster_variable;
 pub(crate) mod conditional;

@@ -103,6 +103,17 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         Intent::ProcessInstanceBusinessId(of::ProcessInstanceBusinessId::Assign) => {
             call!(p, command; ProcessInstanceBusinessId => command::assign_business_id::assign)
         }
+        Intent::Checkpoint(intent) => match intent {
+            of::Checkpoint::Create => {
+                call!(p, command; Checkpoint => command::checkpoint::create)
+            }
+            of::Checkpoint::ConfirmBackup => {
+                call!(p, command; Checkpoint => command::checkpoint::confirm_backup)
+            }
+            of::Checkpoint::Created | of::Checkpoint::Ignored | of::Checkpoint::ConfirmedBackup => {
+                not_a_command(command)
+            }
+        },
         Intent::Expression(of::Expression::Evaluate) => {
             call!(p, command; Expression => command::evaluate_expression::evaluate)
         }
@@ -564,6 +575,7 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         | Value::IdentitySetup(_)
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
+        | Value::Checkpoint(_)
         | Value::BatchOperationCreation(_)
         | Value::BatchOperationExecution(_)
         | Value::BatchOperationChunk(_)
@@ -653,6 +665,7 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::IdentitySetup(_)
         | Intent::MessageCorrelation(_)
         | Intent::Clock(_)
+        | Intent::Checkpoint(_)
         | Intent::BatchOperationCreation(_)
         | Intent::BatchOperationExecution(_)
         | Intent::BatchOperationChunk(_)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::engine::input::{Command, RequestId};
 use crate::ids::{Key, PartitionId};
-use crate::record::value::{BatchOperationType, JobRecord};
+use crate::record::value::{BatchOperationType, CheckpointRecord, JobRecord};
 use crate::record::{Document, Intent, Rejection, Text, Value};
 
 /// Names a job stream that a client opened; given out by the shard, meaningless elsewhere.
@@ -70,6 +70,10 @@ pub enum Effect {
     /// Find a page of items. The answer is BATCH_OPERATION_CHUNK CREATE with the same `after`, or
     /// BATCH_OPERATION_PARTITION_LIFECYCLE FAIL; if none comes, the engine asks again.
     FindItems(Box<ItemQuery>),
+    /// A checkpoint was created; if it is one for a backup, the partition is to be stored as it is
+    /// right behind the records of the step. Nobody repeats this: a backup that is lost is not
+    /// whole, which its states tell.
+    CheckpointCreated(Arc<CheckpointRecord>),
     /// Jobs of a type became available and no stream took them: wake parked polls of that type.
     JobsAvailable {
         /// The type.

@@ -313,7 +313,8 @@ impl<'e> Processing<'e> {
             Effect::Respond(_)
             | Effect::Send { .. }
             | Effect::PushJob { .. }
-            | Effect::FindItems(_) => false,
+            | Effect::FindItems(_)
+            | Effect::CheckpointCreated(_) => false,
         });
         if !known {
             self.effects.push(Effect::JobsAvailable {

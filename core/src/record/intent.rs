@@ -338,6 +338,13 @@ intents! {
         Reset = 2 "RESET" command,
         Resetted = 3 "RESETTED" event,
     }
+    Checkpoint {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Ignored = 2 "IGNORED" event,
+        ConfirmBackup = 3 "CONFIRM_BACKUP" command,
+        ConfirmedBackup = 4 "CONFIRMED_BACKUP" event,
+    }
     BatchOperationCreation {
         Create = 0 "CREATE" command,
         Created = 1 "CREATED" event,

@@ -10,6 +10,7 @@ use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
 
 mod ad_hoc;
 mod batch_operation;
+mod checkpoint;
 mod clock;
 mod cluster_variable;
 mod compensation;
@@ -37,6 +38,7 @@ mod variable;
 
 pub use ad_hoc::*;
 pub use batch_operation::*;
+pub use checkpoint::*;
 pub use clock::*;
 pub use cluster_variable::*;
 pub use compensation::*;
@@ -207,4 +209,5 @@ GlobalListenerBatch(GlobalListenerBatchRecord) = 65 "GLOBAL_LISTENER_BATCH",
 Expression(ExpressionRecord) = 66 "EXPRESSION",
 GlobalListener(GlobalListenerRecord) = 68 "GLOBAL_LISTENER",
 ProcessInstanceBusinessId(ProcessInstanceBusinessIdRecord) = 200 "PROCESS_INSTANCE_BUSINESS_ID",
+Checkpoint(CheckpointRecord) = 254 "CHECKPOINT",
 }

@@ -84,7 +84,8 @@ impl EngineHarness {
                 Effect::Send { to, command } => self.outbox.push((to, *command)),
                 effect @ (Effect::PushJob { .. }
                 | Effect::JobsAvailable { .. }
-                | Effect::FindItems(_)) => {
+                | Effect::FindItems(_)
+                | Effect::CheckpointCreated(_)) => {
                     self.effects.push(effect);
                 }
             }
@@ -541,6 +542,7 @@ fn detail(value: &Value) -> String {
         }
         Value::UserTask(value) => format!("{} {}", value.element_id, value.assignee),
         Value::Clock(value) => value.time.0.to_string(),
+        Value::Checkpoint(value) => value.checkpoint_id.to_string(),
         Value::Expression(value) => value.expression.to_string(),
         Value::MessageCorrelation(value) => format!("{} {}", value.name, value.correlation_key),
         Value::RuntimeInstruction(value) => value.element_id.to_string(),

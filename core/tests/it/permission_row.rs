@@ -54,6 +54,8 @@ fn internal_only() -> Vec<Intent> {
         of::BatchOperationPartitionLifecycle::FailPartition.into(),
         of::IdentitySetup::Initialize.into(),
         of::GlobalListenerBatch::Configure.into(),
+        of::Checkpoint::Create.into(),
+        of::Checkpoint::ConfirmBackup.into(),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Snapshots, and how much of the log may go: never past min(snapshot, exported).
+//! Snapshots, and how much of the log may go: never past min(snapshot, exported, held by a backup).
 //!
 //! A snapshot is a checkpoint of what the state store has written, taken on a thread of its own while
 //! the shard goes on. When it is complete openraft hears of it, older ones are deleted and the log is
@@ -8,14 +8,16 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use openraft::async_runtime::WatchReceiver;
 use ringflow_storage::snapshot::{self, Snapshot};
 use tokio::sync::oneshot;
 
+use crate::backup::Hold;
 use crate::driver;
-use crate::partition::{Partition, persist, recover};
+use crate::partition::{Partition, backup, persist, recover};
 use crate::raft::log_store::LogStore;
 use crate::raft::{EntryId, Handle, StoredMembership, entry_id, raft_index};
 
@@ -44,6 +46,8 @@ pub(crate) struct Compaction {
     /// Up to where the log is to be forgotten, and since when.
     wanted: Cell<(u64, Option<Instant>)>,
     growth: RefCell<Growth>,
+    /// Entries from which on somebody reads the log, as long as they do.
+    holds: RefCell<Vec<(u64, Weak<()>)>>,
 }
 
 /// How many bytes of entries the log holds, to the coarseness of its marks.
@@ -103,6 +107,37 @@ impl Compaction {
                 before: held_bytes,
                 ..Growth::default()
             }),
+            holds: RefCell::default(),
+        }
+    }
+
+    /// The first entry that is not about to be forgotten.
+    pub(crate) fn first_kept(&self, partition: &Partition) -> u64 {
+        partition.log.purged_index().max(self.wanted.get().0) + 1
+    }
+
+    /// Keeps the newest snapshot, and the log from entry `first` on, until it is dropped.
+    pub(crate) fn hold(&self, first: u64) -> Hold {
+        let hold = Hold::default();
+        self.holds.borrow_mut().push((first, Arc::downgrade(&hold)));
+        hold
+    }
+
+    /// The least entry that is held.
+    fn held(&self) -> Option<u64> {
+        let mut holds = self.holds.borrow_mut();
+        holds.retain(|(_, hold)| hold.strong_count() > 0);
+        holds.iter().map(|(first, _)| *first).min()
+    }
+
+    /// Deletes the snapshots before `keep`, unless one of them may be being read; then the next call
+    /// does.
+    fn delete_old(&self, partition: &Partition, keep: &Snapshot) {
+        if self.held().is_some() {
+            return;
+        }
+        if let Err(error) = snapshot::delete_old(&partition.dir.snapshots(), keep) {
+            tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
         }
     }
 
@@ -138,10 +173,7 @@ impl Compaction {
         membership: StoredMembership,
     ) {
         let upto = received.applied().index;
-        let deleted = snapshot::delete_old(&partition.dir.snapshots(), &received);
-        if let Err(error) = deleted {
-            tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
-        }
+        self.delete_old(partition, &received);
         *self.newest.borrow_mut() = Some((received, membership));
         self.bytes_at_snapshot.set(written(partition));
         self.purged.set(upto);
@@ -208,10 +240,7 @@ pub(crate) async fn snapshot(partition: &Rc<Partition>, raft: &Handle) {
                 metrics.snapshot_index.set(taken.applied().index);
                 metrics.snapshot.record(driver::since(started));
                 let covered = entry_id(taken.applied().index, taken.applied().term);
-                let deleted = snapshot::delete_old(&partition.dir.snapshots(), &taken);
-                if let Err(error) = deleted {
-                    tracing::warn!(partition = %partition.id(), %error, "old snapshots remain");
-                }
+                partition.compaction.delete_old(partition, &taken);
                 *partition.compaction.newest.borrow_mut() = Some((taken, membership));
                 partition.compaction.bytes_at_snapshot.set(written);
                 if tell(raft, covered).await.is_none() {
@@ -306,11 +335,18 @@ async fn purge(partition: &Rc<Partition>, raft: &Handle) {
         true => partition.mailbox.feed.acknowledged(),
         false => covered.position,
     };
+    let stored = backup::last_stored(partition).unwrap_or(exported);
+    let (wanted, upto) = (
+        exported.min(stored),
+        compaction
+            .held()
+            .map_or(covered.index, |first| covered.index.min(first - 1)),
+    );
     // Right before a batch that counts, so that whoever reads the log from its first entry knows
     // what it follows.
     let mark = {
         let core = partition.core.borrow();
-        core.marks.before(exported, covered.index)
+        core.marks.before(wanted, upto)
     };
     let Some(mark) = mark else {
         return;

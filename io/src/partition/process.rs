@@ -36,6 +36,7 @@ use ringflow_core::engine::{Due, Engine, EngineConfig, Step};
 use ringflow_core::ids::{Position, Timestamp};
 use ringflow_core::record::field::ValueWriter;
 use ringflow_core::record::intent::of;
+use ringflow_core::record::value::CheckpointRecord;
 use ringflow_core::record::{Record, batch};
 use ringflow_core::state::store::WriteSet;
 use ringflow_storage::state::{Applied, StateStore};
@@ -43,6 +44,7 @@ use ringflow_storage::state::{Applied, StateStore};
 use crate::driver;
 use crate::feed::marks::{Mark, Marks};
 use crate::feed::{FeedBatch, Published};
+use crate::partition::cut::Stamped;
 use crate::partition::propose::Sizes;
 use crate::partition::push::{OpenStreams, Pushed};
 use crate::partition::respond::Callers;
@@ -101,6 +103,10 @@ pub(crate) struct Core {
     /// True while nothing new is processed, because another broker is about to lead.
     pub(super) pausing: bool,
     pub(super) sizes: Sizes,
+    /// Comes from a partition that is past a checkpoint, which has to be committed before.
+    pub(super) postponed: Option<Command>,
+    /// A checkpoint that is committed and of which nobody was told yet.
+    pub(super) cut: Option<Arc<CheckpointRecord>>,
 }
 
 fn open_engine(
@@ -164,6 +170,8 @@ impl Core {
             wanted_leader: None,
             pausing: false,
             sizes: Sizes::default(),
+            postponed: None,
+            cut: None,
         })
     }
 
@@ -381,7 +389,11 @@ impl Core {
                     }
                 }
                 Effect::Send { to, command } => {
-                    let waits = match self.shared.send_between(to, *command) {
+                    let stamped = Stamped {
+                        stamp: self.stamp(),
+                        command: *command,
+                    };
+                    let waits = match self.shared.send_between(to, stamped) {
                         Sent::Handed => {
                             metrics.sends.add(1);
                             true
@@ -405,6 +417,7 @@ impl Core {
                     self.mailbox.metrics.pushes_failed.add(1);
                     self.give_back(Command::internal(key, of::Job::Yield, job));
                 }
+                Effect::CheckpointCreated(created) => self.cut = Some(created),
                 Effect::FindItems(query) => {
                     let asked = AskedItems {
                         partition: self.mailbox.partition,
@@ -429,7 +442,8 @@ impl Core {
         if self.unsent.is_empty() {
             return;
         }
-        let (sent, lost) = self.unsent.send(&self.shared);
+        let stamp = self.stamp();
+        let (sent, lost) = self.unsent.send(&self.shared, stamp);
         self.mailbox.metrics.sends.add(sent);
         self.mailbox.metrics.sends_dropped.add(lost);
     }
@@ -455,6 +469,8 @@ impl Core {
         self.leading = None;
         self.pausing = false;
         self.unsent.clear();
+        // Its sender sends it again, to whoever leads next.
+        self.postponed = None;
         self.change_hands();
         let slots: u32 = self.held.drain(..).map(|held| held.slots).sum();
         self.mailbox.budget.give_back(slots);

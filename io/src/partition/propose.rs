@@ -13,6 +13,7 @@ use bytes::Bytes;
 use ringflow_core::engine::effect::Effect;
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Position, Timestamp};
+use ringflow_core::record::intent::of;
 use ringflow_core::record::{Record, RecordType, RejectionType, batch, codec};
 
 use crate::driver;
@@ -75,6 +76,7 @@ impl Core {
         let mut clock = started;
         // At least one command is taken whatever the executor says, or nothing would ever be.
         while let Some(command) = self.next_command(clock, &mut iteration) {
+            let cuts = command.intent == of::Checkpoint::Create.into();
             self.process(now, command, &mut iteration);
             let finished = driver::now();
             let metrics = &self.mailbox.metrics;
@@ -82,7 +84,9 @@ impl Core {
                 .command_process
                 .record(finished.duration_since(clock));
             clock = finished;
-            if iteration.records.len() >= limits.iteration_records
+            // A backup ends with the entry of its checkpoint, so nothing may follow in it.
+            if cuts
+                || iteration.records.len() >= limits.iteration_records
                 || iteration.bytes.len() >= ITERATION_BYTES
                 || clock.duration_since(started) >= limits.iteration_time
                 || driver::need_preempt()
@@ -102,8 +106,11 @@ impl Core {
 
     /// Takes the next command: those of other partitions first, then what ends work, then the rest.
     fn next_command(&mut self, now: Instant, iteration: &mut Iteration) -> Option<Command> {
-        if let Some(command) = self.mailbox.pop_peer() {
+        if let Some(command) = self.postponed.take() {
             return Some(command);
+        }
+        if let Some(stamped) = self.mailbox.pop_peer() {
+            return Some(self.checkpoint_first(stamped));
         }
         loop {
             let request = self

@@ -7,10 +7,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use ringflow_core::engine::input::Command;
 use ringflow_core::ids::PartitionId;
 
 use crate::driver;
+use crate::partition::cut::{Stamp, Stamped};
 use crate::submit::Shared;
 
 /// Time between two looks for leaders.
@@ -32,13 +32,13 @@ pub(crate) struct Unsent {
 #[derive(Debug)]
 struct Held {
     to: PartitionId,
-    command: Command,
+    command: Stamped,
     since: Instant,
 }
 
 impl Unsent {
     /// Holds a command; false if it is lost.
-    pub(crate) fn hold(&mut self, to: PartitionId, command: Command) -> bool {
+    pub(crate) fn hold(&mut self, to: PartitionId, command: Stamped) -> bool {
         let has_room = self.held.len() < HELD_MAX;
         if has_room {
             let since = driver::now();
@@ -57,9 +57,9 @@ impl Unsent {
         *self = Self::default();
     }
 
-    /// Sends what has a leader by now, if it is time to look; gives how many were sent and how
+    /// Sends, past the checkpoint of `stamp`, what has a leader by now, if it is time to look; gives how many were sent and how
     /// many were lost, most of them too old.
-    pub(crate) fn send(&mut self, shared: &Shared) -> (u64, u64) {
+    pub(crate) fn send(&mut self, shared: &Shared, stamp: Stamp) -> (u64, u64) {
         let (mut sent, mut lost) = (0, 0);
         if self.looked.is_none_or(|at| driver::since(at) < LOOK_EVERY) {
             return (sent, lost);
@@ -68,7 +68,7 @@ impl Unsent {
             let Some(held) = self.held.pop_front() else {
                 break;
             };
-            match shared.send_between(held.to, held.command) {
+            match shared.send_between(held.to, held.command.raised(stamp)) {
                 Sent::Handed => sent += 1,
                 Sent::Lost => lost += 1,
                 Sent::Unreached(_) if driver::since(held.since) >= HELD_FOR => lost += 1,
@@ -88,5 +88,5 @@ pub(crate) enum Sent {
     /// The lane or the link is full.
     Lost,
     /// No broker is known to lead the partition, or there is no link to it.
-    Unreached(Command),
+    Unreached(Stamped),
 }

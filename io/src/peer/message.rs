@@ -3,7 +3,7 @@
 //! | kind | from the dialling side | body |
 //! |---|---|---|
 //! | 64 | submit | `u64` request, `u16` partition, `u32` milliseconds, record |
-//! | 65 | send | `u16` partition, `u8` 1 if nobody else sends it again, record |
+//! | 65 | send | `u16` partition, `u8` 1 if nobody else sends it again, `u64` number and `u8` kind of the checkpoint that its sender is past, record |
 //! | 66 | open stream | `u64` stream, `u64` hold, texts type and worker, `u32` count and texts variables, the same tenants |
 //! | 67 | close stream | `u64` stream |
 //! | 68 | jobs available | text type |
@@ -27,9 +27,10 @@ use ringflow_core::engine::input::{Command, RequestId};
 use ringflow_core::ids::{Key, PartitionId, Position, Timestamp};
 use ringflow_core::record::field::ValueWriter;
 use ringflow_core::record::intent::of;
-use ringflow_core::record::value::JobRecord;
+use ringflow_core::record::value::{CheckpointType, JobRecord};
 use ringflow_core::record::{Document, Intent, Record, RecordType, Text, Value, codec};
 
+use crate::partition::cut::{Stamp, Stamped};
 use crate::peer::field::{Fields, put_bytes, put_u16, put_u32, put_u64};
 use crate::peer::frame;
 use crate::peer::roster::{ReplicaStatus, Status};
@@ -143,19 +144,27 @@ pub(crate) fn take_submit(body: Bytes) -> Result<Submit, String> {
 }
 
 /// A command nobody waits for; `last_chance` if nobody sends it again.
-pub(crate) fn send(partition: PartitionId, last_chance: bool, command: Command) -> Vec<u8> {
+pub(crate) fn send(partition: PartitionId, last_chance: bool, stamped: Stamped) -> Vec<u8> {
+    let Stamped { stamp, command } = stamped;
     let mut out = frame::begin(SEND);
     put_u16(&mut out, partition.0);
     out.push(u8::from(last_chance));
+    put_u64(&mut out, stamp.checkpoint.cast_unsigned());
+    out.push(stamp.kind as u8);
     put_command(&mut out, command);
     frame::finish(out)
 }
 
-pub(crate) fn take_send(body: Bytes) -> Result<(PartitionId, bool, Command), String> {
+pub(crate) fn take_send(body: Bytes) -> Result<(PartitionId, bool, Stamped), String> {
     let mut fields = Fields::of("a command of a partition", body);
     let partition = PartitionId(fields.u16()?);
     let last_chance = fields.u8()? == 1;
-    Ok((partition, last_chance, take_command(&fields.rest())?))
+    let stamp = Stamp {
+        checkpoint: fields.u64()?.cast_signed(),
+        kind: CheckpointType::from_code(fields.u8()?).ok_or("a checkpoint of unknown kind")?,
+    };
+    let command = take_command(&fields.rest())?;
+    Ok((partition, last_chance, Stamped { stamp, command }))
 }
 
 pub(crate) fn answer(request: u64, outcome: Result<Response, SubmitError>) -> Vec<u8> {

@@ -136,7 +136,7 @@ impl Served {
             message::SEND => {
                 let (to, last_chance, command) = message::take_send(frame.body)?;
                 if last_chance {
-                    thread::push_last_chance(&self.shared, to, command);
+                    thread::push_last_chance(&self.shared, to, command.command);
                 } else if let Some(mailbox) = self.shared.partitions.get(to) {
                     // Full: dropped, its owner in state sends it again.
                     let _ = mailbox.push_peer(command);

@@ -22,6 +22,7 @@ use crate::cluster::coordinator;
 use crate::cluster::replicas::Replicas;
 use crate::driver::stream::Stream;
 use crate::driver::{self, Driver, ExecutorOptions};
+use crate::partition::cut::Stamped;
 use crate::peer::gossip::{self, Gossip};
 use crate::peer::hello::{self, HelloError, Met, Purpose};
 use crate::peer::link::{self, Outgoing, ToPeer};
@@ -320,7 +321,11 @@ pub(crate) fn push_anywhere(shared: &Arc<Shared>, to: PartitionId, command: Comm
     };
     if let Some(link) = shared.cluster.links.get(node as usize) {
         // If it is lost, a time-out in state makes it good.
-        let _ = link.try_send(ToPeer::Frame(message::send(to, true, command)));
+        let _ = link.try_send(ToPeer::Frame(message::send(
+            to,
+            true,
+            Stamped::unstamped(command),
+        )));
     }
 }
 

@@ -95,6 +95,17 @@ impl LogStore {
         self.inner.borrow().log.purged().index
     }
 
+    /// The entry before entry `first`, which is behind what was purged.
+    pub(crate) fn entry_before(&self, first: u64) -> Result<log::EntryId, Error> {
+        let mut inner = self.inner.borrow_mut();
+        let purged = inner.log.purged();
+        if first <= purged.index + 1 {
+            return Ok(purged);
+        }
+        let before = inner.log.read(first - 1..first, 0)?;
+        Ok(before.first().map_or(purged, LogEntry::id))
+    }
+
     /// Last entry, durable or not, as an index of the log.
     pub(crate) fn last_index(&self) -> u64 {
         self.inner.borrow().log.last().index

@@ -27,6 +27,7 @@ use crate::cluster::configuration::Configuration;
 use crate::feed::FeedLane;
 use crate::metrics::PartitionMetrics;
 use crate::options::BrokerOptions;
+use crate::partition::cut::Stamped;
 use crate::peer::listener::GroupConnection;
 use crate::peer::roster::GroupMembers;
 use crate::shard::budget::Budget;
@@ -99,7 +100,7 @@ pub(crate) struct Mailbox {
     pub(crate) partition: PartitionId,
     requests: ArrayQueue<Request>,
     reserved: ArrayQueue<Request>,
-    peers: ArrayQueue<Command>,
+    peers: ArrayQueue<Stamped>,
     control: ArrayQueue<Control>,
     connections: ArrayQueue<GroupConnection>,
     waker: AtomicWaker,
@@ -166,7 +167,7 @@ impl Mailbox {
     }
 
     /// Hands in a command of another partition.
-    pub(crate) fn push_peer(&self, command: Command) -> Result<(), Command> {
+    pub(crate) fn push_peer(&self, command: Stamped) -> Result<(), Stamped> {
         self.peers.push(command)?;
         self.wake();
         Ok(())
@@ -235,7 +236,7 @@ impl Mailbox {
         self.reserved.pop()
     }
 
-    pub(crate) fn pop_peer(&self) -> Option<Command> {
+    pub(crate) fn pop_peer(&self) -> Option<Stamped> {
         self.peers.pop()
     }
 

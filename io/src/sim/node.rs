@@ -381,7 +381,7 @@ async fn deliver(nodes: &Nodes, to: u32, bytes: Vec<u8>) {
         return;
     };
     if last_chance {
-        thread::push_last_chance(&running.shared, partition, command);
+        thread::push_last_chance(&running.shared, partition, command.command);
     } else if let Some(mailbox) = running.shared.partitions.get(partition) {
         // Full: dropped, its owner in state sends it again.
         let _ = mailbox.push_peer(command);

@@ -1,0 +1,2 @@
+//! Backups.
+#![forbid(unsafe_code)]
