@@ -15,8 +15,9 @@ mod batch;
 mod bounds;
 #[path = "it/business_id.rs"]
 mod business_id;
-#[path = "it/clock.rs"]
+#[path = "it/checkpoint.rs"]
 mod checkpoint;
+#[path = "it/clock.rs"]
 mod clock;
 #[path = "it/cluster_variable.rs"]
 mod cluster_variable;

@@ -299,7 +299,11 @@ fn data_error(error: ringflow_storage::Error) -> StartError {
 
 /// A directory belongs to one broker of one cluster for ever: votes and confirmed entries in it would
 /// be somebody else's word under another number.
-fn settle_owner(data: &DataDir, options: &BrokerOptions, in_use: bool) -> Result<(), StartError> {
+pub(crate) fn settle_owner(
+    data: &DataDir,
+    options: &BrokerOptions,
+    in_use: bool,
+) -> Result<(), StartError> {
     let of = &options.cluster;
     let wanted = format!(
         "cluster {}\nnode {}\nsize {}\nreplication-factor {}\n",

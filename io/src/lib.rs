@@ -22,6 +22,7 @@ pub mod feed;
 pub mod inspect;
 pub mod metrics;
 pub mod options;
+pub mod restore;
 pub mod submit;
 pub mod topology;
 

@@ -11,6 +11,7 @@
 //! | `CLUSTER` | which broker of which cluster it belongs to, as text; absent for a cluster of one |
 //! | `CONFIGURATION` | the cluster's configuration, bytes of its own format; absent while it was never changed |
 //! | `partitions/removed-<n>` | a partition that is being removed |
+//! | `RESTORING` | empty; a backup is being restored into it, or was and failed half-way |
 //! | `partitions/<n>/log/` | segments of the Raft log |
 //! | `partitions/<n>/vote` | Raft vote, two slots |
 //! | `partitions/<n>/state/` | RocksDB |
@@ -42,6 +43,10 @@ const CONFIGURATION_NAME: &str = "CONFIGURATION";
 const CONFIGURATION_BYTES_MAX: u64 = 4 << 20;
 /// Beginning of the names of partitions that are being removed.
 const REMOVED: &str = "removed-";
+/// File that says that a restore has begun and not ended.
+const RESTORING_NAME: &str = "RESTORING";
+/// What the embedded database's files in it begin with.
+const DATABASE_PREFIX: &str = "secondary.db";
 /// First word of the `VERSION` file.
 const VERSION_WORD: &str = "ringflow-data";
 
@@ -52,6 +57,9 @@ pub struct DataDirOptions {
     pub create: bool,
     /// Bytes that must be free on its device at start; default 64 MiB, two empty segments.
     pub min_free_bytes: u64,
+    /// It is opened to restore a backup into it: it may hold the embedded database, which was
+    /// restored before, and what a restore that failed has left.
+    pub restoring: bool,
 }
 
 impl Default for DataDirOptions {
@@ -59,6 +67,7 @@ impl Default for DataDirOptions {
         Self {
             create: true,
             min_free_bytes: 64 << 20,
+            restoring: false,
         }
     }
 }
@@ -94,7 +103,7 @@ impl DataDir {
         let version = path.join("VERSION");
         let is_new = !version.exists();
         if is_new {
-            refuse_foreign(&disk, &path)?;
+            refuse_foreign(&disk, &path, options.restoring)?;
         }
         let lock = lock(&path)?;
         if is_new && !version.exists() {
@@ -102,6 +111,12 @@ impl DataDir {
             crashsafe::replace(&disk, &version, text.as_bytes())?;
         }
         check_version(&version)?;
+        if !options.restoring && path.join(RESTORING_NAME).exists() {
+            return Err(Error::Misuse(format!(
+                "a backup was being restored into {} and is not whole: restore it again",
+                path.display()
+            )));
+        }
         let opened = Self {
             path,
             disk,
@@ -205,6 +220,51 @@ impl DataDir {
             std::fs::remove_dir_all(&path).map_err(|error| Error::io("remove", &path, error))?;
         }
         Ok(())
+    }
+
+    /// Says durably that a restore begins, before anything of it is there.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Full`].
+    pub fn begin_restore(&self) -> Result<(), Error> {
+        crashsafe::replace(&self.disk, &self.path.join(RESTORING_NAME), &[])
+    }
+
+    /// Says durably that a restore is whole, or that nothing is left of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn end_restore(&self) -> Result<(), Error> {
+        let path = self.path.join(RESTORING_NAME);
+        if path.exists() {
+            crashsafe::remove(&self.disk, &path)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all partitions and whose the directory is.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn clear(&self) -> Result<(), Error> {
+        let partitions = self.path.join("partitions");
+        std::fs::remove_dir_all(&partitions)
+            .map_err(|error| Error::io("remove", &partitions, error))?;
+        for name in [CLUSTER_NAME, CONFIGURATION_NAME] {
+            let path = self.path.join(name);
+            if path.exists() {
+                crashsafe::remove(&self.disk, &path)?;
+            }
+        }
+        self.create("partitions")
+    }
+
+    /// True if it holds no partition, or what a restore that failed has left of some.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        Ok(self.path.join(RESTORING_NAME).exists() || self.partitions()?.is_empty())
     }
 
     /// Space on its device.
@@ -333,12 +393,13 @@ fn create_with_parents(disk: &PosixDisk, path: &Path) -> Result<(), Error> {
 }
 
 /// A directory without a version must hold nothing but what an interrupted first start leaves.
-fn refuse_foreign(disk: &PosixDisk, path: &Path) -> Result<(), Error> {
+fn refuse_foreign(disk: &PosixDisk, path: &Path, restoring: bool) -> Result<(), Error> {
     let names = disk
         .list(path)
         .map_err(|error| Error::io("list", path, error))?;
     match names
         .iter()
+        .filter(|name| !(restoring && name.starts_with(DATABASE_PREFIX)))
         .find(|name| !["LOCK", "VERSION.new", "lost+found"].contains(&name.as_str()))
     {
         None => Ok(()),

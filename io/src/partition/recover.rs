@@ -14,6 +14,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use ringflow_core::ids::PartitionId;
 use ringflow_core::state::store::StateRead;
 use ringflow_storage::data_dir::PartitionDir;
 use ringflow_storage::log::{self, Flusher, Log, LogOptions, Recovered};
@@ -22,6 +23,7 @@ use ringflow_storage::state::{StateMemory, StateStore};
 use ringflow_storage::vote::VoteFile;
 
 use crate::metrics::ShardMetrics;
+use crate::options::BrokerOptions;
 use crate::partition::compact::Compaction;
 use crate::partition::marker::{self, Marker};
 use crate::partition::members::{self, Placement, Steps};
@@ -50,14 +52,7 @@ pub(crate) fn open(
     memory: &StateMemory,
     flusher: Flusher,
 ) -> Result<Partition, String> {
-    let options = LogOptions {
-        partition: mailbox.partition.0,
-        segment_bytes: shared.options.log_segment_bytes,
-        first_segment_bytes: shared.options.log_segment_bytes.min(FIRST_SEGMENT_BYTES),
-        resident_bytes: RESIDENT_LOG_BYTES,
-        max_batch_bytes: shared.options.limits.log_batch_bytes,
-        ..LogOptions::default()
-    };
+    let options = log_options(&shared.options, mailbox.partition);
     let (log, recovered) =
         Log::open(&dir.log(), options, flusher.clone()).map_err(|error| error.to_string())?;
     if let Some(cut) = &recovered.cut {
@@ -141,6 +136,18 @@ pub(crate) fn open(
         unexported,
         dead: Cell::new(false),
     })
+}
+
+/// How the log of a partition is laid out.
+pub(crate) fn log_options(options: &BrokerOptions, partition: PartitionId) -> LogOptions {
+    LogOptions {
+        partition: partition.0,
+        segment_bytes: options.log_segment_bytes,
+        first_segment_bytes: options.log_segment_bytes.min(FIRST_SEGMENT_BYTES),
+        resident_bytes: RESIDENT_LOG_BYTES,
+        max_batch_bytes: options.limits.log_batch_bytes,
+        ..LogOptions::default()
+    }
 }
 
 /// Brings a log to where an installed snapshot wants it, if the process ended between the two.

@@ -347,7 +347,7 @@ impl RaftLogStorage<Group> for LogStore {
 }
 
 /// Version, committed, term, member id; little endian.
-fn encode_vote(vote: &Vote) -> [u8; VOTE_LEN] {
+pub(crate) fn encode_vote(vote: &Vote) -> [u8; VOTE_LEN] {
     let mut bytes = [0; VOTE_LEN];
     bytes[0] = VOTE_VERSION;
     bytes[1] = u8::from(vote.committed);
