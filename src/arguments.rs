@@ -51,6 +51,8 @@ pub(crate) enum Task {
     Cluster(ClusterCommand),
     /// Print what a stopped broker's files hold, as readable lines.
     Inspect(InspectOptions),
+    /// Fill an empty data directory from a backup; run it on every broker, then start them.
+    Restore(RestoreOptions),
     /// Print the statements that make the tables of the secondary storage.
     Ddl {
         /// sqlite, postgresql, mariadb or mysql.
@@ -110,6 +112,23 @@ pub(crate) struct StartOptions {
     /// Input and output driver: auto, uring or plain.
     #[arg(long, value_name = "DRIVER")]
     pub io: Option<String>,
+}
+
+/// Flags of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreOptions {
+    /// Number of the backup; without it, the newest that fits the database.
+    #[arg(long, alias = "backupId", value_name = "N", conflicts_with = "to")]
+    pub backup_id: Option<i64>,
+    /// The backup whose checkpoint is nearest to this time (2026-01-31T12:00:00Z).
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Delete the partitions that the data directory holds.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// The configuration the broker starts with.
+    #[command(flatten)]
+    pub start: StartOptions,
 }
 
 /// Flags of `demo`.

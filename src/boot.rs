@@ -25,6 +25,7 @@ use ringflow_gateway::{
 use ringflow_io::{Broker, BrokerAddress, BrokerOptions, ClusterOptions, DriverChoice, Submitter};
 
 use crate::arguments::{Failure, StartOptions};
+use crate::backups::Keeping;
 use crate::config::{Access, Config, IoDriver};
 use crate::feed::{BrokerFeed, follow_leaders};
 use crate::initialization::Initialization;
@@ -45,6 +46,7 @@ pub(crate) struct Running {
     gateway: RunningGateway,
     /// Answers partitions that ask for items of batch operations; ends with the broker.
     items: Option<tokio::task::JoinHandle<()>>,
+    keeping: Option<Keeping>,
 }
 
 /// Where a running process listens.
@@ -95,12 +97,13 @@ impl Running {
         let options = broker_options(config, placement);
         let broker = tokio::task::spawn_blocking(move || Broker::start(options)).await??;
         let broker = Arc::new(broker);
-        match serve(config, &broker).await {
+        match serve(config, placement, &broker).await {
             Ok(parts) => Ok(Self {
                 broker,
                 exporter: parts.exporter,
                 gateway: parts.gateway,
                 items: parts.items,
+                keeping: parts.keeping,
             }),
             Err(failure) => {
                 stop_broker(broker).await;
@@ -134,6 +137,9 @@ impl Running {
         self.gateway.stop().await;
         if let Some(items) = self.items {
             items.abort();
+        }
+        if let Some(keeping) = self.keeping {
+            keeping.stop().await;
         }
         stop_broker(self.broker).await;
         if let Some(exporter) = self.exporter {
@@ -181,9 +187,14 @@ struct Served {
     exporter: Option<Arc<Exporter>>,
     gateway: RunningGateway,
     items: Option<tokio::task::JoinHandle<()>>,
+    keeping: Option<Keeping>,
 }
 
-async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure> {
+async fn serve(
+    config: &Config,
+    placement: &Placement,
+    broker: &Arc<Broker>,
+) -> Result<Served, Failure> {
     let database = config.secondary_storage.clone();
     let mut exporter = None;
     let mut items = None;
@@ -241,16 +252,19 @@ async fn serve(config: &Config, broker: &Arc<Broker>) -> Result<Served, Failure>
             }
         });
     }
+    let keeping = Keeping::start(config, broker, placement.partitions)?;
     let backend = Backend {
         commands: Arc::new(broker.submitter()),
         reads,
         exporter: exporter.as_ref().map(|exporter| exporter.metrics()),
+        backups: keeping.as_ref().map(|keeping| keeping.backups.clone()),
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok(Served {
         exporter,
         gateway,
         items,
+        keeping,
     })
 }
 
@@ -357,7 +371,8 @@ fn storage_name(database: &Database) -> &'static str {
     }
 }
 
-fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
+/// What the broker is told.
+pub(crate) fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
     let defaults = BrokerOptions::new(config.data_dir.clone());
     BrokerOptions {
         peer_version: config.peer_version.unwrap_or(defaults.peer_version),
@@ -395,6 +410,8 @@ fn broker_options(config: &Config, placement: &Placement) -> BrokerOptions {
         unique_business_ids: config.unique_business_ids,
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
+        backups: config.backups.store.is_some(),
+        continuous_backups: config.backups.continuous && config.backups.store.is_some(),
         ..defaults
     }
 }

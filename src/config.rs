@@ -20,9 +20,12 @@ use ringflow_gateway::{DocumentOptions, OidcOptions, TlsIdentity};
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
 
+mod backup;
 mod documents;
 mod security;
 mod storage;
+
+pub(crate) use backup::BackupConfig;
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
 pub(crate) const PARTITIONS_MAX: u16 = 1024;
@@ -115,6 +118,8 @@ pub(crate) struct Config {
     pub audit: Audit,
     /// What stands in front of all tables.
     pub table_prefix: Prefix,
+    /// Backups.
+    pub backups: BackupConfig,
     /// Access.
     pub access: Access,
     /// Users, roles and the like that have to be there.
@@ -184,6 +189,7 @@ impl Config {
             retain: read.retain()?,
             audit: read.audit()?,
             table_prefix: read.prefix()?,
+            backups: read.backups()?,
             access: read.access(&initialization)?,
             authorizations: read.one_of(Id::Authorizations, &FLAGS)?,
             tenancy: read.one_of(Id::Tenancy, &FLAGS)?,

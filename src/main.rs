@@ -5,6 +5,7 @@
 //! standard error; 2 = the command line is wrong.
 
 mod arguments;
+mod backups;
 mod boot;
 mod cluster;
 mod config;
@@ -14,6 +15,7 @@ mod initialization;
 mod inspect;
 mod items;
 mod placement;
+mod restore;
 mod settings;
 mod shutdown;
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Task::Cluster(what) => cluster::run(&what),
         Task::Inspect(what) => inspect::run(&what),
         Task::Ddl { database, prefix } => arguments::print_ddl(&database, &prefix),
+        Task::Restore(options) => restore::run(&options),
         Task::Settings => arguments::print_settings(),
         Task::Version => arguments::print_version(),
     };

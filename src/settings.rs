@@ -362,6 +362,61 @@ settings! {
     Tenancy = "security.multi-tenancy", default "false",
         aliases ["camunda.security.multi-tenancy.checks-enabled"],
         "true: callers do and see only what is of their tenants.";
+    BackupStore = "backup.store", default "none",
+        aliases ["camunda.data.primary-storage.backup.store", "zeebe.broker.data.backup.store"],
+        "Where backups are kept: none, filesystem or s3; the same for all brokers.";
+    BackupDirectory = "backup.filesystem.base-path", default "",
+        aliases ["camunda.data.primary-storage.backup.filesystem.base-path",
+                 "zeebe.broker.data.backup.filesystem.base-path"],
+        "Directory of backups, which all brokers share; for backup.store = filesystem.";
+    BackupBucket = "backup.s3.bucket-name", default "",
+        aliases ["camunda.data.primary-storage.backup.s3.bucket-name",
+                 "zeebe.broker.data.backup.s3.bucket-name"],
+        "Bucket of backups; it has to be there. For backup.store = s3.";
+    BackupEndpoint = "backup.s3.endpoint", default "",
+        aliases ["camunda.data.primary-storage.backup.s3.endpoint",
+                 "zeebe.broker.data.backup.s3.endpoint"],
+        "Address of the service that speaks S3; empty: Amazon's for the region.";
+    BackupRegion = "backup.s3.region", default "",
+        aliases ["camunda.data.primary-storage.backup.s3.region",
+                 "zeebe.broker.data.backup.s3.region"],
+        "Region of the bucket; empty: as AWS_REGION says.";
+    BackupAccessKey = "backup.s3.access-key", default "",
+        aliases ["camunda.data.primary-storage.backup.s3.access-key",
+                 "zeebe.broker.data.backup.s3.access-key"],
+        "Access key; empty: credentials come from the environment or the instance.";
+    BackupSecretKey = "backup.s3.secret-key", default "",
+        aliases ["camunda.data.primary-storage.backup.s3.secret-key",
+                 "zeebe.broker.data.backup.s3.secret-key"],
+        "Secret half of the access key.";
+    BackupPathStyle = "backup.s3.force-path-style-access", default "false",
+        aliases ["camunda.data.primary-storage.backup.s3.force-path-style-access",
+                 "zeebe.broker.data.backup.s3.force-path-style-access"],
+        "true: the bucket is part of the path, as services other than Amazon's often want it.";
+    BackupBasePath = "backup.s3.base-path", default "",
+        aliases ["camunda.data.primary-storage.backup.s3.base-path",
+                 "zeebe.broker.data.backup.s3.base-path"],
+        "In front of all names in the bucket, so that clusters may share one.";
+    BackupCallTimeout = "backup.s3.api-call-timeout", default "180s",
+        aliases ["camunda.data.primary-storage.backup.s3.api-call-timeout",
+                 "zeebe.broker.data.backup.s3.api-call-timeout"],
+        "How long one call may take, 1s to 1h.";
+    BackupCompression = "backup.s3.compression", default "none",
+        aliases ["camunda.data.primary-storage.backup.s3.compression",
+                 "zeebe.broker.data.backup.s3.compression"],
+        "none: files are stored as they are; their tables are compressed already.";
+    BackupContinuous = "backup.continuous", default "false",
+        aliases ["camunda.data.primary-storage.backup.continuous",
+                 "zeebe.broker.data.backup.continuous"],
+        "true: backups follow each other without gaps (the log is kept for that), and have numbers of their own.";
+    BackupSchedule = "backup.schedule", default "none",
+        aliases ["camunda.data.primary-storage.backup.schedule",
+                 "zeebe.broker.data.backup.schedule"],
+        "Time between backups, 10s to 30d, or none: they are taken by request only.";
+    BackupRetention = "backup.retention.window", default "none",
+        aliases ["camunda.data.primary-storage.backup.retention.window",
+                 "zeebe.broker.data.backup.retention.window"],
+        "Age of backups that are deleted, 1m to 3650d, or none; the newest whole one always stays.";
     LogLevel = "log.level", default "info",
         aliases ["camunda.log.level", "zeebe.log.level"],
         "error, warn, info, debug, trace, or a filter such as info,ringflow_io=debug.";
@@ -400,7 +455,7 @@ impl Settings {
         let (value, origin) = self.get(id);
         let secret = matches!(
             id,
-            Id::Users | Id::SecondaryStoragePassword | Id::DocumentsSecretKey
+            Id::Users | Id::SecondaryStoragePassword | Id::DocumentsSecretKey | Id::BackupSecretKey
         );
         SettingError::Invalid {
             name: id.row().name,

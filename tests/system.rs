@@ -18,6 +18,8 @@
     reason = "helpers of tests: a panic is the failure, and numbers should be seen"
 )]
 
+#[path = "system/backup.rs"]
+mod backup;
 #[path = "system/bad_files.rs"]
 mod bad_files;
 #[path = "system/bad_input.rs"]
@@ -54,5 +56,7 @@ mod network;
 mod outage;
 #[path = "../export/tests/it/postgres.rs"]
 mod postgres;
+#[path = "system/s3.rs"]
+mod s3;
 #[path = "system/smoke.rs"]
 mod smoke;

@@ -297,7 +297,8 @@ fn dependencies_point_one_way() {
         ("storage", &["core"]),
         ("io", &["core", "storage"]),
         ("export", &["core"]),
-        ("gateway", &["core", "io", "export"]),
+        ("backup", &["core", "storage", "io"]),
+        ("gateway", &["core", "io", "export", "backup"]),
         ("bench", &["core", "storage", "io", "export"]),
         ("perf", &[]),
     ]);
@@ -321,12 +322,13 @@ fn heavy_crates_stay_where_they_belong() {
         ("openraft", &["io"]),
         ("glommio", &["io"]),
         ("sqlx", &["export"]),
+        ("object_store", &["backup"]),
         ("tonic", &["gateway", "perf"]),
         ("axum", &["gateway"]),
         ("criterion", &["bench"]),
     ];
     for name in [
-        "core", "storage", "io", "export", "gateway", "bench", "perf", ".",
+        "core", "storage", "io", "export", "backup", "gateway", "bench", "perf", ".",
     ] {
         let manifest =
             std::fs::read_to_string(root().join(name).join("Cargo.toml")).expect("a manifest");

@@ -11,6 +11,7 @@
 //! | [`manifest`] | what is known of the backup of one partition |
 //! | [`catalog`] | all backups of a store: states, deletion |
 //! | `entries` | entries of the log as bytes |
+//! | [`take`] | asking the partitions for a checkpoint |
 //! | `save` | one partition into the store |
 //! | [`service`] | the thread that stores what the shards ask for |
 //! | [`restore`] | from the store into an empty data directory |
@@ -26,6 +27,7 @@ pub mod restore;
 mod save;
 pub mod service;
 pub mod store;
+pub mod take;
 
 pub use catalog::{BackupState, BackupStatus, Catalog, PartitionState, PartitionStatus};
 pub use manifest::{Manifest, Status};

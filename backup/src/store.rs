@@ -255,6 +255,8 @@ fn s3(options: &S3Options) -> object_store::Result<Arc<dyn ObjectStore>> {
         .with_allow_http(options.endpoint.starts_with("http://"));
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(&options.bucket)
+        // Not everything that speaks S3 deletes several at once.
+        .with_disable_bulk_delete(true)
         .with_virtual_hosted_style_request(!options.path_style);
     builder = builder.with_client_options(client);
     if !options.endpoint.is_empty() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use ringflow_backup::Catalog;
 use ringflow_core::engine::effect::Response;
 use ringflow_core::engine::input::Command;
 use ringflow_core::ids::{Key, PartitionId};
@@ -121,6 +122,15 @@ pub trait Reads: Send + Sync + 'static {
     fn set_phase(&self, partitions: u16, phase: Phase) -> BoxFuture<'_, Result<(), QueryError>>;
 }
 
+/// The backups of the cluster.
+#[derive(Clone, Debug)]
+pub struct Backups {
+    /// Those that are stored.
+    pub catalog: Catalog,
+    /// They follow each other without gaps, and are numbered here.
+    pub continuous: bool,
+}
+
 /// What a gateway is started on.
 #[derive(Clone)]
 pub struct Backend {
@@ -130,6 +140,8 @@ pub struct Backend {
     pub reads: Option<Arc<dyn Reads>>,
     /// Numbers of the exporter, if one runs here; only shown.
     pub exporter: Option<Arc<ExporterMetrics>>,
+    /// Backups; `None` if nothing is configured to keep them.
+    pub backups: Option<Backups>,
 }
 
 impl Commands for Submitter {

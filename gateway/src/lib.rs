@@ -33,7 +33,7 @@ mod rest;
 mod route;
 mod submit;
 
-pub use backend::{Backend, Commands, PushedJobs, Reads};
+pub use backend::{Backend, Backups, Commands, PushedJobs, Reads};
 pub use contract::ContractError;
 pub use documents::{BucketOptions, DocumentOptions};
 pub use identity::password::stored_form;

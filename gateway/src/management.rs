@@ -11,6 +11,7 @@
 //! | `/actuator/info` | versions |
 //! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`], [`change`] |
 //! | `/actuator/exporting/...`, `/actuator/exporters` | see [`exporting`] |
+//! | `/actuator/backupRuntime`, `/actuator/backupHistory` | see [`backup`] |
 //!
 //! UP is 200, DOWN is 503. Everything else is 404.
 
@@ -22,7 +23,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::http::header::{HeaderValue, LOCATION};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::metrics;
 use crate::op::shape::ObjectWriter;
@@ -30,6 +31,7 @@ use crate::problem::Problem;
 use crate::rest::answer;
 use crate::submit::Front;
 
+mod backup;
 mod change;
 mod cluster;
 mod exporting;
@@ -100,6 +102,17 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
             "/actuator/cluster/changes/{change}",
             get(cluster::show_change).delete(change::cancel),
         )
+        .route(
+            "/actuator/backupRuntime",
+            get(backup::list).post(backup::take),
+        )
+        .route("/actuator/backupRuntime/state", get(backup::state))
+        .route(
+            "/actuator/backupRuntime/{backup}",
+            get(backup::get).delete(backup::delete),
+        )
+        .route("/actuator/backupHistory", any(backup::history))
+        .route("/actuator/backupHistory/{backup}", any(backup::history))
         .route("/actuator/rebalance", post(cluster::rebalance))
         .route("/actuator/exporting/pause", post(exporting::pause))
         .route("/actuator/exporting/resume", post(exporting::resume))

@@ -82,6 +82,12 @@ impl Call {
         Text::from(self.path_text(name))
     }
 
+    /// The number in the path under `name`; the contract has checked that it is one.
+    pub(crate) fn path_int(&self, name: &str) -> i64 {
+        let value = self.path.get(name);
+        value.and_then(Value::as_i64).unwrap_or(-1)
+    }
+
     /// The flag in the query under `name`.
     pub(crate) fn query_flag(&self, name: &str) -> Option<bool> {
         self.query.get(name).and_then(Value::as_bool)

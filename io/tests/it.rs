@@ -8,6 +8,8 @@
     reason = "helpers of tests: a panic is the failure, and what is skipped should be seen"
 )]
 
+#[path = "it/backup.rs"]
+mod backup;
 #[path = "it/cluster.rs"]
 mod cluster;
 #[path = "it/crash.rs"]

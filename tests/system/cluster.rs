@@ -41,7 +41,7 @@ pub(crate) struct Cluster {
     peers: Vec<String>,
     url: String,
     network: Option<Network>,
-    _database: tempfile::TempDir,
+    database: tempfile::TempDir,
 }
 
 impl Cluster {
@@ -54,6 +54,28 @@ impl Cluster {
             .map(|listener| listener.local_addr().unwrap().to_string())
             .collect();
         Self::at(partitions, &peers, None)
+    }
+
+    /// Brokers that are started in another way than others, and not yet.
+    pub(crate) fn prepared(partitions: u64, change: impl Fn(Start) -> Start) -> Self {
+        let mut cluster = Self::new(partitions);
+        cluster.starts = cluster.starts.into_iter().map(change).collect();
+        cluster
+    }
+
+    /// How a broker is started.
+    pub(crate) fn start_of(&self, node: usize) -> &Start {
+        &self.starts[node]
+    }
+
+    /// A broker that runs.
+    pub(crate) fn broker(&self, node: usize) -> &Broker {
+        self.brokers[node].as_ref().unwrap()
+    }
+
+    /// The file of the history.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.database.path().join("history.db")
     }
 
     /// Brokers that are in namespaces of their own.
@@ -87,7 +109,7 @@ impl Cluster {
             peers: peers.to_vec(),
             url,
             network,
-            _database: database,
+            database,
         }
     }
 
@@ -205,7 +227,7 @@ impl Cluster {
     }
 
     /// Waits until all replicas stand where their leaders stand; without load.
-    fn wait_caught_up(&self) {
+    pub(crate) fn wait_caught_up(&self) {
         until("all replicas have caught up", CAUGHT_UP, || {
             (1..=self.partitions)
                 .all(|partition| {

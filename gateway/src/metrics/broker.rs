@@ -97,6 +97,19 @@ const COUNTERS: &[(&str, &str, Read)] = &[
         |s| s.entry_bytes,
     ),
     (
+        "ringflow_backups_completed",
+        "Backups of partitions stored whole",
+        |s| s.backups_completed,
+    ),
+    (
+        "ringflow_backups_failed",
+        "Backups of partitions that are not whole",
+        |s| s.backups_failed,
+    ),
+    ("ringflow_backup_bytes", "Bytes of backups stored", |s| {
+        s.backup_bytes
+    }),
+    (
         "ringflow_responses_dropped",
         "Answers nobody waited for",
         |s| s.responses_dropped,
@@ -124,6 +137,19 @@ const GAUGES: &[(&str, &str, Read)] = &[
         "zeebe_log_appender_last_committed_position",
         "Last position committed",
         |s| s.last_committed_position,
+    ),
+    ("zeebe_checkpoint_id", "Newest checkpoint", |s| {
+        s.checkpoint_id
+    }),
+    (
+        "zeebe_checkpoint_position",
+        "Position of the newest checkpoint created here",
+        |s| s.checkpoint_position,
+    ),
+    (
+        "ringflow_backups_in_progress",
+        "Backups being stored",
+        |s| s.backups_in_progress,
     ),
     (
         "ringflow_last_persisted_position",

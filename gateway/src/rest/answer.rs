@@ -33,6 +33,8 @@ pub(crate) enum Answer {
         /// The bytes.
         bytes: Bytes,
     },
+    /// 202 with JSON: it is begun.
+    Accepted(String),
     /// 204.
     NoContent,
     /// Another status without body.
@@ -44,6 +46,7 @@ impl Answer {
         match self {
             Self::Json(text) => with_body(200, "application/json", text),
             Self::Created(text) => with_body(201, "application/json", text),
+            Self::Accepted(text) => with_body(202, "application/json", text),
             Self::Xml(text) => with_body(200, "text/xml", text),
             Self::Bytes(bytes) => with_body(200, "application/octet-stream", bytes),
             Self::Several(text) => with_body(207, "application/json", text),

@@ -11,8 +11,8 @@ use super::{Answer, Call};
 use crate::backend::Entity;
 use crate::op::search::{statistics, wait_state};
 use crate::op::{
-    ad_hoc, batch, clock, cluster, cluster_variable, conditional, decision, document, exporting,
-    expression, global_listener, identity, incident, instance_change, job, message,
+    ad_hoc, backup, batch, clock, cluster, cluster_variable, conditional, decision, document,
+    exporting, expression, global_listener, identity, incident, instance_change, job, message,
     process_instance, resource, search, signal, user_task, variable,
 };
 use crate::problem::Problem;
@@ -28,6 +28,15 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     }),
     ("getLicense", |c| cluster::license(c).boxed()),
     ("getAuthentication", |c| cluster::me(c).boxed()),
+    ("takeRuntimeBackup", |c| backup::take(c).boxed()),
+    ("listRuntimeBackups", |c| backup::list(c).boxed()),
+    ("getRuntimeBackup", |c| backup::get(c).boxed()),
+    ("deleteRuntimeBackup", |c| backup::delete(c).boxed()),
+    ("getRuntimeBackupState", |c| backup::state(c).boxed()),
+    ("takeHistoryBackup", |c| backup::history(c).boxed()),
+    ("listHistoryBackups", |c| backup::history(c).boxed()),
+    ("getHistoryBackup", |c| backup::history(c).boxed()),
+    ("deleteHistoryBackup", |c| backup::history(c).boxed()),
     ("createGlobalClusterVariable", |c| {
         cluster_variable::create(c).boxed()
     }),

@@ -369,6 +369,7 @@ pub(crate) async fn start_guarded(
         commands: fake.clone(),
         reads: Some(reads.clone()),
         exporter: None,
+        backups: None,
     };
     Running {
         gateway: Gateway::start(options, backend).await.unwrap(),

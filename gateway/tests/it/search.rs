@@ -169,6 +169,7 @@ async fn without_secondary_storage_reads_are_forbidden_and_commands_are_not() {
         commands: Fake::new(1, fake::echo),
         reads: None,
         exporter: None,
+        backups: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();
     let url = format!("http://{}/v2/incidents/search", gateway.rest);

@@ -60,6 +60,7 @@ async fn start(files: &Files, limits: Limits) -> RunningGateway {
         commands: Fake::new(1, fake::echo),
         reads: None,
         exporter: None,
+        backups: None,
     };
     Gateway::start(options, backend).await.unwrap()
 }

@@ -397,8 +397,15 @@ mod tests {
         assert_eq!((back.request, back.partition.0, back.millis), (8, 2, 100));
         assert_eq!(back.command.value, command.value);
         assert_eq!(back.command.operation_reference, 5);
-        let (to, last, back) = take_send(body(&send(PartitionId(3), true, command))).unwrap();
-        assert_eq!((to.0, last, back.key), (3, true, Key(9)));
+        let stamp = Stamp {
+            checkpoint: 77,
+            kind: CheckpointType::ScheduledBackup,
+        };
+        let sent = Stamped { stamp, command };
+        let (to, last, back) = take_send(body(&send(PartitionId(3), true, sent))).unwrap();
+        assert_eq!((to.0, last, back.stamp), (3, true, stamp));
+        let back = back.command;
+        assert_eq!(back.key, Key(9));
         let refused = Response {
             request: RequestId(8),
             key: Key(9),

@@ -91,7 +91,7 @@ impl Budget {
 
 /// True for client commands that the limit never refuses.
 pub(crate) fn is_exempt(intent: Intent) -> bool {
-    let exempt: [Intent; 8] = [
+    let exempt: [Intent; 10] = [
         of::Job::Complete.into(),
         of::Job::Fail.into(),
         of::Job::Yield.into(),
@@ -100,6 +100,8 @@ pub(crate) fn is_exempt(intent: Intent) -> bool {
         of::CommandDistribution::Acknowledge.into(),
         of::BatchOperationChunk::Create.into(),
         of::BatchOperationPartitionLifecycle::Fail.into(),
+        of::Checkpoint::Create.into(),
+        of::Checkpoint::ConfirmBackup.into(),
     ];
     exempt.contains(&intent)
 }
