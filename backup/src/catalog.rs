@@ -273,6 +273,14 @@ impl Catalog {
         Ok(failed)
     }
 
+    /// Deletes the files that one broker stored of a partition.
+    pub(crate) async fn delete_contents(&self, key: BackupKey) -> Result<(), StoreError> {
+        for object in self.store.list(&key.contents()).await? {
+            self.store.delete(&object).await?;
+        }
+        Ok(())
+    }
+
     async fn keys(&self, prefix: &str) -> Result<Vec<BackupKey>, StoreError> {
         let names = self.store.list(prefix).await?;
         let mut keys: Vec<_> = names

@@ -368,3 +368,132 @@ impl From<EntryName> for EntryId {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::manifest::tests::manifest;
+    use crate::manifest::{BackupKey, Status};
+
+    /// Backups 10, 20 and 30 of two partitions: entries 1 to 100, 90 to 200 and 250 to 300, a record
+    /// each; the third does not join the second.
+    async fn catalog() -> (Store, Catalog) {
+        let store = Store::of(Arc::new(InMemory::new()), "");
+        for (id, from, to) in [(10, 1, 100), (20, 90, 200), (30, 250, 300)] {
+            for partition in [1, 2] {
+                let key = BackupKey {
+                    partition,
+                    checkpoint: id,
+                    node: 0,
+                };
+                let mut it = manifest(key, Status::Completed);
+                it.log_base.index = from - 1;
+                it.log_last.index = to;
+                it.first_log_position = Some(from);
+                it.last_position = to;
+                it.checkpoint_timestamp = format!("2026-01-01T00:{id}:00Z");
+                it.write(&store).await.unwrap();
+            }
+        }
+        (store.clone(), Catalog::new(store))
+    }
+
+    fn stands(first: u64, second: u64) -> Exported {
+        Some(BTreeMap::from([
+            (1, Position(first)),
+            (2, Position(second)),
+        ]))
+    }
+
+    fn joined(plan: &Plan) -> Vec<Vec<i64>> {
+        let ids = |manifests: &Vec<Manifest>| manifests.iter().map(|it| it.checkpoint_id).collect();
+        plan.partitions.values().map(ids).collect()
+    }
+
+    async fn refused(catalog: &Catalog, wanted: Wanted, exported: &Exported) -> String {
+        let refused = plan(catalog, &wanted, 2, exported).await;
+        refused.unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn backups_are_joined_back_to_where_the_database_stands() {
+        let (_, catalog) = catalog().await;
+        let of = async |exported: Exported| {
+            let chosen = plan(&catalog, &Wanted::Backup(20), 2, &exported)
+                .await
+                .unwrap();
+            assert_eq!(chosen.backup, 20);
+            joined(&chosen)
+        };
+        assert_eq!(of(None).await, [[20], [20]]);
+        assert_eq!(of(stands(89, 200)).await, [[20], [20]]);
+        assert_eq!(of(stands(88, 150)).await, [vec![10, 20], vec![20]]);
+        assert_eq!(of(stands(0, 0)).await, [[10, 20], [10, 20]]);
+    }
+
+    #[tokio::test]
+    async fn what_would_lose_or_double_rows_is_refused() {
+        let (_, catalog) = catalog().await;
+        let ahead = refused(&catalog, Wanted::Backup(20), &stands(100, 201)).await;
+        assert!(
+            ahead.contains("the database is ahead of backup 20"),
+            "{ahead}"
+        );
+        let gap = refused(&catalog, Wanted::Backup(30), &stands(248, 260)).await;
+        assert!(gap.contains("begin with record 250"), "{gap}");
+        let missing = refused(&catalog, Wanted::Backup(21), &None).await;
+        assert_eq!(missing, "backup 21 does not exist");
+    }
+
+    #[tokio::test]
+    async fn the_newest_and_the_nearest_are_those_that_fit() {
+        let (store, catalog) = catalog().await;
+        let chosen = async |wanted: Wanted, exported: Exported| {
+            let chosen = plan(&catalog, &wanted, 2, &exported).await;
+            chosen
+                .map(|it| it.backup)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(chosen(Wanted::Newest, None).await, Ok(30));
+        let at = |time: &str| Wanted::Nearest(time.parse().unwrap());
+        assert_eq!(chosen(at("2026-01-01T00:14:00Z"), None).await, Ok(10));
+        assert_eq!(chosen(at("2026-01-01T00:24:00Z"), None).await, Ok(20));
+        // Behind the database: the next one is taken.
+        let later = chosen(at("2026-01-01T00:14:00Z"), stands(150, 150)).await;
+        assert_eq!(later, Ok(20));
+        // One that is not whole is none.
+        let key = BackupKey {
+            partition: 2,
+            checkpoint: 30,
+            node: 0,
+        };
+        manifest(key, Status::Failed).write(&store).await.unwrap();
+        assert_eq!(chosen(Wanted::Newest, None).await, Ok(20));
+        let refused = chosen(Wanted::Backup(30), None).await.unwrap_err();
+        assert!(refused.contains("partition 2 FAILED"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn another_number_of_partitions_is_refused() {
+        let store = Store::of(Arc::new(InMemory::new()), "");
+        let key = BackupKey {
+            partition: 1,
+            checkpoint: 1,
+            node: 0,
+        };
+        manifest(key, Status::Completed)
+            .write(&store)
+            .await
+            .unwrap();
+        let catalog = Catalog::new(store);
+        let refused = plan(&catalog, &Wanted::Backup(1), 1, &None)
+            .await
+            .unwrap_err();
+        let wanted = "Expected backup to have 1 partitions, but has 2";
+        assert_eq!(refused.to_string(), wanted);
+    }
+}

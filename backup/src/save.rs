@@ -28,6 +28,8 @@ pub(crate) enum SaveError {
     Store(#[from] StoreError),
     #[error("{0}")]
     Source(String),
+    #[error("it was deleted, or marked as failed, while it was being stored")]
+    Gone,
 }
 
 impl From<ringflow_storage::Error> for SaveError {
@@ -85,6 +87,12 @@ pub(crate) async fn save(
         snapshot(store, task, key, &mut manifest.files).await?;
     }
     log(store, task, key, &mut manifest.files).await?;
+    // Half of its files may be gone with it.
+    match Manifest::read(store, key).await {
+        Ok(known) if known.status == Status::InProgress => {}
+        Ok(_) | Err(StoreError::Missing(_)) => return Err(SaveError::Gone),
+        Err(error) => return Err(error.into()),
+    }
     manifest.first_log_position = task.first_position().map(|it| it.0);
     manifest.status = Status::Completed;
     manifest.modified_at = now();

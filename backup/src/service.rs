@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::catalog::Catalog;
 use crate::manifest::{Status, now};
-use crate::save;
+use crate::save::{self, SaveError};
 use crate::store::{Store, StoreError};
 
 /// How long the partition has to take note of a whole backup.
@@ -149,7 +149,13 @@ impl Worker {
                 tracing::info!(%partition, backup, files, bytes, took, "a backup is stored");
                 self.confirm(partition, task.checkpoint.clone()).await;
             }
-            Err(error) => {
+            Err(SaveError::Gone) => {
+                tracing::warn!(%partition, backup, took, "a backup was given up while it was stored");
+                if let Err(error) = self.catalog.delete_contents(manifest.key()).await {
+                    tracing::warn!(%partition, backup, %error, "files of it stay");
+                }
+            }
+            Err(error @ (SaveError::Store(_) | SaveError::Source(_))) => {
                 tracing::error!(%partition, backup, %error, took, "a backup failed");
                 manifest.status = Status::Failed;
                 manifest.failure_reason = Some(error.to_string());

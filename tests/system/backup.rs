@@ -169,9 +169,11 @@ fn a_cluster_is_restored_on_empty_brokers_as_it_was_at_the_checkpoint() {
     let deployed = client.deploy("waits.bpmn", &waits()).unwrap();
     assert_eq!(deployed.status, 200, "{deployed:?}");
     let rest: Vec<_> = (0..3).map(|node| cluster.broker(node).rest).collect();
+    let mut tries = 0;
     until("every partition knows the process", READY, || {
+        tries += 1;
         let found: BTreeSet<u64> = (0..6)
-            .filter_map(|number| create(&mut client, &format!("first-{number}")))
+            .filter_map(|number| create(&mut client, &format!("first-{tries}-{number}")))
             .map(|key| key.parse::<u64>().unwrap() >> 51)
             .collect();
         (found.len() == 3).then_some(())
