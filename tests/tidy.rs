@@ -322,7 +322,7 @@ fn heavy_crates_stay_where_they_belong() {
         ("openraft", &["io"]),
         ("glommio", &["io"]),
         ("sqlx", &["export"]),
-        ("object_store", &["backup"]),
+        ("object_store", &["backup", "gateway"]),
         ("tonic", &["gateway", "perf"]),
         ("axum", &["gateway"]),
         ("criterion", &["bench"]),
