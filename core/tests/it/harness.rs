@@ -85,9 +85,7 @@ impl EngineHarness {
                 effect @ (Effect::PushJob { .. }
                 | Effect::JobsAvailable { .. }
                 | Effect::FindItems(_)
-                | Effect::CheckpointCreated(_)) => {
-                    self.effects.push(effect);
-                }
+                | Effect::CheckpointCreated(_)) => self.effects.push(effect),
             }
         }
         // What the follower sees went through bytes.
