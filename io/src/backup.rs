@@ -6,7 +6,7 @@
 //!
 //! Limits: entries are given out in pieces of at most [`PIECE_BYTES`] and one entry more.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use ringflow_core::ids::{PartitionId, Position};
@@ -15,9 +15,11 @@ use ringflow_core::record::value::CheckpointRecord;
 use ringflow_storage::log::{self, EntryId, LogEntry};
 use ringflow_storage::snapshot::Snapshot;
 use ringflow_storage::state::Applied;
+use tokio::sync::mpsc;
 
 use crate::raft::payload;
 use crate::shard::mailbox::Mailbox;
+use crate::submit::Shared;
 
 /// Bytes of entries read at once.
 pub const PIECE_BYTES: usize = 4 << 20;
@@ -182,5 +184,16 @@ impl TakeBackup {
 impl Drop for TakeBackup {
     fn drop(&mut self) {
         self.mailbox.metrics.backups_in_progress.sub_shared(1);
+    }
+}
+
+impl Shared {
+    /// What is to be stored, for the one who does.
+    pub(crate) fn take_backup_tasks(&self) -> Option<mpsc::Receiver<BackupTask>> {
+        let mut tasks = self
+            .backup_tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        tasks.take()
     }
 }

@@ -104,7 +104,7 @@ pub(crate) struct Shared {
     asked_items: Mutex<Option<mpsc::Receiver<AskedItems>>>,
     pub(crate) backups: mpsc::Sender<BackupTask>,
     /// Until somebody takes it to store them.
-    backup_tasks: Mutex<Option<mpsc::Receiver<BackupTask>>>,
+    pub(crate) backup_tasks: Mutex<Option<mpsc::Receiver<BackupTask>>>,
     pub(crate) cluster: Cluster,
     /// What replicas are begun and ended with; gone when the broker stops.
     local: Mutex<Option<Local>>,
@@ -212,17 +212,6 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         asked.take()
-    }
-}
-
-impl Shared {
-    /// What is to be stored, for the one who does.
-    pub(crate) fn take_backup_tasks(&self) -> Option<mpsc::Receiver<BackupTask>> {
-        let mut tasks = self
-            .backup_tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        tasks.take()
     }
 }
 

@@ -3,13 +3,14 @@
 //! | kind | from the dialling side | body |
 //! |---|---|---|
 //! | 64 | submit | `u64` request, `u16` partition, `u32` milliseconds, record |
-//! | 65 | send | `u16` partition, `u8` 1 if nobody else sends it again, `u64` number and `u8` kind of the checkpoint that its sender is past, record |
+//! | 65 | send | `u16` partition, `u8` 1 if nobody else sends it again, record |
 //! | 66 | open stream | `u64` stream, `u64` hold, texts type and worker, `u32` count and texts variables, the same tenants |
 //! | 67 | close stream | `u64` stream |
 //! | 68 | jobs available | text type |
 //! | 69 | status | see [`put_status`] |
 //! | 70 | gossip | bytes of the gossip library |
 //! | 71 | transfer | `u16` partition, `u32` broker that shall lead |
+//! | 79 | send behind a checkpoint | `u64` number and `u8` kind of the checkpoint, then as send |
 //!
 //! | kind | from the accepting side | body |
 //! |---|---|---|
@@ -45,6 +46,7 @@ pub(crate) const JOBS_AVAILABLE: u8 = 68;
 pub(crate) const STATUS: u8 = 69;
 pub(crate) const GOSSIP: u8 = 70;
 pub(crate) const TRANSFER: u8 = 71;
+pub(crate) const SEND_BEHIND: u8 = 79;
 pub(crate) const ANSWER: u8 = 80;
 pub(crate) const JOB: u8 = 81;
 pub(crate) const STREAM_ENDED: u8 = 82;
@@ -146,23 +148,34 @@ pub(crate) fn take_submit(body: Bytes) -> Result<Submit, String> {
 /// A command nobody waits for; `last_chance` if nobody sends it again.
 pub(crate) fn send(partition: PartitionId, last_chance: bool, stamped: Stamped) -> Vec<u8> {
     let Stamped { stamp, command } = stamped;
-    let mut out = frame::begin(SEND);
+    // Brokers that know no checkpoints know the first kind only.
+    let mut out = match stamp.checkpoint {
+        0 => frame::begin(SEND),
+        checkpoint => {
+            let mut out = frame::begin(SEND_BEHIND);
+            put_u64(&mut out, checkpoint.cast_unsigned());
+            out.push(stamp.kind as u8);
+            out
+        }
+    };
     put_u16(&mut out, partition.0);
     out.push(u8::from(last_chance));
-    put_u64(&mut out, stamp.checkpoint.cast_unsigned());
-    out.push(stamp.kind as u8);
     put_command(&mut out, command);
     frame::finish(out)
 }
 
-pub(crate) fn take_send(body: Bytes) -> Result<(PartitionId, bool, Stamped), String> {
+/// Takes a frame of kind [`SEND`] or [`SEND_BEHIND`].
+pub(crate) fn take_send(kind: u8, body: Bytes) -> Result<(PartitionId, bool, Stamped), String> {
     let mut fields = Fields::of("a command of a partition", body);
+    let mut stamp = Stamp::default();
+    if kind == SEND_BEHIND {
+        stamp = Stamp {
+            checkpoint: fields.u64()?.cast_signed(),
+            kind: CheckpointType::from_code(fields.u8()?).ok_or("a checkpoint of unknown kind")?,
+        };
+    }
     let partition = PartitionId(fields.u16()?);
     let last_chance = fields.u8()? == 1;
-    let stamp = Stamp {
-        checkpoint: fields.u64()?.cast_signed(),
-        kind: CheckpointType::from_code(fields.u8()?).ok_or("a checkpoint of unknown kind")?,
-    };
     let command = take_command(&fields.rest())?;
     Ok((partition, last_chance, Stamped { stamp, command }))
 }
@@ -402,7 +415,8 @@ mod tests {
             kind: CheckpointType::ScheduledBackup,
         };
         let sent = Stamped { stamp, command };
-        let (to, last, back) = take_send(body(&send(PartitionId(3), true, sent))).unwrap();
+        let (to, last, back) =
+            take_send(SEND_BEHIND, body(&send(PartitionId(3), true, sent))).unwrap();
         assert_eq!((to.0, last, back.stamp), (3, true, stamp));
         let back = back.command;
         assert_eq!(back.key, Key(9));

@@ -133,8 +133,8 @@ impl Served {
                     room.send(message::answer(submit.request, outcome));
                 });
             }
-            message::SEND => {
-                let (to, last_chance, command) = message::take_send(frame.body)?;
+            message::SEND | message::SEND_BEHIND => {
+                let (to, last_chance, command) = message::take_send(frame.kind, frame.body)?;
                 if last_chance {
                     thread::push_last_chance(&self.shared, to, command.command);
                 } else if let Some(mailbox) = self.shared.partitions.get(to) {

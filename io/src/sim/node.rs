@@ -372,10 +372,11 @@ async fn deliver(nodes: &Nodes, to: u32, bytes: Vec<u8>) {
         panic!("a link carries what is no frame");
     };
     let frame::Frame { kind, body } = frame;
-    if kind != message::SEND {
+    if ![message::SEND, message::SEND_BEHIND].contains(&kind) {
         return;
     }
-    let (partition, last_chance, command) = message::take_send(body).expect("own frames decode");
+    let (partition, last_chance, command) =
+        message::take_send(kind, body).expect("own frames decode");
     let running = nodes.borrow()[to as usize].running.clone();
     let Some(running) = running else {
         return;
