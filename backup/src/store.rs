@@ -102,12 +102,12 @@ impl StoreError {
     }
 
     fn of(name: &str, error: object_store::Error) -> Self {
-        match error {
-            object_store::Error::NotFound { .. } => Self::Missing(name.to_owned()),
-            other => Self::Failed {
-                name: name.to_owned(),
-                reason: other.to_string(),
-            },
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            return Self::Missing(name.to_owned());
+        }
+        Self::Failed {
+            name: name.to_owned(),
+            reason: error.to_string(),
         }
     }
 }

@@ -38,13 +38,12 @@ pub fn command(id: i64, kind: CheckpointType) -> Command {
 /// The newest checkpoint of a partition that was sent [`command`], and whether it was created now.
 #[must_use]
 pub fn answered(response: &Response) -> Option<(bool, CheckpointRecord)> {
-    match &response.value {
-        Value::Checkpoint(value) if response.rejection.is_none() => {
-            let created = response.intent == of::Checkpoint::Created.into();
-            Some((created, (**value).clone()))
-        }
-        _ => None,
-    }
+    let Value::Checkpoint(value) = &response.value else {
+        return None;
+    };
+    let created = response.intent == of::Checkpoint::Created.into();
+    let accepted = response.rejection.is_none();
+    accepted.then(|| (created, (**value).clone()))
 }
 
 /// What the answers of all partitions mean for backup `wanted`.
