@@ -38,10 +38,6 @@ pub(crate) struct Arguments {
 
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one value of it per process"
-)]
 pub(crate) enum Task {
     /// Start a broker with its gateway and exporter.
     Start(StartOptions),
