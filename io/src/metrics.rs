@@ -263,9 +263,9 @@ partition_metrics! {
 }
 
 /// Value types and intents per value type that have a cell; both are above every number in use.
-const VALUE_TYPES: usize = 80;
-/// From here on value types are about the cluster, not about processes.
-const MANAGEMENT_TYPES: usize = 250;
+const VALUE_TYPES: usize = 136;
+/// Between those that count on from 0 and those that begin high no number is in use.
+const HIGH_TYPES: usize = 192;
 const INTENTS: usize = 32;
 const RECORD_TYPES: usize = 3;
 
@@ -283,9 +283,8 @@ impl Default for RecordCounts {
 impl RecordCounts {
     fn cell(&self, record_type: RecordType, intent: Intent) -> Option<&Count> {
         let number = intent.value_type() as usize;
-        // The numbers of management begin high.
         let value_type = match number {
-            MANAGEMENT_TYPES.. => VALUE_TYPES + number - 256,
+            HIGH_TYPES.. => VALUE_TYPES + number - 256,
             _ => number,
         };
         let code = usize::from(intent.code());
