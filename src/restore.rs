@@ -128,7 +128,11 @@ async fn positions(
 ) -> Result<BTreeMap<u16, Position>, Failure> {
     // The embedded database is in the directory that is about to be filled.
     std::fs::create_dir_all(&config.data_dir)?;
-    let mut sink = Sink::new(database.clone(), DATABASE_WITHIN);
+    let mut sink = Sink::new(
+        database.clone(),
+        config.table_prefix.clone(),
+        DATABASE_WITHIN,
+    );
     let mut found = BTreeMap::new();
     for partition in 1..=partitions {
         let stands = match sink.cursor(PartitionId(partition)).await {

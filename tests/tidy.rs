@@ -29,6 +29,7 @@ const LONG_FILES: &[(&str, &str)] = &[
         "the registry of processors, one match without a wildcard",
     ),
     ("core/src/state.rs", "the registry of state families"),
+    ("src/settings.rs", "the registry of settings"),
     (
         "core/tests/it/dmn.rs",
         "cases of decision logic and the small language they are written in",
