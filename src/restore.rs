@@ -136,13 +136,13 @@ async fn positions(
     let mut found = BTreeMap::new();
     for partition in 1..=partitions {
         let stands = match sink.cursor(PartitionId(partition)).await {
-            Ok(stands) => stands,
+            Ok((stands, _)) => stands,
             // Its tables are not there: it has nothing.
             Err(FlushFailure::Statement(reason)) => {
                 tracing::warn!(partition, reason, "the database has no export cursors");
                 Position(0)
             }
-            Err(FlushFailure::Fenced { at }) => at,
+            Err(FlushFailure::Fenced { at, .. }) => at,
             Err(FlushFailure::Down(reason) | FlushFailure::Data(reason)) => {
                 return Err(Failure(format!(
                     "the secondary storage {} does not say where it stands: {reason}",

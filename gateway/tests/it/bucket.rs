@@ -126,6 +126,7 @@ async fn world() -> World {
         commands: Fake::new(1, fake::echo),
         reads: Some(Arc::new(FakeReads::default())),
         exporter: None,
+        backups: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();
     World { gateway, held }
