@@ -143,6 +143,10 @@ async fn positions(
                 Position(0)
             }
             Err(FlushFailure::Fenced { at, .. }) => at,
+            // Said of windows only, and none is written here.
+            Err(FlushFailure::Paused) => {
+                return Err(Failure("the export is paused".to_owned()));
+            }
             Err(FlushFailure::Down(reason) | FlushFailure::Data(reason)) => {
                 return Err(Failure(format!(
                     "the secondary storage {} does not say where it stands: {reason}",
