@@ -302,6 +302,7 @@ fn deleted(db: &Db) {
     let mut options = options(db);
     options.retain = Some(RetainOptions {
         ttl: Duration::from_secs(100 * 365 * 24 * 3600),
+        decision_ttl: Duration::from_secs(100 * 365 * 24 * 3600),
         batch_ttl: Duration::from_millis(1),
         interval: Duration::from_millis(50),
         ..RetainOptions::default()
