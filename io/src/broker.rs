@@ -280,6 +280,8 @@ impl Broker {
             // A shard that panicked has ended the process already.
             let _ = thread.join();
         }
+        // What was kept for replicas to come: a stream ends with its last sender.
+        self.shared.streams().clear();
         self.pacemaker = None;
         // Last, so that a leader can hand over while it stops.
         self.peers = None;

@@ -176,13 +176,13 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
         ),
         (
             "GET",
-            "/backups/history",
+            "/agent-definitions/1",
             &[],
             "",
             problem(
                 501,
                 "Not Implemented",
-                "The operation listHistoryBackups (GET /v2/backups/history) is not implemented yet.",
+                "The operation getAgentDefinition (GET /v2/agent-definitions/{agentDefinitionKey}) is not implemented yet.",
             ),
         ),
         (
