@@ -2,8 +2,8 @@
 //!
 //! What is stored, and how, is the business of `ringflow-backup`; when is told by the management port
 //! or, if there is a schedule, by whoever leads partition 1. Scheduled backups have the time as their
-//! number. Those older than the retention are deleted after each, but never the newest whole one, nor
-//! what it needs to be restored with the log before it.
+//! number. Those older than the retention are deleted after each, but never the newest whole one: a
+//! database that was restored to a moment before the oldest that is left fits none of them.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -314,7 +315,7 @@ pub(crate) struct Load {
 }
 
 /// Ends the load also where the test has failed.
-pub(crate) struct EndOfLoad<'l>(pub(crate) &'l Load);
+pub(crate) struct EndOfLoad<'l>(&'l Load);
 
 impl Drop for EndOfLoad<'_> {
     fn drop(&mut self) {
@@ -323,6 +324,15 @@ impl Drop for EndOfLoad<'_> {
 }
 
 impl Load {
+    /// Lets clients create and workers complete until what is returned is dropped.
+    pub(crate) fn drive<'s>(&'s self, scope: &'s Scope<'s, '_>) -> EndOfLoad<'s> {
+        for name in 0..2 {
+            scope.spawn(move || self.create(name));
+            scope.spawn(move || self.work(name));
+        }
+        EndOfLoad(self)
+    }
+
     fn goes_on(&self) -> bool {
         !self.stop.load(Ordering::Relaxed)
     }
@@ -456,12 +466,7 @@ fn leaders_that_die_under_load_lose_and_double_nothing() {
     let load = Load::on(&cluster);
     load.begin(&mut first, 3);
     std::thread::scope(|scope| {
-        let _end = EndOfLoad(&load);
-        for name in 0..2 {
-            let load = &load;
-            scope.spawn(move || load.create(name));
-            scope.spawn(move || load.work(name));
-        }
+        let _end = load.drive(scope);
         for kill in 0..kills() {
             std::thread::sleep(LIFE);
             let partition = kill as u64 % 3 + 1;

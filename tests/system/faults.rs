@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::broker::until;
-use crate::cluster::{Cluster, EndOfLoad, KIND, LIFE, Load, READY};
+use crate::cluster::{Cluster, KIND, LIFE, Load, READY};
 use crate::models;
 use crate::network::Network;
 
@@ -45,12 +45,7 @@ fn what_was_acknowledged_survives_cut_networks_and_frozen_leaders() {
     let load = Load::on(&cluster);
     load.begin(&mut first, 3);
     std::thread::scope(|scope| {
-        let _end = EndOfLoad(&load);
-        for name in 0..2 {
-            let load = &load;
-            scope.spawn(move || load.create(name));
-            scope.spawn(move || load.work(name));
-        }
+        let _end = load.drive(scope);
         for round in 0..rounds() {
             let begun = Instant::now();
             deploy_while_leaders_are_cut(&cluster, round);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::broker::until;
 use crate::client::{Answer, Client};
-use crate::cluster::{Cluster, EndOfLoad, KIND, LIFE, Load, READY, settle};
+use crate::cluster::{Cluster, KIND, LIFE, Load, READY, settle};
 use crate::models;
 
 /// Longest change; what is killed has to catch up.
@@ -86,12 +86,7 @@ fn a_broker_comes_and_the_one_that_coordinates_goes_under_load() {
     let mut cluster = Cluster::started(3);
     let load = deployed(&cluster);
     std::thread::scope(|scope| {
-        let _end = EndOfLoad(&load);
-        for name in 0..2 {
-            let load = &load;
-            scope.spawn(move || load.create(name));
-            scope.spawn(move || load.work(name));
-        }
+        let _end = load.drive(scope);
         std::thread::sleep(LIFE);
         assert_eq!(cluster.add(), 3);
         cluster.wait_ready();
@@ -133,12 +128,7 @@ fn kills_of_who_coordinates_and_of_who_comes_only_delay_a_change() {
     let mut cluster = Cluster::started(3);
     let load = deployed(&cluster);
     std::thread::scope(|scope| {
-        let _end = EndOfLoad(&load);
-        for name in 0..2 {
-            let load = &load;
-            scope.spawn(move || load.create(name));
-            scope.spawn(move || load.work(name));
-        }
+        let _end = load.drive(scope);
         cluster.add();
         cluster.wait_ready();
         load.now_at(&cluster);
@@ -182,12 +172,7 @@ fn brokers_of_two_protocol_versions_work_together_while_one_by_one_is_exchanged(
     cluster.set("RINGFLOW_CLUSTER_PEER_VERSION", "auto");
     let body = json!({ "partitions": { "replicationFactor": 3 }, "brokers": { "add": [3] } });
     std::thread::scope(|scope| {
-        let _end = EndOfLoad(&load);
-        for name in 0..2 {
-            let load = &load;
-            scope.spawn(move || load.create(name));
-            scope.spawn(move || load.work(name));
-        }
+        let _end = load.drive(scope);
         for node in 0..3 {
             let client = cluster.client((node + 1) % 3);
             let failed = failures(client, node, || {
