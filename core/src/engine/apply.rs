@@ -31,6 +31,7 @@ mod identity;
 mod incident;
 mod job;
 mod message;
+mod modification;
 mod process_event;
 mod runtime_instruction;
 mod signal;
@@ -136,7 +137,10 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
             appliers!(a, record; Process => definition::deleted)
         }
         Intent::ProcessInstanceCreation(of::ProcessInstanceCreation::Created) => {
-            appliers!(a, record; ProcessInstanceCreation => runtime_instruction::instance_created)
+            appliers!(a, record; ProcessInstanceCreation => modification::instance_created)
+        }
+        Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modified) => {
+            appliers!(a, record; ProcessInstanceModification => modification::modified)
         }
         Intent::RuntimeInstruction(of::RuntimeInstruction::Interrupted) => {
             appliers!(a, record; RuntimeInstruction => runtime_instruction::interrupted)
@@ -186,7 +190,6 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         )
         | Intent::AdHocSubProcessInstruction(of::AdHocSubProcessInstruction::Activated)
         | Intent::ConditionalEvaluation(of::ConditionalEvaluation::Evaluated)
-        | Intent::ProcessInstanceModification(of::ProcessInstanceModification::Modified)
         | Intent::ProcessInstanceMigration(of::ProcessInstanceMigration::Migrated)
         | Intent::Expression(of::Expression::Evaluated)
         | Intent::BatchOperationExecution(of::BatchOperationExecution::Executing)

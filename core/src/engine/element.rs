@@ -78,7 +78,9 @@ pub(crate) trait Element: Sync {
     fn terminate(&self, p: &mut Processing<'_>, at: &At) -> Outcome<Termination> {
         jobs::cancel(p, at)?;
         subscriptions::close(p, at)?;
-        incidents::resolve_of_element(p, at)?;
+        if !resolves_late(at.element()) {
+            incidents::resolve_of_element(p, at)?;
+        }
         Ok(Termination::Done)
     }
 
@@ -91,6 +93,9 @@ pub(crate) trait Element: Sync {
             }
             None => {
                 lifecycle::terminated(p, at)?;
+                if resolves_late(at.element()) {
+                    incidents::resolve_of_element(p, at)?;
+                }
                 lifecycle::tell_terminated(p, at)
             }
         }
@@ -127,6 +132,14 @@ pub(crate) trait Element: Sync {
             at.record.element_id
         )))
     }
+}
+
+/// Whether the incident of an element is resolved behind its ELEMENT_TERMINATED.
+fn resolves_late(element: &model::Element) -> bool {
+    matches!(
+        element.behavior,
+        Behavior::Start { .. } | Behavior::PassThrough | Behavior::Throw(_)
+    )
 }
 
 /// What an element of the model does.

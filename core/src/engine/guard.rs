@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::inclusive_join;
+use crate::engine::rule::{inclusive_join, runtime_instructions};
 use crate::ids::Key;
 use crate::record::value::BpmnElementType;
 use crate::state::{ElementRow, ElementState};
@@ -17,6 +17,7 @@ use crate::state::{ElementRow, ElementState};
 /// A new element may be activated.
 pub(crate) fn activate(p: &Processing<'_>, at: &At) -> Outcome {
     active_flow_scope(p, at)?;
+    active_instance(p, at)?;
     if at.record.bpmn_element_type == BpmnElementType::ParallelGateway {
         return parallel_join(p, at);
     }
@@ -30,6 +31,7 @@ pub(crate) fn activate(p: &Processing<'_>, at: &At) -> Outcome {
 pub(crate) fn complete(p: &Processing<'_>, at: &At) -> Outcome {
     let states = [ElementState::Activated, ElementState::Completing];
     in_state(p, at.key, &states)?;
+    active_instance(p, at)?;
     active_flow_scope(p, at)
 }
 
@@ -106,6 +108,22 @@ fn active_flow_scope(p: &Processing<'_>, at: &At) -> Outcome {
     not_interrupted(&call, at)
 }
 
+/// No runtime instruction has ended the instance.
+fn active_instance(p: &Processing<'_>, at: &At) -> Outcome {
+    if at.record.bpmn_element_type == BpmnElementType::Process
+        || !runtime_instructions::interrupted(p, at)
+    {
+        return Ok(());
+    }
+    match p.state().elements.get(&at.record.process_instance_key)? {
+        Some(row) => Err(Stop::invalid_state(format!(
+            "Expected process instance to be active but was interrupted by an event with id '{}'.",
+            row.interrupting_element_id
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn not_interrupted(scope: &Rc<ElementRow>, at: &At) -> Outcome {
     if scope.is_interrupted() && scope.interrupting_element_id != at.record.element_id {
         return Err(Stop::invalid_state(format!(
@@ -118,9 +136,6 @@ fn not_interrupted(scope: &Rc<ElementRow>, at: &At) -> Outcome {
 
 fn parallel_join(p: &Processing<'_>, at: &At) -> Outcome {
     let element = at.element();
-    if element.incoming.len() <= 1 {
-        return Ok(());
-    }
     let taken = p
         .state()
         .taken_flow_count(at.record.flow_scope_key, &element.id)?;

@@ -138,7 +138,8 @@ pub(crate) fn process(
         }
         of::ProcessInstance::ContinueTerminatingElement => {
             guard::continue_terminating(p, &at)?;
-            element::of(at.element()).terminated(p, &at)
+            element::of(at.element()).terminated(p, &at)?;
+            runtime_instructions::after(p, &at)
         }
         of::ProcessInstance::CompleteExecutionListener => {
             guard::complete_listener(p, &at)?;
@@ -208,9 +209,14 @@ fn terminate(p: &mut Processing<'_>, at: &At) -> Outcome {
     )?;
     let element = element::of(at.element());
     match element.terminate(p, at)? {
-        Termination::Done => element.terminated(p, at),
-        Termination::Waits => Ok(()),
+        Termination::Done => element.terminated(p, at)?,
+        // The listeners of its cancellation come first.
+        Termination::Waits if matches!(at.element().behavior, Behavior::UserTask(_)) => {
+            return Ok(());
+        }
+        Termination::Waits => {}
     }
+    runtime_instructions::after(p, at)
 }
 
 /// Writes ELEMENT_ACTIVATING, which alone carries the path of the instance.
@@ -282,27 +288,22 @@ pub(crate) fn completed(p: &mut Processing<'_>, at: &At) -> Outcome {
     };
     let behavior = element::of(container.element());
     let satisfied = behavior.before_path_completed(p, &container, at)?;
-    write_completed(p, at)?;
-    behavior.path_completed(p, &container, satisfied)
+    let record = at.record.clone();
+    p.event(at.key, of::ProcessInstance::ElementCompleted, record)?;
+    behavior.path_completed(p, &container, satisfied)?;
+    runtime_instructions::after(p, at)
 }
 
 fn write_completed(p: &mut Processing<'_>, at: &At) -> Outcome {
-    p.event(
-        at.key,
-        of::ProcessInstance::ElementCompleted,
-        at.record.clone(),
-    )?;
+    let record = at.record.clone();
+    p.event(at.key, of::ProcessInstance::ElementCompleted, record)?;
     runtime_instructions::after(p, at)
 }
 
 /// Writes ELEMENT_TERMINATED.
 pub(crate) fn terminated(p: &mut Processing<'_>, at: &At) -> Outcome {
-    p.event(
-        at.key,
-        of::ProcessInstance::ElementTerminated,
-        at.record.clone(),
-    )?;
-    runtime_instructions::after(p, at)
+    let record = at.record.clone();
+    p.event(at.key, of::ProcessInstance::ElementTerminated, record)
 }
 
 /// Tells the container of a terminated instance.

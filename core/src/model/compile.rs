@@ -370,9 +370,7 @@ fn element_type(draft: &Draft<'_>) -> BpmnElementType {
 
 fn event_type(draft: &Draft<'_>) -> BpmnEventType {
     if !matches!(draft.tag.sort(), Sort::CatchEvent | Sort::ThrowEvent) {
-        return if draft.tag.is_activity() && flag(draft.xml, "isForCompensation", false) {
-            BpmnEventType::Compensation
-        } else if draft.tag == Tag::ReceiveTask && draft.half != Half::Body {
+        return if draft.tag == Tag::ReceiveTask && draft.half != Half::Body {
             BpmnEventType::Message
         } else {
             BpmnEventType::Unspecified

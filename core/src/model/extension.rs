@@ -16,7 +16,7 @@
 //! | priorityDefinition (user task), jobPriorityDefinition (jobs) | priority |
 //! | properties > property | name, value |
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::expression::{Expr, is_feel};
 use super::parse::{Xml, extension, flag, given, is_extension, parts};
@@ -31,6 +31,8 @@ use crate::record::Text;
 const USER_TASK_JOB_TYPE: &str = "io.camunda.zeebe:userTask";
 /// Header that carries the form key of such a task.
 const USER_TASK_FORM_KEY_HEADER: &str = "io.camunda.zeebe:formKey";
+/// Names of a target that are looked at to order mappings; longer targets stay where they are.
+const MAX_ORDERED_NAMES: usize = 32;
 /// Most headers that the listeners of one element repeat from it, all together.
 const MAX_LISTENER_HEADERS: usize = 100_000;
 /// Retries where the model gives none.
@@ -116,6 +118,54 @@ fn linked_resources(element: Xml<'_>) -> Result<Box<[LinkedResource]>, Refused> 
 /// Input and output mappings.
 pub(super) type Mappings = (Box<[InputMapping]>, Box<[OutputMapping]>);
 
+/// Mappings in the order of the context that their targets make together: paths with one beginning
+/// stand where the first of them stands, and of equal targets the last source takes the place of the
+/// first.
+fn as_of_one_context<M>(mappings: Vec<M>, target: impl Fn(&M) -> &[Text]) -> Vec<M> {
+    let paths: Vec<&[Text]> = mappings.iter().map(&target).collect();
+    let mut order = Vec::with_capacity(paths.len());
+    let all: Vec<usize> = (0..paths.len()).collect();
+    append_in_order(&paths, &all, 0, &mut order);
+    let mut mappings: Vec<Option<M>> = mappings.into_iter().map(Some).collect();
+    let kept = order.into_iter().filter_map(|at| mappings[at].take());
+    kept.collect()
+}
+
+/// Appends the mappings `of` one context, whose targets agree in their first `depth` names.
+fn append_in_order(paths: &[&[Text]], of: &[usize], depth: usize, order: &mut Vec<usize>) {
+    if depth > MAX_ORDERED_NAMES {
+        order.extend(of);
+        return;
+    }
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut places = FxHashMap::default();
+    for at in of {
+        let Some(name) = paths[*at].get(depth) else {
+            continue;
+        };
+        let place = *places.entry(name).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Vec::new());
+        }
+        let group = &mut groups[place];
+        // A value replaces what stood there, and a context replaces a value.
+        let is_value = paths[*at].len() == depth + 1;
+        let was_value = group
+            .last()
+            .is_some_and(|last| paths[*last].len() == depth + 1);
+        if is_value || was_value {
+            group.clear();
+        }
+        group.push(*at);
+    }
+    for group in groups {
+        match group[..] {
+            [only] => order.push(only),
+            _ => append_in_order(paths, &group, depth + 1, order),
+        }
+    }
+}
+
 /// The mappings of an element, each kind in document order.
 pub(super) fn mappings(element: Xml<'_>) -> Result<Mappings, Refused> {
     let Some(mapping) = extension(element, "ioMapping") else {
@@ -141,9 +191,11 @@ pub(super) fn mappings(element: Xml<'_>) -> Result<Mappings, Refused> {
             target: path(node),
         })
     });
+    let inputs = inputs.collect::<Result<Vec<_>, Refused>>()?;
+    let outputs = outputs.collect::<Result<Vec<_>, Refused>>()?;
     Ok((
-        inputs.collect::<Result<_, Refused>>()?,
-        outputs.collect::<Result<_, Refused>>()?,
+        as_of_one_context(inputs, |mapping| &mapping.target).into(),
+        as_of_one_context(outputs, |mapping| &mapping.target).into(),
     ))
 }
 

@@ -168,6 +168,7 @@ impl Run {
                 let record = JobRecord {
                     retries: next().parse().unwrap_or(0),
                     error_message: "broken".into(),
+                    variables: document(json),
                     ..JobRecord::default()
                 };
                 let _ = self.h.job(key, of::Job::Fail, record);

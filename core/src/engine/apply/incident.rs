@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::engine::NO_CATCH_EVENT_FOUND;
 use crate::engine::apply::Applied;
 use crate::engine::output::Applying;
 use crate::ids::Key;
@@ -42,9 +43,13 @@ pub(super) fn resolved(a: &mut Applying<'_>, key: Key, value: &Arc<IncidentRecor
         {
             match row.state {
                 JobState::Failed | JobState::ErrorThrown => {
+                    let mut record = row.record.clone();
+                    if record.element_id == NO_CATCH_EVENT_FOUND {
+                        Arc::make_mut(&mut record).element_id = value.element_id.clone();
+                    }
                     let row = JobRow {
+                        record,
                         state: JobState::Activatable,
-                        ..JobRow::clone(&row)
                     };
                     a.state.put_job(value.job_key, row)?;
                 }

@@ -110,6 +110,7 @@ pub(super) fn error_thrown(a: &mut Applying<'_>, key: Key, value: &Value) -> App
         let record = JobRecord {
             error_code: value.error_code.clone(),
             error_message: value.error_message.clone(),
+            element_id: value.element_id.clone(),
             ..JobRecord::clone(&row.record)
         };
         let row = JobRow {

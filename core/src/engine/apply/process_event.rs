@@ -21,7 +21,13 @@ pub(super) fn triggering(
         variables: value.variables.clone(),
         process_instance_key: value.process_instance_key,
     };
-    a.state.put_trigger(value.scope_key, key, trigger)?;
+    let scope = a.state.elements.get(&value.scope_key)?;
+    // It has no place for events: what a listener of it says is lost.
+    let lost =
+        scope.is_some_and(|row| row.record.bpmn_element_type == BpmnElementType::ParallelGateway);
+    if !lost {
+        a.state.put_trigger(value.scope_key, key, trigger)?;
+    }
     interrupt_scope(a, value)
 }
 

@@ -28,9 +28,11 @@ pub(super) fn instance_created(
 pub(super) fn interrupted(
     a: &mut Applying<'_>,
     key: Key,
-    _value: &Arc<RuntimeInstructionRecord>,
+    value: &Arc<RuntimeInstructionRecord>,
 ) -> Applied {
     instance_ended(a, key);
+    let by = value.element_id.clone();
+    (a.state.elements).update(&key, |row| row.interrupting_element_id = by)?;
     a.state.runtime_instructions.insert((key, Text::EMPTY));
     Ok(())
 }

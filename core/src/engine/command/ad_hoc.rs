@@ -35,16 +35,6 @@ pub(crate) fn activate(p: &mut Processing<'_>, command: &Command, value: &Value)
         )));
     }
     let elements = &value.activate_elements;
-    let repeated = elements.iter().enumerate().any(|(index, element)| {
-        elements[..index]
-            .iter()
-            .any(|known| known.element_id == element.element_id)
-    });
-    if repeated {
-        return Err(Stop::invalid_argument(format!(
-            "Expected to activate activities for ad-hoc sub-process with key '{key}', but duplicate activities were given."
-        )));
-    }
     let activities = required(&at, elements)?;
     for element in elements {
         if let Err(error) = msgpack::validate_document(element.variables.as_bytes()) {

@@ -139,15 +139,9 @@ fn check(p: &Processing<'_>, value: &Value, definition: &Definition) -> Outcome 
             "Expected to create instance of process with none start event, but there is no such event",
         ));
     }
-    for instruction in &value.start_instructions {
-        check_start(process, &instruction.element_id)?;
-    }
-    for instruction in &value.runtime_instructions {
-        let id = &instruction.after_element_id;
-        if process.element(id).is_none() {
-            return Err(Stop::invalid_argument(format!(
-                "Expected to create instance of process with runtime instructions but no element found with id '{id}'."
-            )));
+    for check in [exists, not_repeated, of_known_type, not_behind_gateway] {
+        for instruction in &value.start_instructions {
+            check(process, &instruction.element_id)?;
         }
     }
     check_tags(&value.tags)?;
@@ -202,31 +196,49 @@ fn check_tags(tags: &[Text]) -> Outcome {
     Ok(())
 }
 
-fn check_start(process: &Process, id: &Text) -> Outcome {
+/// Elements of start instructions are checked rule by rule.
+fn exists(process: &Process, id: &Text) -> Outcome {
+    if process.element(id).is_some() || process.flow(id).is_some() {
+        return Ok(());
+    }
+    Err(Stop::invalid_argument(format!(
+        "Expected to create instance of process with start instructions but no element found with id '{id}'."
+    )))
+}
+
+fn not_repeated(process: &Process, id: &Text) -> Outcome {
+    let repeated = process.element(id).is_some_and(|id| {
+        scopes(process, &process[id])
+            .any(|scope| matches!(scope.behavior, Behavior::MultiInstance(_)))
+    });
+    if !repeated {
+        return Ok(());
+    }
+    Err(Stop::invalid_argument(format!(
+        "Expected to create instance of process with start instructions but the element with id '{id}' is inside a multi-instance subprocess. The creation of elements inside a multi-instance subprocess is not supported."
+    )))
+}
+
+fn not_behind_gateway(process: &Process, id: &Text) -> Outcome {
+    let behind_gateway = process.element(id).is_some_and(|id| {
+        process[id].incoming.iter().any(|flow| {
+            process[process[*flow].source].element_type == BpmnElementType::EventBasedGateway
+        })
+    });
+    if !behind_gateway {
+        return Ok(());
+    }
+    Err(Stop::invalid_argument(format!(
+        "Expected to create instance of process with start instructions but the element with id '{id}' belongs to an event-based gateway. The creation of elements belonging to an event-based gateway is not supported."
+    )))
+}
+
+fn of_known_type(process: &Process, id: &Text) -> Outcome {
     let refuse = |what: String| Err(Stop::invalid_argument(what));
     let Some(target) = process.element(id) else {
-        return if process.flow(id).is_some() {
-            refuse(unsupported_start(id, BpmnElementType::SequenceFlow))
-        } else {
-            refuse(format!(
-                "Expected to create instance of process with start instructions but no element found with id '{id}'."
-            ))
-        };
+        return refuse(unsupported_start(id, BpmnElementType::SequenceFlow));
     };
     let element = &process[target];
-    if scopes(process, element).any(|scope| matches!(scope.behavior, Behavior::MultiInstance(_))) {
-        return refuse(format!(
-            "Expected to create instance of process with start instructions but the element with id '{id}' is inside a multi-instance subprocess. The creation of elements inside a multi-instance subprocess is not supported."
-        ));
-    }
-    let behind_gateway = element.incoming.iter().any(|flow| {
-        process[process[*flow].source].element_type == BpmnElementType::EventBasedGateway
-    });
-    if behind_gateway {
-        return refuse(format!(
-            "Expected to create instance of process with start instructions but the element with id '{id}' belongs to an event-based gateway. The creation of elements belonging to an event-based gateway is not supported."
-        ));
-    }
     match element.element_type {
         BpmnElementType::StartEvent
         | BpmnElementType::SequenceFlow

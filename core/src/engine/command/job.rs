@@ -125,13 +125,12 @@ pub(crate) fn fail(p: &mut Processing<'_>, command: &Command, value: &Value) -> 
         variables: value.variables.clone(),
         ..JobRecord::clone(&row.record)
     });
-    let at = At::find(p, failed.element_instance_key)?;
-    if let Some(at) = &at {
+    p.event(key, of::Job::Failed, failed.clone())?;
+    p.respond(key, of::Job::Failed, failed.clone());
+    if let Some(at) = At::find(p, failed.element_instance_key)? {
         let owner = Owner::of(&at.record);
         variables::merge_local(p, at.key, &owner, &value.variables)?;
     }
-    p.event(key, of::Job::Failed, failed.clone())?;
-    p.respond(key, of::Job::Failed, failed.clone());
     if failed.retries <= 0 {
         let message = if failed.error_message.is_empty() {
             Text::from("No more retries left.")
@@ -166,7 +165,10 @@ pub(crate) fn throw_error(p: &mut Processing<'_>, command: &Command, value: &Val
             row.state.name()
         )));
     }
-    if row.record.kind != JobKind::BpmnElement {
+    if matches!(
+        row.record.kind,
+        JobKind::ExecutionListener | JobKind::TaskListener
+    ) {
         return Err(Stop::invalid_state(format!(
             "Cannot throw BPMN error from {} job with key '{key}', type '{}' and processInstanceKey '{}'",
             row.record.kind.name(),

@@ -223,11 +223,13 @@ fn migrate_user_task(p: &mut Processing<'_>, after: &At) -> Outcome {
 /// States whose the local variables are now; their values stay unsaid.
 fn migrate_variables(p: &mut Processing<'_>, after: &At) -> Outcome {
     let owner = Owner::of(&after.record);
-    let local: Vec<(Text, Key)> = p.state().variables.with(&after.key, |rows| {
+    let mut local: Vec<(Text, Key)> = p.state().variables.with(&after.key, |rows| {
         rows.iter()
             .map(|(name, row)| (name.clone(), row.key))
             .collect()
     })?;
+    // Zeebe's store sorts texts by their length first.
+    local.sort_by(|(one, _), (other, _)| (one.len(), &**one).cmp(&(other.len(), &**other)));
     for (name, key) in local {
         let record = VariableRecord {
             name,

@@ -75,7 +75,11 @@ fn update_task(
     p.event(key, of::VariableDocument::Updating, value.clone())?;
     let updating = Arc::new(UserTaskRecord {
         variables: value.variables.clone(),
-        changed_attributes: vec![Text::from(user_tasks::VARIABLES)],
+        changed_attributes: if value.variables.is_empty() {
+            Vec::new()
+        } else {
+            vec![Text::from(user_tasks::VARIABLES)]
+        },
         listeners_config_key: user_tasks::listeners_config(p),
         ..UserTaskRecord::clone(&row.record)
     });

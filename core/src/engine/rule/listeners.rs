@@ -65,16 +65,12 @@ pub(crate) fn complete(p: &mut Processing<'_>, at: &At) -> Outcome {
         && trigger.element_id == at.record.element_id
     {
         let owner = Owner::of(&at.record);
-        if activating {
-            variables::merge_local(p, at.key, &owner, &trigger.variables)?;
+        let scope = if activating || !at.record.flow_scope_key.is_some() {
+            at.key
         } else {
-            let scope = if at.record.flow_scope_key.is_some() {
-                at.record.flow_scope_key
-            } else {
-                at.key
-            };
-            variables::merge(p, scope, &owner, &trigger.variables)?;
-        }
+            at.record.flow_scope_key
+        };
+        variables::merge_local(p, scope, &owner, &trigger.variables)?;
         triggers::triggered(p, at, at.key, event, &at.record.element_id)?;
     }
     // The index counts completed listener jobs of the phase; the applier of JOB COMPLETED moved it.

@@ -166,7 +166,7 @@ impl<'a> Compiler<'_, 'a> {
         let activities: Box<[ElementId]> = activities.collect();
         Ok(Behavior::AdHoc(Box::new(AdHoc {
             inner,
-            elements: self.elements_of(&activities)?,
+            elements: self.elements_of(&self.in_hash_order(&activities))?,
             activities,
             active_elements: given("activeElementsCollection").map(expr).transpose()?,
             completion_condition: optional(child_content(xml, "completionCondition"))?,
@@ -174,6 +174,21 @@ impl<'a> Compiler<'_, 'a> {
             output,
             job: extension::job(xml)?,
         })))
+    }
+
+    /// Activities in the order in which a Java hash map of their ids lists them: workers see it.
+    fn in_hash_order(&self, activities: &[ElementId]) -> Vec<ElementId> {
+        let buckets = (activities.len() * 4 / 3 + 1).next_power_of_two().max(16) as u32;
+        let bucket = |activity: &ElementId| {
+            let id = given(self.draft(*activity).xml, "id").unwrap_or("");
+            let hash = (id.encode_utf16()).fold(0_u32, |hash, unit| {
+                hash.wrapping_mul(31).wrapping_add(u32::from(unit))
+            });
+            (hash ^ hash >> 16) & (buckets - 1)
+        };
+        let mut ordered = activities.to_vec();
+        ordered.sort_by_key(bucket);
+        ordered
     }
 
     /// Activities of an ad-hoc sub-process as a variable describes them; what is empty is left out.

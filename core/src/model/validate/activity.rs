@@ -59,7 +59,7 @@ impl<'a> Check<'_, 'a> {
             .collect();
         self.unique_catch_events(&definitions);
         if tag.sort() == Sort::Task {
-            self.compensation_handler(node, tag);
+            self.compensation_handler(node);
         }
         let once: &[&'static str] = match tag {
             Tag::ServiceTask => {
@@ -111,15 +111,9 @@ impl<'a> Check<'_, 'a> {
         }
     }
 
-    fn compensation_handler(&mut self, node: Xml<'a>, tag: Tag) {
+    fn compensation_handler(&mut self, node: Xml<'a>) {
         if !flag(node, "isForCompensation", false) {
             return;
-        }
-        if matches!(tag, Tag::ReceiveTask | Tag::BusinessRuleTask) {
-            self.error(
-                "Compensation task must be one of: service task, user task, send task, script \
-                 task, manual task, or undefined task.",
-            );
         }
         if !self.source.incoming(node).is_empty() {
             self.error("A compensation handler should have no incoming sequence flows");
@@ -259,6 +253,7 @@ impl<'a> Check<'_, 'a> {
             .collect();
         self.duplicate_messages(&definitions);
         self.duplicate_signals(&definitions);
+        self.repeated_conditions(&definitions);
         let mut seen = FxHashSet::default();
         let once = targets
             .iter()

@@ -186,6 +186,18 @@ impl<'a> Check<'_, 'a> {
         }
     }
 
+    /// Of the events behind one event-based gateway.
+    pub(super) fn repeated_conditions(&mut self, definitions: &[Definition<'a>]) {
+        let conditions = conditions(definitions).into_iter();
+        let given = conditions.filter(|condition| !condition.is_empty());
+        for (condition, _) in duplicates(given.map(|condition| condition.trim().to_owned())) {
+            self.error(format!(
+                "Multiple conditional event definitions with the same condition expression \
+                 '{condition}' are not allowed."
+            ));
+        }
+    }
+
     fn duplicate_links(&mut self, definitions: &[Definition<'a>]) {
         for (name, _) in duplicates(link_names(definitions).map(str::to_owned)) {
             self.error(format!(
