@@ -384,6 +384,14 @@ impl Sketch {
                 if let Some(form) = words.get("form") {
                     write!(extensions, r#"<zeebe:formDefinition formId="{form}"/>"#).unwrap();
                 }
+                if let Some(assignee) = words.get("assignee") {
+                    write!(
+                        extensions,
+                        r#"<zeebe:assignmentDefinition assignee="{}"/>"#,
+                        escaped(assignee)
+                    )
+                    .unwrap();
+                }
             }
             "rule" if words.get("decision").is_some() => write!(
                 extensions,

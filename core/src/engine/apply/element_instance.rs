@@ -175,18 +175,14 @@ pub(super) fn activating(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
     let mut loop_counter = 0;
     change(a, scope_key, |scope| {
         scope.active_children += 1;
-        // Activated by hand, an element finds fewer tokens, and may not take those of others.
-        let mut taken = 0;
         for flow in &element.incoming {
             let id = &process[*flow].id;
-            if taken < tokens
-                && let Some(at) = scope.active_flow_ids.iter().position(|known| known == id)
-            {
+            if let Some(at) = scope.active_flow_ids.iter().position(|known| known == id) {
                 scope.active_flow_ids.swap_remove(at);
-                taken += 1;
             }
         }
-        scope.active_flows -= taken;
+        // Activated by hand, an element may find fewer tokens, or those of others.
+        scope.active_flows = (scope.active_flows - tokens).max(0);
         if interrupting {
             scope.active_flows = 0;
             scope.active_flow_ids.clear();

@@ -112,7 +112,7 @@ pub(crate) fn check_job(
         return Err(Stop::reject(
             RejectionType::InvalidArgument,
             format!(
-                "Expected to complete ad-hoc sub-process job, but the job result contains elements to be activated while the completion condition is fulfilled (job key '{}'). When the completion condition is fulfilled, no further element activations are allowed. Either remove the elements to be activated from the job result, or set the completion condition to not fulfilled.\n",
+                "No elements can be activated for ad-hoc sub-process with key '{}' because the completion condition is fulfilled.",
                 job.element_instance_key
             ),
         ));

@@ -113,7 +113,6 @@ fn terminate(p: &mut Processing<'_>, at: &At) -> Outcome {
         cancel_user_task(p, &at)?;
         incidents::resolve_of_element(p, &at)?;
         subscriptions::close(p, &at)?;
-        compensation::forget_scope(p, &at)?;
         if at.record.bpmn_element_type == BpmnElementType::Process {
             compensation::forget_instance(p, &at)?;
         }

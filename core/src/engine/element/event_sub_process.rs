@@ -7,7 +7,7 @@ use crate::engine::element::{self, Element, Termination};
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{compensation, incidents, jobs, subscriptions, triggers};
+use crate::engine::rule::{incidents, jobs, subscriptions, triggers};
 
 /// An event sub-process.
 pub(super) struct EventSubProcess;
@@ -29,7 +29,6 @@ impl Element for EventSubProcess {
         jobs::cancel(p, at)?;
         subscriptions::close(p, at)?;
         incidents::resolve_of_element(p, at)?;
-        compensation::forget_scope(p, at)?;
         if lifecycle::terminate_children(p, at)? {
             Ok(Termination::Done)
         } else {

@@ -10,6 +10,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
@@ -110,41 +112,102 @@ pub(crate) fn close(p: &mut Processing<'_>, at: &At, meant: impl Fn(&Text) -> bo
     Ok(())
 }
 
-/// Variables changed, all by one document: triggers the conditions that see them and hold now.
+/// A scope whose variables changed, or that sees those of one.
+struct Seen {
+    scope: Key,
+    /// Place of the scope around it, if that is concerned too.
+    around: Option<usize>,
+    /// Places of the changes it sees.
+    changes: Vec<usize>,
+}
+
+/// Variables changed, all by one document: triggers the conditions that see them and hold now, from
+/// the outside in. What is inside a scope that is interrupted is not asked.
 pub(crate) fn evaluate(p: &mut Processing<'_>, changes: &[Change]) -> Outcome {
-    let mut triggered = Vec::new();
-    let mut interrupted = Vec::new();
-    for change in changes {
-        let mut scopes = VecDeque::from([change.scope]);
-        while let Some(scope) = scopes.pop_front() {
-            if interrupted.contains(&scope) {
-                break;
-            }
-            if evaluate_in(p, change, scope, &mut triggered)? {
-                interrupted.push(scope);
-            } else {
-                scopes.extend(p.state().children.members(&scope)?);
-            }
-        }
+    let seen = concerned_scopes(p, changes)?;
+    let depth = |at: usize| std::iter::successors(Some(at), |at| seen[*at].around).count();
+    let buckets = java_buckets(seen.len());
+    let mut order: Vec<usize> = (0..seen.len()).collect();
+    order.sort_by_key(|at| (depth(*at), java_bucket(seen[*at].scope, buckets)));
+    let mut interrupted = vec![false; seen.len()];
+    for at in order {
+        let Seen {
+            scope,
+            around,
+            changes: visible,
+        } = &seen[at];
+        interrupted[at] = if around.is_some_and(|around| interrupted[around]) {
+            true
+        } else {
+            let visible: Vec<&Change> = visible.iter().map(|change| &changes[*change]).collect();
+            evaluate_in(p, &visible, *scope)?
+        };
     }
     Ok(())
 }
 
+/// The scopes of `changes` and all inside them.
+fn concerned_scopes(p: &Processing<'_>, changes: &[Change]) -> Outcome<Vec<Seen>> {
+    let mut seen: Vec<Seen> = Vec::new();
+    let mut places = FxHashMap::default();
+    for (change, Change { scope, .. }) in changes.iter().enumerate() {
+        let place = *places.entry(*scope).or_insert(seen.len());
+        if place == seen.len() {
+            seen.push(Seen {
+                scope: *scope,
+                around: None,
+                changes: Vec::new(),
+            });
+        }
+        seen[place].changes.push(change);
+    }
+    let origins: Vec<Vec<usize>> = seen.iter().map(|seen| seen.changes.clone()).collect();
+    for (origin, visible) in origins.into_iter().enumerate() {
+        let mut open = VecDeque::from([origin]);
+        while let Some(around) = open.pop_front() {
+            for scope in p.state().children.members(&seen[around].scope)? {
+                let place = *places.entry(scope).or_insert(seen.len());
+                if place == seen.len() {
+                    seen.push(Seen {
+                        scope,
+                        around: None,
+                        changes: Vec::new(),
+                    });
+                }
+                seen[place].around.get_or_insert(around);
+                seen[place].changes.extend(&visible);
+                open.push_back(place);
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// Buckets of a Java hash map with so many entries; scopes of one depth come in their order.
+fn java_buckets(entries: usize) -> usize {
+    let mut buckets = 16;
+    while entries > buckets / 4 * 3 {
+        buckets *= 2;
+    }
+    buckets
+}
+
+fn java_bucket(key: Key, buckets: usize) -> usize {
+    let hash = (key.0 ^ key.0 >> 32) as u32;
+    (hash ^ hash >> 16) as usize & (buckets - 1)
+}
+
 /// Evaluates the conditions of one scope. True if an interrupting one was triggered.
-fn evaluate_in(
-    p: &mut Processing<'_>,
-    change: &Change,
-    scope: Key,
-    triggered: &mut Vec<Key>,
-) -> Outcome<bool> {
-    let kind = if change.created { "create" } else { "update" };
+fn evaluate_in(p: &mut Processing<'_>, changes: &[&Change], scope: Key) -> Outcome<bool> {
     for (key, row) in p.state().conditional_subscriptions_of(scope)? {
         let record = &row.record;
-        let concerned = (record.variable_names.is_empty()
-            || record.variable_names.contains(&change.name))
-            && (record.variable_events.is_empty()
-                || record.variable_events.iter().any(|event| *event == kind));
-        if !concerned || triggered.contains(&key) {
+        let concerned = changes.iter().any(|change| {
+            let kind = if change.created { "create" } else { "update" };
+            (record.variable_names.is_empty() || record.variable_names.contains(&change.name))
+                && (record.variable_events.is_empty()
+                    || record.variable_events.iter().any(|event| *event == kind))
+        });
+        if !concerned {
             continue;
         }
         let definition = p.definition(record.process_definition_key)?;
@@ -160,7 +223,6 @@ fn evaluate_in(
         let condition = opened_with.as_ref().unwrap_or(&conditional.condition);
         if holds(p, condition, scope)? {
             p.command(key, of::ConditionalSubscription::Trigger, record.clone())?;
-            triggered.push(key);
             if record.interrupting {
                 return Ok(true);
             }

@@ -132,10 +132,9 @@ fn created(
     if task.first_assignee.is_empty() {
         return p.event(key, of::UserTask::Created, record);
     }
-    let unassigned = UserTaskRecord {
-        assignee: Text::EMPTY,
-        ..UserTaskRecord::clone(&record)
-    };
+    let mut unassigned = UserTaskRecord::clone(&record);
+    unassigned.assignee = Text::EMPTY;
+    (unassigned.changed_attributes).retain(|name| **name != *user_tasks::ASSIGNEE);
     p.event(key, of::UserTask::Created, unassigned.clone())?;
     assign_first(p, at, &unassigned, task.first_assignee.clone())
 }

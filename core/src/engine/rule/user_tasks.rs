@@ -105,11 +105,11 @@ fn assignment(p: &Processing<'_>, at: &At, task: &UserTask) -> Outcome<Propertie
         None => Ok(Vec::new()),
     };
     let assignee = match &task.assignee {
-        Some(expr) => event_expressions::optional_text(p, expr, at.key)?,
-        None => None,
+        Some(expr) => expressions::text(p, expr, at.key)?,
+        None => Text::EMPTY,
     };
     Ok(Properties {
-        assignee: assignee.unwrap_or_default(),
+        assignee,
         candidate_groups: texts(&task.candidate_groups)?,
         candidate_users: texts(&task.candidate_users)?,
         due_date: date(p, at, task.due_date.as_ref())?,
