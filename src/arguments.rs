@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::EXPORTER_ROWS;
 use crate::settings::{Id, SettingError, Settings};
 
 /// Why a task of the command line ended badly.
@@ -269,6 +270,16 @@ pub(crate) fn print_settings() -> Result<(), Failure> {
             writeln!(out, "    also: {}", row.aliases.join(", "))?;
         }
     }
+    for (name, default, about) in EXPORTER_ROWS {
+        writeln!(out, "elasticsearch.{name} = {default:?}\n    {about}")?;
+    }
+    writeln!(
+        out,
+        "elasticsearch.index.TYPE\n    true or false: whether a value type is exported, as \
+         elasticsearch.index.process-instance.\n    also all of these: \
+         camunda.data.exporters.elasticsearch.args.NAME, zeebe.broker.exporters.elasticsearch.args.NAME, \
+         and the same of opensearch"
+    )?;
     Ok(())
 }
 

@@ -15,14 +15,17 @@ use ringflow_core::ids::{Key, PartitionId, Timestamp};
 use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{GlobalListenerBatchRecord, UserRecord};
+use ringflow_export::elastic::{AskPhase, PhaseFuture};
 use ringflow_export::{
-    Database, Dialect, Exporter, ExporterOptions, ExporterState, Queries, QueriesOptions,
-    RecordFeed,
+    Database, Dialect, Elastic, ElasticOptions, Exporter, ExporterOptions, ExporterState, Queries,
+    QueriesOptions, RecordFeed,
 };
 use ringflow_gateway::{
     Auth, Backend, Gateway, GatewayOptions, Guards, Reads, RunningGateway, stored_form,
 };
-use ringflow_io::{Broker, BrokerAddress, BrokerOptions, ClusterOptions, DriverChoice, Submitter};
+use ringflow_io::{
+    Broker, BrokerAddress, BrokerOptions, ClusterOptions, DriverChoice, Export, Submitter,
+};
 
 use crate::arguments::{Failure, StartOptions};
 use crate::backups::Keeping;
@@ -43,6 +46,7 @@ const SETUP_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Running {
     broker: Arc<Broker>,
     exporter: Option<Arc<Exporter>>,
+    elastic: Option<Arc<Elastic>>,
     gateway: RunningGateway,
     /// Answers partitions that ask for items of batch operations; ends with the broker.
     items: Option<tokio::task::JoinHandle<()>>,
@@ -101,6 +105,7 @@ impl Running {
             Ok(parts) => Ok(Self {
                 broker,
                 exporter: parts.exporter,
+                elastic: parts.elastic,
                 gateway: parts.gateway,
                 items: parts.items,
                 keeping: parts.keeping,
@@ -142,11 +147,18 @@ impl Running {
             keeping.stop().await;
         }
         stop_broker(self.broker).await;
-        if let Some(exporter) = self.exporter {
-            let stopped = tokio::task::spawn_blocking(move || stop_exporter(exporter)).await;
-            if stopped.is_err() {
-                tracing::error!("the exporter did not stop in order");
+        let stopped = tokio::task::spawn_blocking(move || {
+            // Both have the same time.
+            let beside = self
+                .elastic
+                .map(|elastic| std::thread::spawn(move || stop_exporter(elastic, Elastic::stop)));
+            if let Some(exporter) = self.exporter {
+                stop_exporter(exporter, Exporter::stop);
             }
+            beside.is_none_or(|beside| beside.join().is_ok())
+        });
+        if !matches!(stopped.await, Ok(true)) {
+            tracing::error!("the exporter did not stop in order");
         }
     }
 }
@@ -185,6 +197,7 @@ pub(crate) fn place(config: &Config) -> Result<Placement, Failure> {
 /// What stands between broker and clients.
 struct Served {
     exporter: Option<Arc<Exporter>>,
+    elastic: Option<Arc<Elastic>>,
     gateway: RunningGateway,
     items: Option<tokio::task::JoinHandle<()>>,
     keeping: Option<Keeping>,
@@ -199,6 +212,7 @@ async fn serve(
     let mut exporter = None;
     let mut items = None;
     let mut reads: Option<Arc<dyn Reads>> = None;
+    let mut phases = None;
     if let Some(database) = database {
         tracing::info!(database = %database.place(), "secondary storage");
         let queries = Queries::open(&QueriesOptions {
@@ -208,6 +222,7 @@ async fn serve(
         items = broker
             .asked_items()
             .map(|asked| tokio::spawn(items::answer(asked, queries.clone(), broker.submitter())));
+        phases = Some(queries.clone());
         reads = Some(Arc::new(queries));
         let alone = !config.cluster.is_many();
         let feeds = broker
@@ -216,7 +231,7 @@ async fn serve(
             .filter(|_| alone)
             .map(|partition| {
                 let broker = Arc::downgrade(broker);
-                Box::new(BrokerFeed::new(broker, partition)) as Box<dyn RecordFeed>
+                Box::new(BrokerFeed::new(broker, Export::Storage, partition)) as Box<dyn RecordFeed>
             })
             .collect();
         let options = ExporterOptions {
@@ -237,6 +252,10 @@ async fn serve(
         }
         exporter = Some(started);
     }
+    let elastic = match &config.elastic {
+        Some(options) => Some(beside(options, phases, broker)?),
+        None => None,
+    };
     let setup = set_up(
         config.initialization.clone(),
         config.global_listeners.clone(),
@@ -256,16 +275,50 @@ async fn serve(
     let backend = Backend {
         commands: Arc::new(broker.submitter()),
         reads,
-        exporter: exporter.as_ref().map(|exporter| exporter.metrics()),
+        exporters: exporter
+            .as_ref()
+            .map(|exporter| ("rdbms", exporter.metrics()))
+            .into_iter()
+            .chain(
+                elastic
+                    .as_ref()
+                    .map(|elastic| ("elasticsearch", elastic.metrics())),
+            )
+            .collect(),
         backups: keeping.as_ref().map(|keeping| keeping.backups.clone()),
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok(Served {
         exporter,
+        elastic,
         gateway,
         items,
         keeping,
     })
+}
+
+/// Starts the export beside the secondary storage; an operator's pause holds for both.
+fn beside(
+    options: &ElasticOptions,
+    phases: Option<Queries>,
+    broker: &Arc<Broker>,
+) -> Result<Arc<Elastic>, Failure> {
+    tracing::info!(urls = ?options.urls, "exporting to Elasticsearch as well");
+    let runtime = tokio::runtime::Handle::current();
+    let phase = phases.map(|queries| {
+        Box::new(move |partition| {
+            // Connections belong to the runtime that opened them.
+            let queries = queries.clone();
+            let asked = runtime.spawn(async move { queries.phase(partition).await.ok() });
+            Box::pin(async move { asked.await.ok().flatten() }) as PhaseFuture
+        }) as AskPhase
+    });
+    let elastic = Arc::new(Elastic::start(options.clone(), phase)?);
+    tokio::spawn(follow_leaders(
+        Arc::downgrade(broker),
+        Arc::downgrade(&elastic),
+    ));
+    Ok(elastic)
 }
 
 /// Orders the users, roles and the like of the configuration, which stay as they are if they are
@@ -333,12 +386,12 @@ async fn storage_ready(exporter: &Exporter) {
     }
 }
 
-fn stop_exporter(exporter: Arc<Exporter>) {
+fn stop_exporter<T>(exporter: Arc<T>, stop: fn(T)) {
     let mut shared = exporter;
     loop {
         // Whoever follows the leaders may hold it for a moment.
         match Arc::try_unwrap(shared) {
-            Ok(exporter) => return exporter.stop(),
+            Ok(exporter) => return stop(exporter),
             Err(still) => shared = still,
         }
         std::thread::yield_now();
@@ -362,13 +415,21 @@ async fn stop_broker(broker: Arc<Broker>) {
     }
 }
 
-/// What brokers of one cluster must agree on: the kind of database they share.
-fn storage_name(database: &Database) -> &'static str {
-    match database.dialect() {
-        Dialect::Sqlite => "sqlite",
-        Dialect::Postgres => "postgresql",
-        Dialect::Mysql => "mysql",
+/// What brokers of one cluster must agree on: the kind of database they share, and whether they
+/// export to Elasticsearch as well.
+fn storage_name(config: &Config) -> String {
+    let dialect = config.secondary_storage.as_ref().map(Database::dialect);
+    let mut name = match dialect {
+        None => "none",
+        Some(Dialect::Sqlite) => "sqlite",
+        Some(Dialect::Postgres) => "postgresql",
+        Some(Dialect::Mysql) => "mysql",
     }
+    .to_owned();
+    if config.elastic.is_some() {
+        name.push_str("+elasticsearch");
+    }
+    name
 }
 
 /// What the broker is told.
@@ -379,11 +440,7 @@ pub(crate) fn broker_options(config: &Config, placement: &Placement) -> BrokerOp
         partitions: placement.partitions,
         node_id: config.node_id,
         cluster: ClusterOptions {
-            storage: config
-                .secondary_storage
-                .as_ref()
-                .map_or("none", storage_name)
-                .to_owned(),
+            storage: storage_name(config),
             ..config.cluster.clone()
         },
         address: if config.cluster.is_many() {
@@ -402,6 +459,7 @@ pub(crate) fn broker_options(config: &Config, placement: &Placement) -> BrokerOp
             IoDriver::Plain => DriverChoice::Plain,
         },
         exporting: config.secondary_storage.is_some(),
+        exporting_beside: config.elastic.is_some(),
         snapshot_interval: config.snapshot_period,
         authorizations: config.authorizations,
         tenancy: config.tenancy,

@@ -14,18 +14,20 @@ use ringflow_core::record::value::{EntityType, GlobalListenerBatchRecord, RoleRe
 use ringflow_io::cluster::CLUSTER_SIZE_MAX;
 use ringflow_io::{ClusterOptions, PROTOCOL_VERSION};
 
-use ringflow_export::{Audit, Database, Prefix, RetainOptions};
-use ringflow_gateway::{DocumentOptions, OidcOptions, TlsIdentity};
+use ringflow_export::{Audit, Database, ElasticOptions, Prefix, RetainOptions};
+use ringflow_gateway::{DocumentOptions, GATEWAY_VERSION, OidcOptions, TlsIdentity};
 
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
 
 mod backup;
 mod documents;
+mod elastic;
 mod security;
 mod storage;
 
 pub(crate) use backup::BackupConfig;
+pub(crate) use elastic::ROWS as EXPORTER_ROWS;
 
 /// Most partitions of a cluster (keys have room for more; one broker does not).
 pub(crate) const PARTITIONS_MAX: u16 = 1024;
@@ -118,6 +120,8 @@ pub(crate) struct Config {
     pub audit: Audit,
     /// What stands in front of all tables.
     pub table_prefix: Prefix,
+    /// The export to Elasticsearch, beside the secondary storage.
+    pub elastic: Option<ElasticOptions>,
     /// Backups.
     pub backups: BackupConfig,
     /// Access.
@@ -189,6 +193,7 @@ impl Config {
             retain: read.retain()?,
             audit: read.audit()?,
             table_prefix: read.prefix()?,
+            elastic: read.elastic(GATEWAY_VERSION)?,
             backups: read.backups()?,
             access: read.access(&initialization)?,
             authorizations: read.one_of(Id::Authorizations, &FLAGS)?,

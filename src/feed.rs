@@ -6,6 +6,9 @@
 //! such a reason: new records would look as if they were exported already. A feed does not keep the broker alive:
 //! the broker stops first and the feed then ends behind its last record.
 //!
+//! There may be two exports, each with feeds of its own: one into the secondary storage, one to
+//! Elasticsearch beside it.
+//!
 //! In a cluster the leader of a partition exports it. [`follow_leaders`] gives the exporter a feed
 //! whenever a partition begins to be led here; it ends when the partition is led elsewhere. The cursor
 //! in the database is what the next leader's feed begins with, and what fences the old one.
@@ -15,12 +18,13 @@ use std::time::Duration;
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_export::feed::FeedFuture;
-use ringflow_export::{Exporter, FeedBatch, FeedError, RecordFeed};
-use ringflow_io::{Broker, FeedReader};
+use ringflow_export::{Elastic, ExportError, Exporter, FeedBatch, FeedError, RecordFeed};
+use ringflow_io::{Broker, Export, FeedReader};
 
 /// The committed records of one partition of a running broker.
 pub(crate) struct BrokerFeed {
     broker: Weak<Broker>,
+    export: Export,
     partition: PartitionId,
     reader: Option<FeedReader>,
     /// Gone when the feed is.
@@ -30,9 +34,10 @@ pub(crate) struct BrokerFeed {
 impl BrokerFeed {
     /// The feed of `partition`, not positioned yet.
     #[must_use]
-    pub(crate) fn new(broker: Weak<Broker>, partition: PartitionId) -> Self {
+    pub(crate) fn new(broker: Weak<Broker>, export: Export, partition: PartitionId) -> Self {
         Self {
             broker,
+            export,
             partition,
             reader: None,
             alive: Arc::new(()),
@@ -68,7 +73,7 @@ impl RecordFeed for BrokerFeed {
                 ),
             });
         }
-        self.reader = broker.and_then(|broker| broker.feed(self.partition, after));
+        self.reader = broker.and_then(|broker| broker.feed_of(self.export, self.partition, after));
         if self.reader.is_some() {
             return Ok(());
         }
@@ -101,11 +106,36 @@ impl RecordFeed for BrokerFeed {
     }
 }
 
+/// What takes feeds: one of the two exports.
+pub(crate) trait Exports {
+    /// Which.
+    const EXPORT: Export;
+
+    /// Exports one more partition.
+    fn add(&self, feed: Box<dyn RecordFeed>) -> Result<(), ExportError>;
+}
+
+impl Exports for Exporter {
+    const EXPORT: Export = Export::Storage;
+
+    fn add(&self, feed: Box<dyn RecordFeed>) -> Result<(), ExportError> {
+        Self::add(self, feed)
+    }
+}
+
+impl Exports for Elastic {
+    const EXPORT: Export = Export::Beside;
+
+    fn add(&self, feed: Box<dyn RecordFeed>) -> Result<(), ExportError> {
+        Self::add(self, feed)
+    }
+}
+
 /// How often it is looked which partitions are led here.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Feeds `exporter` with every partition that is led here, for as long as the broker lives.
-pub(crate) async fn follow_leaders(broker: Weak<Broker>, exporter: Weak<Exporter>) {
+pub(crate) async fn follow_leaders<T: Exports>(broker: Weak<Broker>, exporter: Weak<T>) {
     let mut fed: Vec<(PartitionId, Weak<()>)> = Vec::new();
     loop {
         let (Some(running), Some(exporter)) = (broker.upgrade(), exporter.upgrade()) else {
@@ -117,7 +147,7 @@ pub(crate) async fn follow_leaders(broker: Weak<Broker>, exporter: Weak<Exporter
             if is_fed || !running.leads(partition) {
                 continue;
             }
-            let feed = BrokerFeed::new(Weak::clone(&broker), partition);
+            let feed = BrokerFeed::new(Weak::clone(&broker), T::EXPORT, partition);
             let alive = Arc::downgrade(&feed.alive);
             if let Err(error) = exporter.add(Box::new(feed)) {
                 tracing::warn!(%partition, %error, "not exported yet");

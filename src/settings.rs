@@ -16,8 +16,10 @@
 use std::collections::BTreeMap;
 
 mod error;
+mod exporters;
 
 pub(crate) use error::{Origin, SettingError};
+pub(crate) use exporters::{Argument, Arguments};
 
 use crate::initialization::{INITIALIZATION, LISTENERS, Tree};
 
@@ -433,6 +435,8 @@ pub(crate) struct Settings {
     pub initialization: Tree,
     /// What stands below the prefixes of [`LISTENERS`].
     pub global_listeners: Tree,
+    /// Arguments of the exporter beside the secondary storage.
+    pub exporter: Arguments,
 }
 
 impl Settings {
@@ -543,6 +547,9 @@ impl Settings {
     ) -> Result<(), SettingError> {
         let mut seen: BTreeMap<Id, (String, String)> = BTreeMap::new();
         for (key, value) in joined(pairs) {
+            if self.exporter.take(&key, &value, origin)? {
+                continue;
+            }
             let Some(id) = find(&key) else {
                 if must_be_known(&key) {
                     return Err(SettingError::Unknown {

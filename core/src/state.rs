@@ -18,7 +18,7 @@ use md5::{Digest as _, Md5};
 
 use crate::ids::{Key, PartitionId, Position, Timestamp};
 use crate::record::Text;
-use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
+use crate::record::field::{DecodeError, Shape, ValueReader, ValueStruct, ValueWriter};
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
@@ -85,6 +85,9 @@ pub use variable::VariableRow;
 pub struct Unit {}
 
 impl ValueStruct for Unit {
+    fn shapes() -> Vec<(&'static str, Shape)> {
+        Vec::new()
+    }
     fn put_fields(&self, _writer: &mut ValueWriter) {}
     fn take_fields(_reader: &mut ValueReader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {})

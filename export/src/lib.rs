@@ -20,11 +20,13 @@
 //! | [`retain`] | history clean-up |
 //! | [`phase`] | whether partitions are exported, paused, softly paused |
 //! | [`prefix`] | what stands in front of all tables |
+//! | [`elastic`] | the same records as documents of Elasticsearch, beside all this |
 //! | [`query`] | filter -> SQL, keyset pages |
 #![forbid(unsafe_code)]
 
 pub mod batch;
 pub mod database;
+pub mod elastic;
 pub mod error;
 pub mod exporter;
 pub mod feed;
@@ -41,6 +43,7 @@ pub mod schema;
 pub mod sink;
 
 pub use database::{Database, Dialect};
+pub use elastic::{Elastic, ElasticOptions};
 pub use error::{ConfigError, ExportError, QueryError};
 pub use exporter::{Exporter, ExporterOptions};
 pub use feed::{FeedBatch, FeedError, RecordFeed};

@@ -62,27 +62,26 @@ impl Queries {
         out.push(" FROM exporter_phase WHERE partition_id <= ");
         out.bind(Bind::Int(partitions.into()));
         let rows = fetch::rows(self, out, &[Kind::Int]).await?;
-        let mut phases: Vec<Phase> = rows
-            .into_iter()
-            .flatten()
-            .filter_map(|cell| match cell {
-                Cell::Int(code) => Some(Phase::of_code(code)),
-                Cell::Null
-                | Cell::Text(_)
-                | Cell::Key(_)
-                | Cell::Bool(_)
-                | Cell::Time(_)
-                | Cell::Float(_)
-                | Cell::Json(_)
-                | Cell::List(_) => None,
-            })
-            .collect();
+        let mut phases: Vec<Phase> = read(rows).collect();
         if phases.len() < usize::from(partitions) {
             phases.push(Phase::Exporting);
         }
         phases.sort_unstable();
         phases.dedup();
         Ok(phases)
+    }
+
+    /// The phase of one partition.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn phase(&self, partition: u16) -> Result<Phase, QueryError> {
+        let mut out = self.statement("SELECT ");
+        out.push(&crate::link::readable(out.dialect, Kind::Int, "phase"));
+        out.push(" FROM exporter_phase WHERE partition_id = ");
+        out.bind(Bind::Int(partition.into()));
+        let rows = fetch::rows(self, out, &[Kind::Int]).await?;
+        Ok(read(rows).next().unwrap_or_default())
     }
 
     /// Sets the phase of partitions 1 to `partitions`, and waits for the windows under way.
@@ -118,4 +117,18 @@ impl Queries {
         out.push(text);
         out
     }
+}
+
+fn read(rows: Vec<Vec<Cell>>) -> impl Iterator<Item = Phase> {
+    rows.into_iter().flatten().filter_map(|cell| match cell {
+        Cell::Int(code) => Some(Phase::of_code(code)),
+        Cell::Null
+        | Cell::Text(_)
+        | Cell::Key(_)
+        | Cell::Bool(_)
+        | Cell::Time(_)
+        | Cell::Float(_)
+        | Cell::Json(_)
+        | Cell::List(_) => None,
+    })
 }

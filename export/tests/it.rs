@@ -11,6 +11,7 @@ mod it {
     mod batch;
     mod chaos;
     mod database;
+    mod elastic;
     mod export;
     mod hostile;
     mod identity;

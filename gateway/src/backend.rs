@@ -138,8 +138,8 @@ pub struct Backend {
     pub commands: Arc<dyn Commands>,
     /// The secondary storage; `None` if the cluster has none.
     pub reads: Option<Arc<dyn Reads>>,
-    /// Numbers of the exporter, if one runs here; only shown.
-    pub exporter: Option<Arc<ExporterMetrics>>,
+    /// The exporters that run here, by name, and their numbers; only shown.
+    pub exporters: Vec<(&'static str, Arc<ExporterMetrics>)>,
     /// Backups; `None` if nothing is configured to keep them.
     pub backups: Option<Backups>,
 }

@@ -191,8 +191,8 @@ pub(crate) fn exposition(front: &crate::submit::Front) -> Result<String, fmt::Er
     let mut registry = Registry::default();
     front.metrics.register(&mut registry);
     registry.register_collector(Box::new(BrokerNumbers::of(&front.backend)));
-    if let Some(exporter) = &front.backend.exporter {
-        registry.register_collector(Box::new(ExporterNumbers::of(exporter)));
+    if !front.backend.exporters.is_empty() {
+        registry.register_collector(Box::new(ExporterNumbers::of(&front.backend.exporters)));
     }
     let parked = Family::<[(&'static str, String); 1], Gauge>::default();
     for (job_type, waiting) in front.parking.parked() {

@@ -23,7 +23,7 @@ use crate::cluster::configuration::Configuration;
 use crate::cluster::encoding;
 use crate::cluster::replicas::{self, Local};
 use crate::driver::{self, Driver, ExecutorOptions};
-use crate::feed::FeedReader;
+use crate::feed::{Export, FeedReader};
 use crate::options::BrokerOptions;
 use crate::peer::hello::Identity;
 use crate::peer::link::LinkHandle;
@@ -234,12 +234,23 @@ impl Broker {
     }
 
     /// The committed records of `partition` after `resume`, in order and without gaps. At most one
-    /// reader per partition at a time: `None` if there is one, or no such partition. `resume` is
+    /// reader per export and partition at a time: `None` if there is one, or no such partition. `resume` is
     /// taken as acknowledged.
     #[must_use]
     pub fn feed(&self, partition: PartitionId, resume: Position) -> Option<FeedReader> {
+        self.feed_of(Export::Storage, partition, resume)
+    }
+
+    /// The same for any export.
+    #[must_use]
+    pub fn feed_of(
+        &self,
+        export: Export,
+        partition: PartitionId,
+        resume: Position,
+    ) -> Option<FeedReader> {
         let mailbox = self.shared.partitions.get(partition)?;
-        FeedReader::open(Arc::clone(mailbox), resume)
+        FeedReader::open(Arc::clone(mailbox), export, resume)
     }
 
     /// The cluster as it is meant to be, as far as this broker has heard.

@@ -6,6 +6,9 @@
 //! until [`FeedReader::acknowledge`] has passed them. Nothing but the reader's speed is bounded by
 //! the export.
 //!
+//! There may be two exports: that of the secondary storage, and one beside it. Each has a lane and a
+//! cursor of its own ([`Lanes`]), neither waits for the other, and the log is kept for the slower one.
+//!
 //! Invariants: 1. batches are delivered in order, each record once per reader; 2. only committed
 //! records are delivered; 3. a lane holds at most `feed_batches` batches and about `feed_records`
 //! records.
@@ -23,11 +26,15 @@ use ringflow_storage::log;
 use tokio::sync::Notify;
 
 use crate::feed::marks::Mark;
-use crate::options::Limits;
+use crate::options::{BrokerOptions, Limits};
 use crate::raft::payload;
 use crate::shard::mailbox::Mailbox;
 
+mod lanes;
 pub(crate) mod marks;
+
+pub use lanes::Export;
+pub(crate) use lanes::Lanes;
 
 /// Bytes of entries read from the log at once while catching up.
 const CATCH_UP_BYTES: usize = 1 << 20;
@@ -44,7 +51,7 @@ pub struct FeedBatch {
 }
 
 /// A batch in the lane, with its place in the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Published {
     pub(crate) batch: FeedBatch,
     /// Position before the first record.
@@ -214,6 +221,7 @@ pub enum FeedError {
 #[derive(Debug)]
 pub struct FeedReader {
     mailbox: Arc<Mailbox>,
+    export: Export,
     after: Position,
     /// Up to where the log was followed, once it was: `after`, or what is `ready` as well.
     at: Option<Mark>,
@@ -228,9 +236,10 @@ pub struct FeedReader {
 }
 
 impl FeedReader {
-    /// Takes the reading end of a partition's lane; `None` if it is taken.
-    pub(crate) fn open(mailbox: Arc<Mailbox>, resume: Position) -> Option<Self> {
-        let lane = &mailbox.feed;
+    /// Takes the reading end of a partition's lane; `None` if it is taken, or if there is no such
+    /// export.
+    pub(crate) fn open(mailbox: Arc<Mailbox>, export: Export, resume: Position) -> Option<Self> {
+        let lane = mailbox.feed.of(export)?;
         let log = lane.log.pop()?;
         // What an earlier reader left belongs before or after `resume`; the log has it all.
         while lane.pop().is_some() {}
@@ -243,6 +252,7 @@ impl FeedReader {
             held: None,
             ready: VecDeque::new(),
             log: Some(log),
+            export,
             mailbox,
         })
     }
@@ -261,7 +271,9 @@ impl FeedReader {
     /// [`FeedError`]; the feed cannot go on then.
     pub async fn next(&mut self) -> Result<Option<FeedBatch>, FeedError> {
         let mailbox = Arc::clone(&self.mailbox);
-        let lane = &mailbox.feed;
+        let Some(lane) = mailbox.feed.of(self.export) else {
+            return Ok(None);
+        };
         loop {
             if let Some(batch) = self.ready.pop_front() {
                 self.after = batch.last;
@@ -304,7 +316,7 @@ impl FeedReader {
     async fn catch_up_or_wait(&mut self, lane: &FeedLane, upto: u64) -> Result<(), FeedError> {
         // Before the look, so that no write is missed.
         lane.starved.store(true, Ordering::Release);
-        self.catch_up(upto)?;
+        self.catch_up(lane, upto)?;
         if self.ready.is_empty() {
             lane.published.notified().await;
         }
@@ -312,11 +324,11 @@ impl FeedReader {
     }
 
     /// Reads some of what is missing from the log, up to entry `upto`.
-    fn catch_up(&mut self, upto: u64) -> Result<(), FeedError> {
+    fn catch_up(&mut self, lane: &FeedLane, upto: u64) -> Result<(), FeedError> {
         let log = self.log.as_mut().ok_or(ringflow_storage::Error::Closed)?;
         let begun = match self.at {
             Some(at) => Some(at),
-            None => beginning(log, &self.mailbox.feed, self.after)?,
+            None => beginning(log, lane, self.after, self.export)?,
         };
         let Some(mut at) = begun else {
             return Ok(());
@@ -351,13 +363,17 @@ impl FeedReader {
 
     /// Says that everything up to `position` is exported for good; the log before may be deleted.
     pub fn acknowledge(&self, position: Position) {
-        self.mailbox.feed.acknowledge(position);
+        if let Some(lane) = self.mailbox.feed.of(self.export) {
+            lane.acknowledge(position);
+        }
     }
 }
 
 impl Drop for FeedReader {
     fn drop(&mut self) {
-        let lane = &self.mailbox.feed;
+        let Some(lane) = self.mailbox.feed.of(self.export) else {
+            return;
+        };
         lane.has_reader.store(false, Ordering::Release);
         if let Some(log) = self.log.take() {
             lane.attach(log);
@@ -377,11 +393,13 @@ impl Mailbox {
 
 /// A place from which the log is followed to the records after `after`: the one the shard knows if
 /// it is before, or else right before the first batch of the log from which the batches lead to that
-/// place. `None` while this disk has not the entries to tell.
+/// place. `None` while this disk has not the entries to tell. An export beside the secondary storage
+/// may be wanted long after the log began: it begins with what is left.
 fn beginning(
     log: &mut log::Reader,
     lane: &FeedLane,
     after: Position,
+    export: Export,
 ) -> Result<Option<Mark>, FeedError> {
     let first = match log.read(0, 1) {
         Ok(entries) => entries.first().map_or(1, |entry| entry.index),
@@ -392,13 +410,17 @@ fn beginning(
     if known.position <= after && known.index + 1 >= first {
         return Ok(Some(known));
     }
+    // Nothing before the known place is left.
+    if export == Export::Beside && first > known.index {
+        return Ok(Some(known));
+    }
     let mut next = first;
     while next <= known.index {
         let Some((begun, reached)) = follow(log, next, known.index)? else {
             return Ok(None);
         };
         if reached == known.position {
-            if begun.position <= after {
+            if begun.position <= after || export == Export::Beside {
                 return Ok(Some(begun));
             }
             break;

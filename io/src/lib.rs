@@ -44,7 +44,7 @@ pub use cluster::configuration::{
 pub use cluster::coordinator::PlannedChange;
 pub use cluster::plan::{ChangeError, ChangeRequest};
 pub use cluster::{ClusterOptions, Replica};
-pub use feed::{FeedBatch, FeedError, FeedReader};
+pub use feed::{Export, FeedBatch, FeedError, FeedReader};
 pub use metrics::{
     HistogramSnapshot, MetricsSnapshot, PartitionSnapshot, RecordCount, ShardSnapshot,
 };

@@ -82,6 +82,8 @@ pub struct BrokerOptions {
     pub request_limit: RequestLimit,
     /// True if a feed reader acknowledges what it exported and the log must be kept until then.
     pub exporting: bool,
+    /// The same of an export beside that one.
+    pub exporting_beside: bool,
     /// Largest log per partition in bytes before client commands are refused because the export is
     /// behind (the log is kept for it).
     pub export_backlog_bytes: u64,
@@ -110,6 +112,12 @@ pub struct BrokerOptions {
 }
 
 impl BrokerOptions {
+    /// True if the log is kept for any export.
+    #[must_use]
+    pub const fn exports(&self) -> bool {
+        self.exporting || self.exporting_beside
+    }
+
     /// A broker with one partition on one unpinned shard and default bounds, data in `data`.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
@@ -125,6 +133,7 @@ impl BrokerOptions {
             address: BrokerAddress::default(),
             request_limit: RequestLimit::default(),
             exporting: false,
+            exporting_beside: false,
             export_backlog_bytes: 64 << 30,
             snapshot_interval: Duration::from_secs(300),
             disk_reserve_bytes: 1 << 30,

@@ -408,7 +408,7 @@ impl Turn<'_> {
             }
         };
         let log_bytes = partition.compaction.log_bytes(partition);
-        let backlog_full = options.exporting && log_bytes > options.export_backlog_bytes;
+        let backlog_full = options.exports() && log_bytes > options.export_backlog_bytes;
         let budget = &partition.mailbox.budget;
         let store_stalled = partition.persisting.is_stalled();
         let close = disk_full || backlog_full || store_stalled;

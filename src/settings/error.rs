@@ -42,6 +42,18 @@ pub(crate) enum SettingError {
     /// The listeners of all user tasks are not said as they should be.
     #[error("settings below cluster.global-listeners: {0}")]
     Listeners(String),
+    /// An argument of an exporter that does not fit.
+    #[error("setting '{key}' is '{value}' ({origin}) but must be {expected}")]
+    Argument {
+        /// Its name as written.
+        key: String,
+        /// The value.
+        value: String,
+        /// Where it came from.
+        origin: Origin,
+        /// Form or range.
+        expected: String,
+    },
     /// A value that does not fit.
     #[error("setting '{name}' is '{value}' ({origin}) but must be {expected}")]
     Invalid {

@@ -47,6 +47,9 @@ macro_rules! field_enum {
             fn json(&self, out: &mut String) {
                 $crate::json::write_string(self.name(), out);
             }
+            fn shape() -> $crate::record::field::Shape {
+                $crate::record::field::Shape::Text
+            }
         }
     };
 }
@@ -81,6 +84,12 @@ macro_rules! record_value {
                         None => $crate::record_value!(@default $type $(, $default)?),
                     },)*
                 })
+            }
+            fn shapes() -> Vec<(&'static str, $crate::record::field::Shape)> {
+                [$(($json, <$type as $crate::record::field::Field>::shape()),)*]
+                    .into_iter()
+                    .filter(|(name, _)| !name.is_empty())
+                    .collect()
             }
             fn weight(&self) -> usize {
                 4 $(+ $crate::record::field::Field::weight(&self.$field))*

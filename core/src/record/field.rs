@@ -19,6 +19,12 @@ use crate::ids::{Key, PartitionId, Position, Timestamp};
 use crate::json::{from_msgpack, write_string};
 use crate::record::{Blob, Document, RawValue, Text};
 
+mod headers;
+mod shape;
+
+pub use headers::Headers;
+pub use shape::Shape;
+
 /// Deepest nesting of values in values (a decision in a decision evaluation in ...).
 pub const VALUE_DEPTH_MAX: u8 = 8;
 
@@ -164,6 +170,8 @@ pub trait Field: Sized {
     fn take(reader: &mut ValueReader<'_>) -> Result<Option<Self>, DecodeError>;
     /// Appends the JSON form, as exporters show it.
     fn json(&self, out: &mut String);
+    /// What its JSON form is.
+    fn shape() -> Shape;
     /// About how many bytes [`Field::put`] appends; at least as many as the payload has.
     fn weight(&self) -> usize {
         8
@@ -181,14 +189,19 @@ pub trait ValueStruct: Sized + Default {
     fn take_fields(reader: &mut ValueReader<'_>) -> Result<Self, DecodeError>;
     /// Appends the JSON object, members in declaration order.
     fn json_fields(&self, out: &mut String);
+    /// The members of that object.
+    fn shapes() -> Vec<(&'static str, Shape)>;
     /// About how many bytes [`ValueStruct::put_fields`] appends, without encoding anything: what a
     /// step's size limit is checked against.
     fn weight(&self) -> usize;
 }
 
 macro_rules! integer_field {
-    ($($type:ty),+) => {$(
+    ($($type:ty: $shape:ident),+) => {$(
         impl Field for $type {
+            fn shape() -> Shape {
+                Shape::$shape
+            }
             fn put(&self, writer: &mut ValueWriter) {
                 writer.fixed(&self.to_le_bytes());
             }
@@ -201,11 +214,14 @@ macro_rules! integer_field {
         }
     )+};
 }
-integer_field!(u8, u16, u32, u64, i32, i64);
+integer_field!(u8: Integer, u16: Integer, u32: Long, u64: Long, i32: Integer, i64: Long);
 
 macro_rules! wrapped_field {
     ($($type:ident($inner:ty)),+) => {$(
         impl Field for $type {
+            fn shape() -> Shape {
+                <$inner>::shape()
+            }
             fn put(&self, writer: &mut ValueWriter) {
                 self.0.put(writer);
             }
@@ -221,6 +237,9 @@ macro_rules! wrapped_field {
 wrapped_field!(Key(i64), Timestamp(i64), PartitionId(u16), Position(u64));
 
 impl Field for bool {
+    fn shape() -> Shape {
+        Shape::Flag
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.fixed(&[u8::from(*self)]);
     }
@@ -233,6 +252,9 @@ impl Field for bool {
 }
 
 impl Field for Text {
+    fn shape() -> Shape {
+        Shape::Text
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.section(self.as_bytes());
     }
@@ -248,6 +270,9 @@ impl Field for Text {
 }
 
 impl Field for Document {
+    fn shape() -> Shape {
+        Shape::Opaque
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.section(self.as_bytes());
     }
@@ -263,6 +288,9 @@ impl Field for Document {
 }
 
 impl Field for RawValue {
+    fn shape() -> Shape {
+        Shape::Text
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.section(self.as_bytes());
     }
@@ -280,6 +308,9 @@ impl Field for RawValue {
 }
 
 impl Field for Blob {
+    fn shape() -> Shape {
+        Shape::Opaque
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.section(self.as_bytes());
     }
@@ -308,6 +339,8 @@ pub trait Item: Sized {
     fn take_item(bytes: &[u8], depth: u8) -> Result<Self, DecodeError>;
     /// Appends the JSON form.
     fn item_json(&self, out: &mut String);
+    /// What that form is.
+    fn item_shape() -> Shape;
     /// About how many bytes [`Item::put_item`] appends.
     fn item_weight(&self) -> usize {
         8
@@ -315,6 +348,9 @@ pub trait Item: Sized {
 }
 
 impl Item for Text {
+    fn item_shape() -> Shape {
+        Shape::Text
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_bytes());
     }
@@ -330,6 +366,9 @@ impl Item for Text {
 }
 
 impl Item for RawValue {
+    fn item_shape() -> Shape {
+        Shape::Opaque
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_bytes());
     }
@@ -345,6 +384,9 @@ impl Item for RawValue {
 }
 
 impl Item for Key {
+    fn item_shape() -> Shape {
+        Shape::Long
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0.to_le_bytes());
     }
@@ -360,6 +402,9 @@ impl Item for Key {
 }
 
 impl Item for PartitionId {
+    fn item_shape() -> Shape {
+        Shape::Integer
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.0.to_le_bytes());
     }
@@ -375,6 +420,9 @@ impl Item for PartitionId {
 }
 
 impl<T: Item> Item for Vec<T> {
+    fn item_shape() -> Shape {
+        T::item_shape()
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         put_list(self, out);
     }
@@ -393,6 +441,9 @@ impl<T: Item> Item for Vec<T> {
 }
 
 impl<T: Item> Field for Vec<T> {
+    fn shape() -> Shape {
+        T::item_shape()
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.section_with(|out| put_list(self, out));
     }
@@ -412,6 +463,9 @@ impl<T: Item> Field for Vec<T> {
 }
 
 impl<T: ValueStruct> Item for T {
+    fn item_shape() -> Shape {
+        Shape::Members(T::shapes())
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         let mut writer = ValueWriter::default();
         self.put_fields(&mut writer);
@@ -429,6 +483,9 @@ impl<T: ValueStruct> Item for T {
 }
 
 impl<T: ValueStruct> Item for Arc<T> {
+    fn item_shape() -> Shape {
+        Shape::Members(T::shapes())
+    }
     fn put_item(&self, out: &mut Vec<u8>) {
         (**self).put_item(out);
     }
@@ -444,6 +501,9 @@ impl<T: ValueStruct> Item for Arc<T> {
 }
 
 impl<T: ValueStruct> Field for Arc<T> {
+    fn shape() -> Shape {
+        Shape::Members(T::shapes())
+    }
     fn put(&self, writer: &mut ValueWriter) {
         writer.section_with(|out| (**self).put_item(out));
     }
@@ -459,49 +519,6 @@ impl<T: ValueStruct> Field for Arc<T> {
     }
     fn weight(&self) -> usize {
         4 + T::weight(self)
-    }
-}
-
-/// Text pairs in order; JSON object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub Arc<Vec<(Text, Text)>>);
-
-impl Field for Headers {
-    fn put(&self, writer: &mut ValueWriter) {
-        writer.section_with(|out| {
-            for text in self.0.iter().flat_map(|(name, value)| [name, value]) {
-                put_prefixed(out, |out| out.extend_from_slice(text.as_bytes()));
-            }
-        });
-    }
-    fn take(reader: &mut ValueReader<'_>) -> Result<Option<Self>, DecodeError> {
-        let Some(mut bytes) = reader.section()? else {
-            return Ok(None);
-        };
-        let mut pairs = Vec::new();
-        while !bytes.is_empty() {
-            let name = text_from(take_prefixed(&mut bytes)?)?;
-            pairs.push((name, text_from(take_prefixed(&mut bytes)?)?));
-        }
-        Ok(Some(Self(Arc::new(pairs))))
-    }
-    fn json(&self, out: &mut String) {
-        out.push('{');
-        for (i, (name, value)) in self.0.iter().enumerate() {
-            if i > 0 {
-                out.push(',');
-            }
-            write_string(name, out);
-            out.push(':');
-            write_string(value, out);
-        }
-        out.push('}');
-    }
-    fn weight(&self) -> usize {
-        let pairs = self.0.iter();
-        4 + pairs
-            .map(|(name, value)| 8 + name.len() + value.len())
-            .sum::<usize>()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::record::field::{DecodeError, ValueReader, ValueStruct, ValueWriter};
+use crate::record::field::{DecodeError, Shape, ValueReader, ValueStruct, ValueWriter};
 
 mod ad_hoc;
 mod batch_operation;
@@ -76,6 +76,12 @@ macro_rules! values {
         impl ValueType {
             /// All value types, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The members of its JSON form.
+            #[must_use]
+            pub fn shapes(self) -> Vec<(&'static str, Shape)> {
+                match self { $(Self::$variant => $record::shapes(),)+ }
+            }
 
             /// The value type under `code`.
             #[must_use]

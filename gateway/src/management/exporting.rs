@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `POST /actuator/exporting/pause` (`?soft=true`) | pauses all partitions; softly: goes on, but keeps the log |
 //! | `POST /actuator/exporting/resume` | goes on |
-//! | `GET /actuator/exporters` | the exporter there is |
-//! | `POST /actuator/exporters/{id}/disable`, `enable`, `delete` | 400: the secondary storage is no part that can be left out |
+//! | `GET /actuator/exporters` | the exporters there are |
+//! | `POST /actuator/exporters/{id}/disable`, `enable`, `delete` | 400: the secondary storage is no part that can be left out, and the other export is a setting |
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -19,7 +19,7 @@ use crate::op::shape::ObjectWriter;
 use crate::problem::Problem;
 use crate::rest::answer;
 
-/// The only exporter.
+/// The exporter of the secondary storage.
 const EXPORTER: &str = "rdbms";
 
 #[derive(Deserialize)]
@@ -50,9 +50,16 @@ fn answered(done: Result<(), Problem>, path: &str) -> Response<Body> {
 /// What is exported to.
 pub(super) async fn exporters(State(management): Shared) -> Response<Body> {
     let mut list = String::from("[");
-    if management.front.backend.reads.is_some() {
+    let backend = &management.front.backend;
+    let storage = backend.reads.is_some().then_some(EXPORTER);
+    let others = backend.exporters.iter().map(|(name, _)| *name);
+    let others = others.filter(|name| *name != EXPORTER);
+    for (at, name) in storage.into_iter().chain(others).enumerate() {
         let mut out = ObjectWriter::new();
-        out.str("exporterId", EXPORTER).str("status", "ENABLED");
+        out.str("exporterId", name).str("status", "ENABLED");
+        if at > 0 {
+            list.push(',');
+        }
         list.push_str(&out.finish());
     }
     list.push(']');
@@ -60,12 +67,26 @@ pub(super) async fn exporters(State(management): Shared) -> Response<Body> {
 }
 
 /// Nothing that is here can be switched off.
-pub(super) async fn change(Path((exporter, _change)): Path<(String, String)>) -> Response<Body> {
+pub(super) async fn change(
+    State(management): Shared,
+    Path((exporter, _change)): Path<(String, String)>,
+) -> Response<Body> {
     let mut out = ObjectWriter::new();
     let why = if exporter == EXPORTER {
         "The exporter 'rdbms' feeds the secondary storage, which searches are answered from: it \
          can be paused, but neither disabled nor deleted"
             .to_owned()
+    } else if management
+        .front
+        .backend
+        .exporters
+        .iter()
+        .any(|(name, _)| *name == exporter)
+    {
+        format!(
+            "The exporter '{exporter}' is there because the settings name it: it can be paused, but \
+             neither disabled nor deleted"
+        )
     } else {
         format!("There is no exporter '{exporter}'")
     };

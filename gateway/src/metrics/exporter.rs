@@ -1,9 +1,11 @@
-//! The exporter's numbers, under the names of Camunda's RDBMS exporter where it has them.
+//! The exporters' numbers, under the names of Camunda's exporters where they have them.
 //!
-//! `ringflow-export` counts, this file names. The lag is what operators watch: records committed
-//! and not yet in the database, and the age of the oldest of them.
+//! `ringflow-export` counts, this file names: by exporter (`rdbms`, `elasticsearch`) and partition.
+//! The lag is what operators watch: records committed and not yet in the database, and the age of the
+//! oldest of them. What one exporter counts under names of its own is shown for that one only.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
@@ -19,24 +21,66 @@ use super::signed;
 
 type Read = fn(&PartitionSnapshot) -> u64;
 
-/// Counters of a partition: name, help, where it stands.
-const COUNTERS: &[(&str, &str, Read)] = &[
+/// Name of the exporter of the secondary storage.
+const STORAGE: &str = "rdbms";
+/// Name of the one beside it.
+const ELASTIC: &str = "elasticsearch";
+
+/// Counters of one exporter: whose, name, help, where it stands.
+const OWN_COUNTERS: &[(&str, &str, &str, Read)] = &[
     (
-        "zeebe_exporter_events",
-        "Records that are in the database",
-        |s| s.records,
-    ),
-    (
+        STORAGE,
         "zeebe_rdbms_exporter_executed_statements",
         "Rows written",
         |s| s.rows,
     ),
-    ("zeebe_rdbms_exporter_flush", "Transactions", |s| s.batches),
+    (STORAGE, "zeebe_rdbms_exporter_flush", "Transactions", |s| {
+        s.batches
+    }),
     (
+        STORAGE,
         "zeebe_rdbms_exporter_failed_flush",
         "Transactions that failed",
         |s| s.failed_flushes,
     ),
+    (
+        ELASTIC,
+        "zeebe_elasticsearch_exporter_documents",
+        "Documents sent and taken, or left out",
+        |s| s.rows,
+    ),
+    (
+        ELASTIC,
+        "zeebe_elasticsearch_exporter_flush",
+        "Windows that were taken",
+        |s| s.batches,
+    ),
+    (
+        ELASTIC,
+        "zeebe_elasticsearch_exporter_failed_flush",
+        "Requests that failed, or of which a part did",
+        |s| s.failed_flushes,
+    ),
+];
+/// Distributions of flush times: whose, name, help.
+const DURATIONS: &[(&str, &str, &str)] = &[
+    (
+        STORAGE,
+        "zeebe_rdbms_exporter_flush_duration_seconds",
+        "Time of a transaction",
+    ),
+    (
+        ELASTIC,
+        "zeebe_elasticsearch_exporter_flush_duration_seconds",
+        "Time until a window was taken",
+    ),
+];
+
+/// Counters of a partition: name, help, where it stands.
+const COUNTERS: &[(&str, &str, Read)] = &[
+    ("zeebe_exporter_events", "Records that are exported", |s| {
+        s.records
+    }),
     (
         "ringflow_exporter_retries",
         "Attempts after the first",
@@ -49,7 +93,7 @@ const COUNTERS: &[(&str, &str, Read)] = &[
     ),
     (
         "ringflow_exporter_poisoned_rows",
-        "Rows the database did not take",
+        "Rows or documents that were not taken",
         |s| s.poisoned_rows,
     ),
     (
@@ -61,14 +105,12 @@ const COUNTERS: &[(&str, &str, Read)] = &[
 
 /// Gauges of a partition.
 const GAUGES: &[(&str, &str, Read)] = &[
-    (
-        "ringflow_exporter_cursor",
-        "Last position in the database",
-        |s| s.exported.0,
-    ),
+    ("ringflow_exporter_cursor", "Last position exported", |s| {
+        s.exported.0
+    }),
     (
         "ringflow_exporter_lag_records",
-        "Records received and not in the database",
+        "Records received and not exported",
         |s| s.lag_records,
     ),
     (
@@ -78,34 +120,50 @@ const GAUGES: &[(&str, &str, Read)] = &[
     ),
 ];
 
-/// A copy of the exporter's numbers under their names.
+/// A copy of the exporters' numbers under their names.
 #[derive(Debug)]
-pub(super) struct ExporterNumbers(ExporterSnapshot);
+pub(super) struct ExporterNumbers(Vec<(&'static str, ExporterSnapshot)>);
 
 impl ExporterNumbers {
-    pub(super) fn of(metrics: &ExporterMetrics) -> Self {
+    pub(super) fn of(exporters: &[(&'static str, Arc<ExporterMetrics>)]) -> Self {
         // Before 1970 the lag is wrong, and so is everything else on that host.
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-        Self(metrics.snapshot(Timestamp(now)))
+        let now = Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let exporters = exporters.iter();
+        Self(
+            exporters
+                .map(|(name, metrics)| (*name, metrics.snapshot(now)))
+                .collect(),
+        )
     }
 
-    /// One series per partition under `name`.
+    /// One series per exporter and partition under `name`, of one exporter if `whose` names it.
     fn family<M: EncodeMetric>(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
         (name, help, kind): (&str, &str, MetricType),
+        whose: Option<&str>,
         metric: impl Fn(&PartitionSnapshot) -> M,
     ) -> Result<(), fmt::Error> {
+        let mut wanted = self
+            .0
+            .iter()
+            .filter(|(exporter, _)| whose.is_none_or(|whose| whose == *exporter))
+            .peekable();
+        if wanted.peek().is_none() {
+            return Ok(());
+        }
         let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-        for snapshot in &self.0.partitions {
-            let labels = [
-                ("exporter", "rdbms".to_owned()),
-                ("partition", snapshot.partition.to_string()),
-            ];
-            metric(snapshot).encode(family.encode_family(&labels)?)?;
+        for (exporter, snapshot) in wanted {
+            for partition in &snapshot.partitions {
+                let labels = [
+                    ("exporter", (*exporter).to_owned()),
+                    ("partition", partition.partition.to_string()),
+                ];
+                metric(partition).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }
@@ -113,34 +171,40 @@ impl ExporterNumbers {
 
 impl Collector for ExporterNumbers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counter = |read: Read| move |it: &PartitionSnapshot| ConstCounter::new(read(it));
         for &(name, help, read) in COUNTERS {
-            self.family(
-                &mut encoder,
-                (name, help, MetricType::Counter),
-                |snapshot| ConstCounter::new(read(snapshot)),
-            )?;
+            let family = (name, help, MetricType::Counter);
+            self.family(&mut encoder, family, None, counter(read))?;
+        }
+        for &(whose, name, help, read) in OWN_COUNTERS {
+            let family = (name, help, MetricType::Counter);
+            self.family(&mut encoder, family, Some(whose), counter(read))?;
         }
         for &(name, help, read) in GAUGES {
-            self.family(&mut encoder, (name, help, MetricType::Gauge), |snapshot| {
+            let family = (name, help, MetricType::Gauge);
+            self.family(&mut encoder, family, None, |snapshot| {
                 ConstGauge::new(signed(read(snapshot)))
             })?;
         }
-        let name = "zeebe_rdbms_exporter_flush_duration_seconds";
-        let help = "Time of a transaction";
-        self.family(
-            &mut encoder,
-            (name, help, MetricType::Histogram),
-            |snapshot| Flushes(snapshot.clone()),
-        )?;
+        for &(whose, name, help) in DURATIONS {
+            let family = (name, help, MetricType::Histogram);
+            self.family(&mut encoder, family, Some(whose), |snapshot| {
+                Flushes(snapshot.clone())
+            })?;
+        }
         let help = "1 running, 0 starting or stopped, -1 failed";
-        let encoder =
+        let mut family =
             encoder.encode_descriptor("zeebe_exporter_state", help, None, MetricType::Gauge)?;
-        let state: i64 = match self.0.state {
-            ExporterState::Running => 1,
-            ExporterState::Starting | ExporterState::Stopped => 0,
-            ExporterState::Failed(_) => -1,
-        };
-        ConstGauge::new(state).encode(encoder)
+        for (exporter, snapshot) in &self.0 {
+            let state: i64 = match snapshot.state {
+                ExporterState::Running => 1,
+                ExporterState::Starting | ExporterState::Stopped => 0,
+                ExporterState::Failed(_) => -1,
+            };
+            let labels = [("exporter", (*exporter).to_owned())];
+            ConstGauge::new(state).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
     }
 }
 
@@ -177,9 +241,13 @@ mod tests {
     #[test]
     fn an_exporter_without_partitions_shows_its_state() {
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(ExporterNumbers::of(&ExporterMetrics::default())));
+        let exporters = [STORAGE, ELASTIC].map(|name| (name, Arc::default()));
+        registry.register_collector(Box::new(ExporterNumbers::of(&exporters)));
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
-        assert!(text.contains("zeebe_exporter_state 0"), "{text}");
+        for name in [STORAGE, ELASTIC] {
+            let line = format!("zeebe_exporter_state{{exporter=\"{name}\"}} 0");
+            assert!(text.contains(&line), "{text}");
+        }
     }
 }

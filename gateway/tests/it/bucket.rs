@@ -125,7 +125,7 @@ async fn world() -> World {
     let backend = Backend {
         commands: Fake::new(1, fake::echo),
         reads: Some(Arc::new(FakeReads::default())),
-        exporter: None,
+        exporters: Vec::new(),
         backups: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();

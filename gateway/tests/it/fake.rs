@@ -368,7 +368,7 @@ pub(crate) async fn start_guarded(
     let backend = Backend {
         commands: fake.clone(),
         reads: Some(reads.clone()),
-        exporter: None,
+        exporters: Vec::new(),
         backups: None,
     };
     Running {

@@ -168,7 +168,7 @@ async fn without_secondary_storage_reads_are_forbidden_and_commands_are_not() {
     let backend = Backend {
         commands: Fake::new(1, fake::echo),
         reads: None,
-        exporter: None,
+        exporters: Vec::new(),
         backups: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();

@@ -59,7 +59,7 @@ async fn start(files: &Files, limits: Limits) -> RunningGateway {
     let backend = Backend {
         commands: Fake::new(1, fake::echo),
         reads: None,
-        exporter: None,
+        exporters: Vec::new(),
         backups: None,
     };
     Gateway::start(options, backend).await.unwrap()

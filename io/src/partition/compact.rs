@@ -331,7 +331,7 @@ async fn purge(partition: &Rc<Partition>, raft: &Handle) {
     let Some(covered) = compaction.newest().map(|snapshot| snapshot.applied()) else {
         return;
     };
-    let exported = match partition.shared.options.exporting {
+    let exported = match partition.shared.options.exports() {
         true => partition.mailbox.feed.acknowledged(),
         false => covered.position,
     };

@@ -107,9 +107,9 @@ pub(crate) fn open(
         log = last_index,
         "opened; the log behind the state is replayed"
     );
-    mailbox.feed.attach(log.reader());
+    mailbox.feed.attach(|| log.reader());
     // How far the snapshot reached is not known any more; the state reaches at least as far.
-    let waits = marker::is_set(&dir, Marker::Unexported) && shared.options.exporting;
+    let waits = marker::is_set(&dir, Marker::Unexported) && shared.options.exports();
     let unexported = Unexported::new(waits.then_some(applied.position));
     let held_bytes = directory_bytes(&dir.log())?;
     Ok(Partition {

@@ -52,7 +52,7 @@ impl Transfers {
     /// True if `node` has everything that is not exported, as far as this replica knows.
     fn could_export(&self, partition: &Partition, node: u32) -> bool {
         let began = self.began.borrow().get(&node).copied();
-        let exporting = partition.shared.options.exporting;
+        let exporting = partition.shared.options.exports();
         !exporting || began.is_none_or(|began| partition.mailbox.feed.acknowledged() >= began)
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn begin(
     partition: &Partition,
     position: Position,
 ) -> Result<(), ringflow_storage::Error> {
-    if partition.shared.options.exporting && partition.mailbox.feed.acknowledged() < position {
+    if partition.shared.options.exports() && partition.mailbox.feed.acknowledged() < position {
         marker::set(&partition.dir, Marker::Unexported)?;
         partition.unexported.0.set(Some(position));
     }

@@ -24,7 +24,7 @@ use ringflow_core::record::value::JobRecord;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::cluster::configuration::Configuration;
-use crate::feed::FeedLane;
+use crate::feed::Lanes;
 use crate::metrics::PartitionMetrics;
 use crate::options::BrokerOptions;
 use crate::partition::cut::Stamped;
@@ -116,7 +116,7 @@ pub(crate) struct Mailbox {
     pub(crate) budget: Budget,
     pub(crate) status: PartitionStatus,
     pub(crate) metrics: PartitionMetrics,
-    pub(crate) feed: FeedLane,
+    pub(crate) feed: Lanes,
     /// Counts turns of the partition's loop; the pacemaker compares it.
     pub(crate) turns: AtomicU64,
     /// True unless the loop is idle: also while the partition starts and ends.
@@ -146,7 +146,7 @@ impl Mailbox {
             budget: Budget::new(options.request_limit),
             status: PartitionStatus::new(role_changed),
             metrics: PartitionMetrics::default(),
-            feed: FeedLane::new(limits),
+            feed: Lanes::new(options),
             turns: AtomicU64::new(0),
             outstanding: AtomicBool::new(true),
         }

@@ -20,7 +20,7 @@ use ringflow_core::record::value::{
 use ringflow_core::record::{Blob, Document, Text, Value};
 
 use crate::driver;
-use crate::feed::FeedReader;
+use crate::feed::{Export, FeedReader};
 use crate::shard::mailbox::{Loss, Mailbox};
 use crate::sim::executor::{below, once_in};
 use crate::sim::node::Nodes;
@@ -244,7 +244,7 @@ pub(crate) async fn export(world: Rc<World>, partition: u16) {
         let resume = Position(world.exported.borrow()[at].position());
         let reader = mailbox
             .as_ref()
-            .and_then(|mailbox| FeedReader::open(Arc::clone(mailbox), resume));
+            .and_then(|mailbox| FeedReader::open(Arc::clone(mailbox), Export::Storage, resume));
         let Some(mut reader) = reader else {
             driver::sleep(Duration::from_millis(50)).await;
             continue;

@@ -4,7 +4,7 @@
 //! permissions is a bit set, in the log as well, so numbers of permissions are frozen.
 
 use crate::field_enum;
-use crate::record::field::{DecodeError, Field, ValueReader, ValueWriter};
+use crate::record::field::{DecodeError, Field, Shape, ValueReader, ValueWriter};
 
 field_enum! {
     /// Something that can be allowed.
@@ -142,6 +142,9 @@ impl std::fmt::Display for PermissionSet {
 }
 
 impl Field for PermissionSet {
+    fn shape() -> Shape {
+        Shape::Text
+    }
     fn put(&self, writer: &mut ValueWriter) {
         self.0.put(writer);
     }
