@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -63,6 +63,39 @@ impl std::fmt::Debug for S3Options {
             .field("region", &self.region)
             .field("base_path", &self.base_path)
             .finish_non_exhaustive()
+    }
+}
+
+impl S3Options {
+    /// Opens the bucket; nothing is asked of it yet. What is empty here is taken from the environment
+    /// of the process. Whoever keeps anything in S3 opens it by this.
+    ///
+    /// # Errors
+    /// The options name no bucket that could be reached.
+    pub fn open(&self) -> object_store::Result<AmazonS3> {
+        // The one provider of this program; somebody else may have named it before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = ClientOptions::new()
+            .with_timeout(self.call_timeout)
+            .with_allow_http(self.endpoint.starts_with("http://"));
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(&self.bucket)
+            // Not everything that speaks S3 deletes several at once.
+            .with_disable_bulk_delete(true)
+            .with_virtual_hosted_style_request(!self.path_style)
+            .with_client_options(client);
+        if !self.endpoint.is_empty() {
+            builder = builder.with_endpoint(&self.endpoint);
+        }
+        if !self.region.is_empty() {
+            builder = builder.with_region(&self.region);
+        }
+        if !self.access_key.is_empty() {
+            builder = builder
+                .with_access_key_id(&self.access_key)
+                .with_secret_access_key(&self.secret_key);
+        }
+        builder.build()
     }
 }
 
@@ -138,8 +171,8 @@ impl Store {
                 Ok(Self::of(Arc::new(directory), ""))
             }
             StoreOptions::S3(options) => {
-                let bucket = s3(options).map_err(|error| refuse(error.to_string()))?;
-                Ok(Self::of(bucket, &options.base_path))
+                let bucket = options.open().map_err(|error| refuse(error.to_string()))?;
+                Ok(Self::of(Arc::new(bucket), &options.base_path))
             }
         }
     }
@@ -245,32 +278,6 @@ impl Store {
             Err(error) => Err(StoreError::of(name, error)),
         }
     }
-}
-
-fn s3(options: &S3Options) -> object_store::Result<Arc<dyn ObjectStore>> {
-    // The one provider of this program; somebody else may have named it before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = ClientOptions::new()
-        .with_timeout(options.call_timeout)
-        .with_allow_http(options.endpoint.starts_with("http://"));
-    let mut builder = AmazonS3Builder::from_env()
-        .with_bucket_name(&options.bucket)
-        // Not everything that speaks S3 deletes several at once.
-        .with_disable_bulk_delete(true)
-        .with_virtual_hosted_style_request(!options.path_style);
-    builder = builder.with_client_options(client);
-    if !options.endpoint.is_empty() {
-        builder = builder.with_endpoint(&options.endpoint);
-    }
-    if !options.region.is_empty() {
-        builder = builder.with_region(&options.region);
-    }
-    if !options.access_key.is_empty() {
-        builder = builder
-            .with_access_key_id(&options.access_key)
-            .with_secret_access_key(&options.secret_key);
-    }
-    Ok(Arc::new(builder.build()?))
 }
 
 /// Writes one object; it is there once [`ObjectWriter::finish`] has returned.

@@ -11,6 +11,9 @@
 //! | paused | wait | no |
 //! | softly paused | written | no |
 //!
+//! Row 0 is what was told last: partitions without a row of their own, which did not exist then, have
+//! that phase. No row at all means that all are exported.
+//!
 //! Processing goes on in any of them; the log is kept from what was acknowledged last.
 
 use crate::database::Dialect;
@@ -18,6 +21,11 @@ use crate::error::QueryError;
 use crate::query::field::Kind;
 use crate::query::statement::{Bind, Statement};
 use crate::query::{Cell, Queries, fetch};
+
+/// From where the phase of a partition is read; its number stands between these two.
+pub(crate) const OF_PARTITION: &str = " FROM exporter_phase WHERE partition_id IN (0, ";
+/// See [`OF_PARTITION`].
+pub(crate) const OR_OF_ALL: &str = ") ORDER BY partition_id DESC LIMIT 1";
 
 /// Whether a partition is exported.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -59,39 +67,40 @@ impl Queries {
     pub async fn phases(&self, partitions: u16) -> Result<Vec<Phase>, QueryError> {
         let mut out = self.statement("SELECT ");
         out.push(&crate::link::readable(out.dialect, Kind::Int, "phase"));
-        out.push(" FROM exporter_phase WHERE partition_id <= ");
+        out.push(" FROM exporter_phase WHERE partition_id BETWEEN 1 AND ");
         out.bind(Bind::Int(partitions.into()));
         let rows = fetch::rows(self, out, &[Kind::Int]).await?;
         let mut phases: Vec<Phase> = read(rows).collect();
         if phases.len() < usize::from(partitions) {
-            phases.push(Phase::Exporting);
+            phases.push(self.phase(0).await?);
         }
         phases.sort_unstable();
         phases.dedup();
         Ok(phases)
     }
 
-    /// The phase of one partition.
+    /// The phase of one partition; 0 = of those that have none of their own.
     ///
     /// # Errors
     /// See [`QueryError`].
     pub async fn phase(&self, partition: u16) -> Result<Phase, QueryError> {
         let mut out = self.statement("SELECT ");
         out.push(&crate::link::readable(out.dialect, Kind::Int, "phase"));
-        out.push(" FROM exporter_phase WHERE partition_id = ");
+        out.push(OF_PARTITION);
         out.bind(Bind::Int(partition.into()));
+        out.push(OR_OF_ALL);
         let rows = fetch::rows(self, out, &[Kind::Int]).await?;
         Ok(read(rows).next().unwrap_or_default())
     }
 
-    /// Sets the phase of partitions 1 to `partitions`, and waits for the windows under way.
+    /// Sets the phase of partitions 1 to `partitions` and of those to come, and waits for the windows under way.
     ///
     /// # Errors
     /// See [`QueryError`]; then some partitions may have the new phase.
     pub async fn set_phase(&self, partitions: u16, phase: Phase) -> Result<(), QueryError> {
         let mut out = self.statement("INSERT INTO exporter_phase (partition_id, phase) VALUES ");
-        for partition in 1..=partitions {
-            out.push(if partition == 1 { "(" } else { ", (" });
+        for partition in 0..=partitions {
+            out.push(if partition == 0 { "(" } else { ", (" });
             out.bind(Bind::Int(partition.into()));
             out.push(", ");
             out.bind(Bind::Int(phase.code()));

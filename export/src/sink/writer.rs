@@ -19,7 +19,7 @@ use super::{Poison, mysql, postgres, sqlite};
 use crate::batch::{Form, Operation, SealedList, SealedRow};
 use crate::database::{Database, Dialect};
 use crate::link::{Link, Wire, readable};
-use crate::phase::Phase;
+use crate::phase::{self, Phase};
 use crate::prefix::Prefix;
 use crate::query::Cell;
 use crate::query::field::Kind;
@@ -101,8 +101,9 @@ impl Writer {
     pub(super) async fn phase(&mut self, partition: PartitionId) -> Result<Phase, sqlx::Error> {
         let mut out = self.statement("SELECT ");
         out.push(&readable(out.dialect, Kind::Int, "phase"));
-        out.push(" FROM exporter_phase WHERE partition_id = ");
+        out.push(phase::OF_PARTITION);
         out.bind(Bind::Int(partition.0.into()));
+        out.push(phase::OR_OF_ALL);
         let code = self.number(out).await?;
         Ok(code.map_or(Phase::Exporting, Phase::of_code))
     }

@@ -14,14 +14,14 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::Method;
 use jiff::Timestamp;
-use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::AmazonS3;
 use object_store::path::Path;
 use object_store::signer::Signer as _;
 use object_store::{
-    Attribute, Attributes, ClientOptions, Error, GetOptions, ObjectStore as _, PutMode, PutOptions,
-    PutPayload,
+    Attribute, Attributes, Error, GetOptions, ObjectStore as _, PutMode, PutOptions, PutPayload,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use ringflow_backup::S3Options;
 
 use super::{About, DocumentError};
 
@@ -88,31 +88,18 @@ impl Bucket {
     /// # Errors
     /// The options do not name a bucket that could be reached.
     pub(crate) fn new(options: &BucketOptions) -> Result<Self, DocumentError> {
-        // A second time changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = ClientOptions::new()
-            .with_allow_http(options.endpoint.starts_with("http:"))
-            .with_timeout(REQUEST_WITHIN);
-        let mut builder = AmazonS3Builder::from_env()
-            .with_bucket_name(&options.name)
-            // One request for one document, which everything that speaks like S3 knows.
-            .with_config(AmazonS3ConfigKey::DisableBulkDelete, "true")
-            .with_client_options(client);
-        if !options.endpoint.is_empty() {
-            builder = builder
-                .with_endpoint(&options.endpoint)
-                .with_virtual_hosted_style_request(false);
-        }
-        if !options.region.is_empty() {
-            builder = builder.with_region(&options.region);
-        }
-        if !options.access_key.is_empty() {
-            builder = builder
-                .with_access_key_id(&options.access_key)
-                .with_secret_access_key(&options.secret_key);
-        }
+        let place = S3Options {
+            bucket: options.name.clone(),
+            endpoint: options.endpoint.clone(),
+            region: options.region.clone(),
+            access_key: options.access_key.clone(),
+            secret_key: options.secret_key.clone(),
+            path_style: true,
+            base_path: String::new(),
+            call_timeout: REQUEST_WITHIN,
+        };
         Ok(Self {
-            client: builder.build().map_err(|error| failed("", error))?,
+            client: place.open().map_err(|error| failed("", error))?,
             path: options.path.clone(),
             ttl_days: options.ttl_days,
         })

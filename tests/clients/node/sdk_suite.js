@@ -7,7 +7,6 @@ const camunda = new Camunda8({
   ZEEBE_GRPC_ADDRESS: `grpc://${GRPC}`,
   ZEEBE_REST_ADDRESS: REST,
   ...AUTH,
-  CAMUNDA_OAUTH_DISABLED: true,
   CAMUNDA_LOG_LEVEL: "none",
 });
 const grpc = camunda.getZeebeGrpcApiClient();

@@ -5,10 +5,34 @@ const GRPC = process.env.CLIENT_SUITE_GRPC;
 const REST = process.env.CLIENT_SUITE_REST;
 const USER = process.env.CLIENT_SUITE_USER;
 const PASSWORD = process.env.CLIENT_SUITE_PASSWORD;
+// The identity provider, if tokens are asked for; and the program that gets them there.
+const OAUTH = process.env.CLIENT_SUITE_ISSUER && {
+  url: `${process.env.CLIENT_SUITE_ISSUER}/token`,
+  audience: process.env.CLIENT_SUITE_AUDIENCE,
+  clientId: process.env.CLIENT_SUITE_CLIENT,
+  clientSecret: process.env.CLIENT_SUITE_SECRET,
+};
 // How the official clients prove who they are.
-const AUTH = USER
-  ? { CAMUNDA_AUTH_STRATEGY: "BASIC", CAMUNDA_BASIC_AUTH_USERNAME: USER, CAMUNDA_BASIC_AUTH_PASSWORD: PASSWORD }
-  : { CAMUNDA_AUTH_STRATEGY: "NONE" };
+function auth() {
+  if (OAUTH) {
+    return {
+      CAMUNDA_AUTH_STRATEGY: "OAUTH",
+      CAMUNDA_OAUTH_URL: OAUTH.url,
+      CAMUNDA_CLIENT_ID: OAUTH.clientId,
+      CAMUNDA_CLIENT_SECRET: OAUTH.clientSecret,
+      CAMUNDA_TOKEN_AUDIENCE: OAUTH.audience,
+      ZEEBE_CLIENT_ID: OAUTH.clientId,
+      ZEEBE_CLIENT_SECRET: OAUTH.clientSecret,
+      ZEEBE_TOKEN_AUDIENCE: OAUTH.audience,
+      CAMUNDA_ZEEBE_OAUTH_AUDIENCE: OAUTH.audience,
+      CAMUNDA_TOKEN_DISK_CACHE_DISABLE: true,
+    };
+  }
+  return USER
+    ? { CAMUNDA_AUTH_STRATEGY: "BASIC", CAMUNDA_BASIC_AUTH_USERNAME: USER, CAMUNDA_BASIC_AUTH_PASSWORD: PASSWORD }
+    : { CAMUNDA_AUTH_STRATEGY: "NONE" };
+}
+const AUTH = auth();
 const STEP_MILLIS_MAX = 60_000;
 
 const model = (name) => path.join(process.env.CLIENT_SUITE_MODELS, name);
@@ -55,4 +79,4 @@ async function run(suite, steps) {
   process.exit(failed ? 1 : 0);
 }
 
-module.exports = { AUTH, USER, PASSWORD, GRPC, REST, model, sleep, eventually, run };
+module.exports = { AUTH, OAUTH, USER, PASSWORD, GRPC, REST, model, sleep, eventually, run };

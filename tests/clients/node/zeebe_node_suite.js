@@ -1,10 +1,11 @@
 // zeebe-node, the community gRPC client: workers, results, messages, errors.
 const assert = require("node:assert");
 const { ZBClient } = require("zeebe-node");
-const { GRPC, USER, PASSWORD, model, run, eventually } = require("./steps");
+const { GRPC, OAUTH, USER, PASSWORD, model, run, eventually } = require("./steps");
 
 const basicAuth = USER && { username: USER, password: PASSWORD };
-const client = new ZBClient(GRPC, { loglevel: "NONE", retry: true, longPoll: 1000, basicAuth });
+const oAuth = OAUTH && { ...OAUTH, cacheOnDisk: false };
+const client = new ZBClient(GRPC, { loglevel: "NONE", retry: true, longPoll: 1000, useTLS: false, basicAuth, oAuth });
 
 // Each order has a job type of its own.
 const type = (order) => `charge-${order}`;

@@ -12,9 +12,18 @@ GRPC = os.environ["CLIENT_SUITE_GRPC"]
 REST = os.environ["CLIENT_SUITE_REST"]
 MODELS = os.environ["CLIENT_SUITE_MODELS"]
 USER = os.environ.get("CLIENT_SUITE_USER")
+ISSUER = os.environ.get("CLIENT_SUITE_ISSUER")
 # How the official client proves who it is.
 AUTH = (
     {
+        "CAMUNDA_AUTH_STRATEGY": "OAUTH",
+        "CAMUNDA_OAUTH_URL": f"{ISSUER}/token",
+        "CAMUNDA_CLIENT_ID": os.environ["CLIENT_SUITE_CLIENT"],
+        "CAMUNDA_CLIENT_SECRET": os.environ["CLIENT_SUITE_SECRET"],
+        "CAMUNDA_TOKEN_AUDIENCE": os.environ["CLIENT_SUITE_AUDIENCE"],
+    }
+    if ISSUER
+    else {
         "CAMUNDA_AUTH_STRATEGY": "BASIC",
         "CAMUNDA_BASIC_AUTH_USERNAME": USER,
         "CAMUNDA_BASIC_AUTH_PASSWORD": os.environ.get("CLIENT_SUITE_PASSWORD", ""),

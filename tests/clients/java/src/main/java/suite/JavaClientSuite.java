@@ -3,10 +3,12 @@ package suite;
 import io.camunda.client.CamundaClient;
 import io.camunda.client.CamundaClientBuilder;
 import io.camunda.client.impl.basicauth.BasicAuthCredentialsProviderBuilder;
+import io.camunda.client.impl.oauth.OAuthCredentialsProviderBuilder;
 import io.camunda.client.api.command.ClientException;
 import io.camunda.client.api.search.enums.IncidentState;
 import io.camunda.client.api.search.enums.ProcessInstanceState;
 import java.net.URI;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +27,7 @@ public final class JavaClientSuite {
     void run() throws Exception;
   }
 
-  public static void main(final String[] arguments) {
+  public static void main(final String[] arguments) throws Exception {
     final String models = System.getenv("CLIENT_SUITE_MODELS");
     for (final boolean rest : new boolean[] {false, true}) {
       final String name = "camunda-client-java " + (rest ? "REST" : "gRPC");
@@ -42,9 +44,22 @@ public final class JavaClientSuite {
     System.exit(failed == 0 ? 0 : 1);
   }
 
-  /** With a name and a password if the broker asks for them. */
-  private static CamundaClientBuilder builder() {
+  /** With a token, or a name and a password, if the broker asks for them. */
+  private static CamundaClientBuilder builder() throws Exception {
     final CamundaClientBuilder builder = CamundaClient.newClientBuilder();
+    final String issuer = System.getenv("CLIENT_SUITE_ISSUER");
+    if (issuer != null) {
+      return builder.credentialsProvider(
+          new OAuthCredentialsProviderBuilder()
+              .applyEnvironmentOverrides(false)
+              .authorizationServerUrl(issuer + "/token")
+              .audience(System.getenv("CLIENT_SUITE_AUDIENCE"))
+              .clientId(System.getenv("CLIENT_SUITE_CLIENT"))
+              .clientSecret(System.getenv("CLIENT_SUITE_SECRET"))
+              .credentialsCachePath(
+                  Files.createTempDirectory("suite").resolve("credentials").toString())
+              .build());
+    }
     final String user = System.getenv("CLIENT_SUITE_USER");
     if (user == null) {
       return builder;
