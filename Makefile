@@ -30,7 +30,9 @@ unit:
 clients:
 	@scripts/prepare test
 	cargo test --release --locked --workspace --no-run
-	tests/clients/run $(TARGET_DIR)/release/ringflow
+	timeout 1800 tests/clients/run $(TARGET_DIR)/release/ringflow
+	CLIENT_SUITE_AUTH=basic timeout 900 tests/clients/run $(TARGET_DIR)/release/ringflow
+	CLIENT_SUITE_AUTH=oidc timeout 900 tests/clients/run $(TARGET_DIR)/release/ringflow
 
 check:
 	cargo fmt --all --check

@@ -95,6 +95,11 @@ const POSTGRES: Migrations = &[
         "exporter_phase",
         include_str!("../migrations/postgres/0021_exporter_phase.sql"),
     ),
+    (
+        22,
+        "large_history",
+        include_str!("../migrations/postgres/0022_large_history.sql"),
+    ),
 ];
 
 const SQLITE: Migrations = &[
@@ -147,6 +152,11 @@ const SQLITE: Migrations = &[
         21,
         "exporter_phase",
         include_str!("../migrations/sqlite/0021_exporter_phase.sql"),
+    ),
+    (
+        22,
+        "large_history",
+        include_str!("../migrations/sqlite/0022_large_history.sql"),
     ),
 ];
 

@@ -10,7 +10,9 @@
 use super::field::{EntityFields, Field, Kind, Related};
 use super::pattern::like;
 use super::statement::{Bind, Statement};
+use super::variable::FULL_VALUE;
 use super::{FILTER_DEPTH_MAX, Filter, Literal, Op, VALUES_MAX};
+use crate::database::Dialect;
 use crate::error::QueryError;
 
 /// Appends the condition of `filter`.
@@ -244,9 +246,13 @@ pub(crate) fn compare(
                 }
                 (_, value) if field.phrase => phrase(out, field, value)?,
                 (_, value) => {
+                    let value = bind_of(field, value)?;
+                    if field.sql == FULL_VALUE {
+                        begins(out, "t", &value);
+                    }
                     out.push(column);
                     out.push(" = ");
-                    out.bind(bind_of(field, value)?);
+                    out.bind(value);
                 }
             }
             if op == Op::Neq {
@@ -311,6 +317,25 @@ pub(crate) fn compare(
             Ok(())
         }
     }
+}
+
+/// What an index knows of a value of a variable: how it begins. Says nothing that equality does not
+/// say as well.
+fn begins(out: &mut Statement, table: &str, value: &Bind) {
+    let Bind::Text(value) = value else {
+        return;
+    };
+    let (before, behind) = match out.dialect {
+        Dialect::Postgres => ("LEFT(", ".var_value, 64) = "),
+        Dialect::Sqlite => ("substr(", ".var_value, 1, 64) = "),
+        // It has no index on an expression.
+        Dialect::Mysql => return,
+    };
+    out.push(before);
+    out.push(table);
+    out.push(behind);
+    out.bind(Bind::Text(value.chars().take(64).collect()));
+    out.push(" AND ");
 }
 
 /// "Contains, whatever the case", as a full-text index answers a phrase.
@@ -431,9 +456,11 @@ fn variable_equals(out: &mut Statement, text: &str, value: &Literal) {
         out.bind(Bind::Float(number));
         out.push(")");
     } else {
+        let literal = Bind::Text(literal);
+        begins(out, "v", &literal);
         out.push(text);
         out.push(" = ");
-        out.bind(Bind::Text(literal));
+        out.bind(literal);
     }
 }
 

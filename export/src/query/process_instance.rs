@@ -35,7 +35,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::text("processDefinitionName", "d.name"),
         Field::int("processDefinitionVersion", "t.version").present(),
         Field::text("processDefinitionVersionTag", "d.version_tag"),
-        Field::time("startDate", "t.start_date"),
+        Field::time("startDate", "t.start_date").present(),
         Field::time("endDate", "t.end_date"),
         Field::text(
             "state",
