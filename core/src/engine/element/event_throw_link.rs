@@ -6,6 +6,7 @@ use crate::engine::element::Element;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
+use crate::engine::rule::runtime_instructions;
 use crate::model::{Behavior, ThrowEvent};
 
 /// A link throw event.
@@ -22,6 +23,9 @@ impl Element for LinkThrowEvent {
             return Err(Stop::fault("not a link throw event"));
         };
         lifecycle::completed(p, at)?;
+        if runtime_instructions::interrupted(p, at) {
+            return Ok(());
+        }
         lifecycle::ask_activate_sibling(p, at, *target)
     }
 }

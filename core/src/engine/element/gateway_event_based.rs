@@ -7,7 +7,7 @@ use crate::engine::element::Element;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{subscriptions, triggers};
+use crate::engine::rule::{runtime_instructions, subscriptions, triggers};
 
 /// An event-based gateway.
 pub(super) struct EventBasedGateway;
@@ -33,6 +33,9 @@ impl Element for EventBasedGateway {
             ));
         };
         lifecycle::completed(p, at)?;
+        if runtime_instructions::interrupted(p, at) {
+            return Ok(());
+        }
         triggers::activate(p, at, at.record.flow_scope_key, event, &trigger)
     }
 }
