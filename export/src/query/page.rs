@@ -2,7 +2,7 @@
 //!
 //! A cursor is standard Base64 of the JSON array of an item's sort values, tie-breaker included. A
 //! page behind a cursor is asked for by value, not by offset:
-//! `(a > x) OR (a = x AND b > y) OR ...`, with NULL below every value. The page before a cursor is
+//! `a >= x AND ((a > x) OR (a = x AND b > y) OR ...)`, with NULL below every value. The page before a cursor is
 //! the same statement with every order reversed, its rows turned round.
 //!
 //! | cursor defect | answer |
@@ -355,6 +355,26 @@ async fn items(
 
 /// The condition "behind `values` in the order", or before it if `backwards`.
 fn behind(out: &mut Statement, orders: &[Order], values: &[Option<Bind>], backwards: bool) {
+    // Alternatives are no range of an index; this is, and says nothing that they do not say.
+    if let ([first, _, ..], Some(Some(value))) = (orders, values.first())
+        && first.field.present
+        && first.field.kind != Kind::Bool
+    {
+        first.push(out);
+        out.push(match first.descending != backwards {
+            true => " <= ",
+            false => " >= ",
+        });
+        out.bind(value.clone());
+        out.push(" AND (");
+        alternatives(out, orders, values, backwards);
+        out.push(")");
+    } else {
+        alternatives(out, orders, values, backwards);
+    }
+}
+
+fn alternatives(out: &mut Statement, orders: &[Order], values: &[Option<Bind>], backwards: bool) {
     for (i, (order, value)) in orders.iter().zip(values).enumerate() {
         out.push(if i == 0 { "(" } else { " OR (" });
         for (earlier, value) in orders.iter().zip(values).take(i) {
