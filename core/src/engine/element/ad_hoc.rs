@@ -180,7 +180,7 @@ fn gather(p: &mut Processing<'_>, at: &At, collection: &Text, result: &RawValue)
 }
 
 /// Camunda's name of the MessagePack type of a value.
-fn kind_of(bytes: &[u8]) -> &'static str {
+pub(super) fn kind_of(bytes: &[u8]) -> &'static str {
     use crate::msgpack::Token;
     match Reader::new(bytes).next() {
         Ok(Token::Nil) | Err(_) => "NIL",

@@ -9,7 +9,7 @@ use crate::engine::element::Termination;
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{expressions, incidents};
+use crate::engine::rule::{expressions, incidents, jobs};
 use crate::model::{Behavior, FlowId};
 use crate::record::intent::of;
 use crate::record::value::ErrorType;
@@ -41,6 +41,7 @@ impl Element for ExclusiveGateway {
     }
 
     fn terminate(&self, p: &mut Processing<'_>, at: &At) -> Outcome<Termination> {
+        jobs::cancel(p, at)?;
         incidents::resolve_of_element(p, at)?;
         Ok(Termination::Done)
     }

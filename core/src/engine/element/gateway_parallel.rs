@@ -7,7 +7,7 @@ use crate::engine::element::{Element, Termination};
 use crate::engine::fault::Outcome;
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::incidents;
+use crate::engine::rule::{incidents, jobs};
 use crate::record::intent::of;
 
 /// A parallel gateway.
@@ -30,6 +30,7 @@ impl Element for ParallelGateway {
     }
 
     fn terminate(&self, p: &mut Processing<'_>, at: &At) -> Outcome<Termination> {
+        jobs::cancel(p, at)?;
         incidents::resolve_of_element(p, at)?;
         Ok(Termination::Done)
     }

@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use crate::engine::element::ad_hoc::kind_of;
 use crate::engine::element::{self, Element, Termination};
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
@@ -238,18 +239,29 @@ fn gather(
     result: &RawValue,
 ) -> Outcome {
     let Some(row) = p.state().variables.get(&at.key, collection)? else {
-        return Err(unusable(collection, "it is gone"));
+        return Err(unusable(
+            at,
+            format!(
+                "Expected the output collection variable '{collection}' to be of type list, but it was NIL"
+            ),
+        ));
     };
     let mut reader = Reader::new(row.value.as_bytes());
     let Ok(count) = reader.array() else {
-        return Err(unusable(collection, "it is no longer an array"));
+        return Err(unusable(
+            at,
+            format!(
+                "Unable to update an item in output collection '{collection}' because the type of the output collection is: {}. This may happen when multiple BPMN elements write to the same variable.",
+                kind_of(row.value.as_bytes())
+            ),
+        ));
     };
     let place = counter - 1;
     if place < 0 || place as u32 >= count {
         return Err(unusable(
-            collection,
-            &format!(
-                "the index {counter} is out of bounds for size {count}. This happens when multiple multi-instance elements use the same variable name for the output collection or when it was modified"
+            at,
+            format!(
+                "Unable to update an item in output collection '{collection}' at position {counter} because the size of the collection is: {count}. This may happen when multiple BPMN elements write to the same variable."
             ),
         ));
     }
@@ -268,8 +280,10 @@ fn gather(
     variables::set_local(p, at, collection.clone(), RawValue::from(bytes))
 }
 
-fn unusable(collection: &Text, why: &str) -> Stop {
-    let message =
-        format!("Unable to update an item in output collection '{collection}' because {why}.");
-    Failure::new(ErrorType::ExtractValueError, message).into()
+fn unusable(at: &At, message: String) -> Stop {
+    let failure = Failure {
+        scope: Some(at.key),
+        ..Failure::new(ErrorType::ExtractValueError, message)
+    };
+    failure.into()
 }

@@ -147,7 +147,7 @@ impl<'a> Compiler<'_, 'a> {
                 child.tag,
                 Tag::BoundaryEvent | Tag::StartEvent | Tag::EndEvent
             );
-            startable && child.incoming.is_empty() && !flag(child.xml, "isForCompensation", false)
+            startable && child.incoming.is_empty()
         });
         let zeebe = find_extension(xml, "adHoc");
         let given = |name| {
