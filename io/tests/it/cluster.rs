@@ -47,7 +47,7 @@ impl Three {
         }
     }
 
-    fn started(partitions: u16, driver: DriverChoice) -> Self {
+    pub(crate) fn started(partitions: u16, driver: DriverChoice) -> Self {
         let mut three = Self::new(partitions, driver);
         (0..3).for_each(|node| three.start(node));
         three.wait("every partition has a leader", |three| three.is_ready());
@@ -72,7 +72,7 @@ impl Three {
             .all(|broker| broker.submitter().topology().is_ready())
     }
 
-    fn leader(&self, partition: u16) -> Option<usize> {
+    pub(crate) fn leader(&self, partition: u16) -> Option<usize> {
         let broker = self.running().next()?;
         let topology = broker.submitter().topology();
         topology

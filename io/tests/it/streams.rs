@@ -1,8 +1,12 @@
 //! Job streams: jobs arrive without a poll, and none is lost with its stream.
-
 use ringflow_core::record::{Document, Text};
-use ringflow_io::{Broker, StreamSpec};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
+use ringflow_core::ids::Key;
+use ringflow_io::{Broker, DriverChoice, JobStream, StreamSpec, Submitter};
+
+use crate::cluster::Three;
 use crate::world::{
     PATIENCE, TENANT, activate, client, complete, create, deploy, on_both_drivers, poll, submit,
 };
@@ -102,4 +106,76 @@ fn a_parked_poll_is_woken_by_the_first_job_of_its_type() {
         });
         broker.stop();
     });
+}
+
+/// Creates instances until one's job comes over the stream, which is open everywhere only after a
+/// moment; what came before is polled and given up. The job's key.
+async fn first_pushed(to: &Submitter, partition: u16, stream: &mut JobStream) -> Key {
+    loop {
+        submit(to, partition, create()).await;
+        let next = tokio::time::timeout(Duration::from_millis(500), stream.next()).await;
+        match next {
+            Ok(next) => return next.unwrap().0,
+            Err(_) => {
+                poll(to, partition, 100).await;
+            }
+        }
+    }
+}
+
+/// A gateway dies with jobs on their way to it: the leader gives back what it cannot hand over, the
+/// client that comes back by another gateway, or by the same one later, is pushed to again.
+#[test]
+fn streams_come_back_when_their_gateway_dies() {
+    let mut three = Three::started(3, DriverChoice::Plain);
+    let gateway = three.leader(1).unwrap();
+    let partition = (2..=3)
+        .find(|it| three.leader(*it) != Some(gateway))
+        .expect("leaders are spread");
+    let other = three.leader(partition).unwrap();
+    let at = |three: &Three, node: usize| three.brokers[node].as_ref().unwrap().submitter();
+
+    let dying = at(&three, gateway);
+    let mut stream = client(async {
+        deploy(&dying).await;
+        let mut stream = dying.open_stream(spec());
+        let held = first_pushed(&dying, partition, &mut stream).await;
+        submit(&dying, partition, complete(held)).await;
+        stream
+    });
+    three.kill(gateway);
+    assert!(
+        client(stream.next()).is_none(),
+        "a stream ends with its broker"
+    );
+    let survivor = at(&three, other);
+    client(async {
+        // Some are pushed before anybody has seen that nobody is there.
+        for _ in 0..50 {
+            submit(&survivor, partition, create()).await;
+        }
+        let mut back = BTreeSet::new();
+        let patience = tokio::time::Instant::now() + PATIENCE;
+        while back.len() < 50 {
+            assert!(
+                tokio::time::Instant::now() < patience,
+                "{} came back",
+                back.len()
+            );
+            back.extend(poll(&survivor, partition, 100).await);
+        }
+        // A worker that connects to another gateway.
+        let mut stream = survivor.open_stream(spec());
+        let pushed = first_pushed(&survivor, partition, &mut stream).await;
+        submit(&survivor, partition, complete(pushed)).await;
+    });
+    three.start(gateway);
+    three.wait("every partition has a leader", Three::is_ready);
+    let again = at(&three, gateway);
+    client(async {
+        let mut stream = again.open_stream(spec());
+        let pushed = first_pushed(&again, partition, &mut stream).await;
+        submit(&again, partition, complete(pushed)).await;
+    });
+    three.wait_equal();
 }
