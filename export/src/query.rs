@@ -51,6 +51,7 @@ mod wait_state;
 
 pub use aggregate::{Aggregate, Aggregation, Span};
 pub use element_statistics::{ElementStatistics, StatisticsOf};
+pub use page::is_cursor;
 
 /// Matches counted at most; more set [`Page::has_more`].
 pub const TOTAL_MAX: u64 = 10_000;

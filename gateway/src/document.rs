@@ -6,8 +6,8 @@
 
 use ringflow_core::json;
 use ringflow_core::msgpack;
-use ringflow_core::record::Document;
 use ringflow_core::record::field::Headers;
+use ringflow_core::record::{Document, RawValue};
 use serde_json::Value;
 
 use crate::problem::{DocumentFault, Problem};
@@ -63,6 +63,13 @@ pub(crate) fn from_value(value: Option<&Value>) -> Document {
         }
         Some(_) | None => Document::EMPTY,
     }
+}
+
+/// Any JSON value.
+pub(crate) fn raw_value(value: &Value) -> RawValue {
+    let mut bytes = Vec::new();
+    put_value(value, &mut bytes);
+    RawValue::from(bytes)
 }
 
 /// Recursion is bounded by the depth the body parser accepts.

@@ -2,7 +2,7 @@
 //!
 //! | target | partition |
 //! |---|---|
-//! | `Key` | the one that gave out the key |
+//! | `Key` | the one that gave out the key; any if no partition can have given out such a key |
 //! | `Correlation` | hash of the correlation key |
 //! | `Deployment` | 1: everything that is distributed starts there |
 //! | `Any` | round robin over those that have a leader, next one if it refuses without having taken the command |
@@ -29,14 +29,18 @@ pub(crate) enum Target {
     Any,
 }
 
-/// The partition of `key` in a cluster of `count` partitions.
+/// The partition of `key` in a cluster of `count` partitions; `None` if the key names none at all,
+/// so that any may say that it does not know it.
 ///
 /// # Errors
-/// No partition gave out such a key.
-pub(crate) fn of_key(key: Key, count: u16) -> Result<PartitionId, Problem> {
+/// The partition that the key names is none of this cluster.
+pub(crate) fn of_key(key: Key, count: u16) -> Result<Option<PartitionId>, Problem> {
     let partition = key.partition();
-    if key.is_some() && (1..=count).contains(&partition.0) {
-        Ok(partition)
+    if !key.is_some() || key.0 < 0 || partition.0 == 0 {
+        return Ok(None);
+    }
+    if partition.0 <= count {
+        Ok(Some(partition))
     } else {
         Err(Problem::NoSuchPartition(partition))
     }
@@ -66,22 +70,17 @@ mod tests {
     #[test]
     fn keys_go_where_they_were_made() {
         let key = Key::new(PartitionId(2), 7);
-        assert_eq!(of_key(key, 3), Ok(PartitionId(2)));
-        for (key, count) in [
-            (key, 1),
-            (Key(0), 3),
-            (Key::NONE, 3),
-            (Key(17), 3),
-            (Key(i64::MIN), 3),
-        ] {
-            let problem = of_key(key, count).unwrap_err();
-            assert_eq!(problem.row().http, 503, "{key:?}");
-            assert!(
-                problem
-                    .grpc_text()
-                    .starts_with("Expected to execute command on partition "),
-            );
+        assert_eq!(of_key(key, 3), Ok(Some(PartitionId(2))));
+        for key in [Key(0), Key::NONE, Key(17), Key(i64::MIN)] {
+            assert_eq!(of_key(key, 3), Ok(None), "{key:?}");
         }
+        let problem = of_key(key, 1).unwrap_err();
+        assert_eq!(problem.row().http, 503);
+        assert!(
+            problem
+                .grpc_text()
+                .starts_with("Expected to execute command on partition "),
+        );
     }
 
     #[test]

@@ -120,10 +120,10 @@ impl Front {
         let timeout = timeout.unwrap_or(self.limits.request_timeout);
         let count = self.partition_count()?;
         match target {
-            Target::Key(key) => {
-                self.submit(route::of_key(*key, count)?, command, timeout)
-                    .await
-            }
+            Target::Key(key) => match route::of_key(*key, count)? {
+                Some(partition) => self.submit(partition, command, timeout).await,
+                None => self.submit_to_any(count, &command, timeout).await,
+            },
             Target::Correlation(key) => {
                 let partition = PartitionId::of_correlation_key(key, count);
                 self.submit(partition, command, timeout).await

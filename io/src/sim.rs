@@ -13,6 +13,7 @@
 //! | `SIM_FROM` | the first of them; 0 = by the clock | always the same |
 //! | `SIM_SEEDS` | number of seeds instead of a time | - |
 //! | `SIM_SEED` | run this one alone, and twice | - |
+//! | `SIM_MINUTES` | the world's minutes at full load | 5 |
 //! | `SIM_LOG` | what is logged, as `RUST_LOG` says it for a broker | - |
 //!
 //! A failing seed is committed below as a scenario.
@@ -35,6 +36,7 @@ use crate::sim::node::{Node, Nodes, SIZE};
 use crate::sim::workload::World;
 
 pub(crate) mod executor;
+mod loaded;
 mod moving;
 pub(crate) mod network;
 mod node;

@@ -430,14 +430,26 @@ fn encode(values: &[Cell]) -> String {
     STANDARD.encode(Json::Array(values).to_string())
 }
 
-fn decode(cursor: &str, orders: &[Order]) -> Result<Vec<Option<Bind>>, QueryError> {
+/// The values that a cursor stands for, if it can be one of some search.
+fn values_of(cursor: &str) -> Option<Vec<Json>> {
     if cursor.len() > CURSOR_MAX {
-        return Err(QueryError::BadCursor);
+        return None;
     }
-    let bytes = STANDARD.decode(cursor).map_err(|_| QueryError::BadCursor)?;
-    let Ok(Json::Array(values)) = serde_json::from_slice(&bytes) else {
-        return Err(QueryError::BadCursor);
-    };
+    let bytes = STANDARD.decode(cursor).ok()?;
+    match serde_json::from_slice(&bytes) {
+        Ok(Json::Array(values)) => Some(values),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// Whether a text can be the cursor of some search, which is known before anything is searched.
+#[must_use]
+pub fn is_cursor(text: &str) -> bool {
+    values_of(text).is_some()
+}
+
+fn decode(cursor: &str, orders: &[Order]) -> Result<Vec<Option<Bind>>, QueryError> {
+    let values = values_of(cursor).ok_or(QueryError::BadCursor)?;
     if values.len() != orders.len() {
         return Err(QueryError::BadCursor);
     }

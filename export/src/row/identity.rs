@@ -41,8 +41,8 @@ pub fn user(window: &mut Window, record: &Record, value: &UserRecord) {
             record.position,
             vec![
                 (user_::USERNAME, Datum::from(&value.username)),
-                (user_::NAME, Datum::present(&value.name)),
-                (user_::EMAIL, Datum::present(&value.email)),
+                (user_::NAME, Datum::from(&value.name)),
+                (user_::EMAIL, Datum::from(&value.email)),
                 (user_::PASSWORD, Datum::from(&value.password)),
             ],
         ),
@@ -80,8 +80,8 @@ macro_rules! container {
                     record.position,
                     vec![
                         ($columns::$id_column, Datum::from(&value.$id)),
-                        ($columns::NAME, Datum::present(&value.name)),
-                        ($columns::DESCRIPTION, Datum::present(&value.description)),
+                        ($columns::NAME, Datum::from(&value.name)),
+                        ($columns::DESCRIPTION, Datum::from(&value.description)),
                     ],
                 ),
                 of::$intent::Deleted => window.delete(Table::$table, key, record.position),

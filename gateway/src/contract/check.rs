@@ -14,8 +14,10 @@
 mod words;
 
 use jiff::Timestamp;
+use ringflow_export::query::is_cursor;
 use serde_json::{Map, Value};
 
+use self::words::PathRule;
 use super::schema::{
     ArrayShape, Choice, IntegerShape, Library, ObjectShape, Property, SchemaId, Shape, TextShape,
 };
@@ -189,6 +191,10 @@ impl<'l> Check<'l> {
     }
 
     fn text(&mut self, shape: &TextShape, value: &mut Value) -> Result<(), String> {
+        if !shape.members.is_empty() && (value.is_number() || value.is_boolean()) {
+            // The reference's parser takes any scalar for the name of an enum value.
+            *value = Value::from(value.to_string());
+        }
         let Value::String(text) = value else {
             return Err(self.unparsable());
         };
@@ -235,13 +241,13 @@ impl<'l> Check<'l> {
             }
             return Ok(());
         }
-        let free = if self.is_param {
-            words::free_in_path(self.operation)
-        } else {
-            words::free(self.operation, self.in_filter(), &field)
-        };
-        if free {
-            return Ok(());
+        match self.looked_up(shape, &field, text) {
+            Ok(false) => {}
+            Ok(true) => return Ok(()),
+            Err(violation) => {
+                self.violation(violation);
+                return Ok(());
+            }
         }
         if text.chars().count() < shape.min_length {
             self.violation(format!("No {field} provided"));
@@ -261,19 +267,40 @@ impl<'l> Check<'l> {
             match field.as_str() {
                 "tags" => self.violation(bad_tag(text)),
                 "after" | "before" => self.bad_cursor = Some(text.clone()),
-                "decisionEvaluationInstanceKey" => self.violation(format!(
+                _ => self.violation(illegal(&field, pattern.as_str())),
+            }
+        } else if matches!(field.as_str(), "after" | "before") && !is_cursor(text) {
+            self.bad_cursor = Some(text.clone());
+        }
+        Ok(())
+    }
+
+    /// Checks a text that is only looked up or searched for, of which less is asked than the contract
+    /// says. False if it is none, or the contract's rules hold for it all the same.
+    fn looked_up(&self, shape: &TextShape, field: &str, text: &str) -> Result<bool, String> {
+        let pattern = shape.pattern.as_ref();
+        if field == "decisionEvaluationInstanceKey" {
+            return match pattern.filter(|pattern| !pattern.is_match(text)) {
+                None => Ok(true),
+                Some(pattern) => Err(format!(
                     "The provided {field} '{text}' is not a valid decision evaluation instance \
                      key. Expected a value matching the pattern '{pattern}' (e.g. \
                      '2251799813684367-1')."
                 )),
-                _ => self.violation(format!(
-                    "The provided {field} contains illegal characters. It must match the \
-                     pattern '{}'",
-                    words::pattern(&field, pattern.as_str())
-                )),
-            }
+            };
         }
-        Ok(())
+        if !self.is_param {
+            return Ok(words::free(self.operation, self.in_filter(), field));
+        }
+        match words::path_rule(self.operation, field) {
+            PathRule::All => Ok(false),
+            PathRule::Free => Ok(true),
+            PathRule::Characters if text.chars().all(words::is_of_id) => Ok(true),
+            PathRule::Characters => Err(illegal(
+                field,
+                pattern.map_or("", |pattern| pattern.as_str()),
+            )),
+        }
     }
 
     fn array(&mut self, shape: &ArrayShape, value: &mut Value) -> Result<(), String> {
@@ -524,6 +551,13 @@ impl<'l> Check<'l> {
             .collect();
         format!("Request property [{}] cannot be parsed", steps.join("."))
     }
+}
+
+fn illegal(field: &str, pattern: &str) -> String {
+    format!(
+        "The provided {field} contains illegal characters. It must match the pattern '{}'",
+        words::pattern(field, pattern)
+    )
 }
 
 fn bad_tag(tag: &str) -> String {

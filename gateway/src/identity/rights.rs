@@ -322,7 +322,17 @@ impl Access {
         if let Some(tenants) = &self.tenants
             && has_tenant(entity)
         {
-            conditions.push(one_of("tenantId", tenants.iter().cloned()));
+            let of_none = Filter::Field {
+                field: "tenantId".to_owned(),
+                op: Op::Exists,
+                values: vec![Literal::Bool(false)],
+            };
+            let own = one_of("tenantId", tenants.iter().cloned());
+            conditions.push(if may_lack_tenant(entity) {
+                Filter::Any(vec![own, of_none])
+            } else {
+                own
+            });
         }
         conditions
     }
@@ -367,6 +377,7 @@ impl Access {
         self.asked.store(true, Ordering::Relaxed);
         if let Some(tenants) = &self.tenants
             && has_tenant(entity)
+            && !(may_lack_tenant(entity) && text(row, "tenantId").is_empty())
             && !tenants.contains(&text(row, "tenantId"))
         {
             return Err(missing());
@@ -416,6 +427,12 @@ fn has_tenant(entity: Entity) -> bool {
         Entity::Tenant | Entity::TenantMember | Entity::Role | Entity::MappingRule
     );
     !of_tenants && entity.result_fields().contains(&"tenantId")
+}
+
+/// Whether some rows of an entity are of no tenant: global cluster variables, and operations on what
+/// no tenant has. They are everybody's.
+fn may_lack_tenant(entity: Entity) -> bool {
+    matches!(entity, Entity::ClusterVariable | Entity::AuditLog)
 }
 
 /// The field of an entity that names the resource a permission is about; `None` = rows of it have

@@ -4,9 +4,9 @@
 //! tenant where the scope is one, and its name; there is no key on the wire.
 
 use ringflow_core::ids::Key;
+use ringflow_core::record::Text;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{ClusterVariableRecord, ClusterVariableScope};
-use ringflow_core::record::{RawValue, Text};
 
 use super::answered;
 use super::search::{get_where, is_text};
@@ -68,7 +68,7 @@ async fn change(call: &Call, intent: of::ClusterVariable, name: Text) -> Result<
     };
     let value = ClusterVariableRecord {
         name,
-        value: RawValue::from(body.document("value").as_bytes().to_vec()),
+        value: body.raw_value("value"),
         tenant_id,
         scope,
         metadata: body.document("metadata"),

@@ -25,6 +25,8 @@ use crate::route::Target;
 
 /// Id that stands for every resource of a type.
 const WILDCARD: &str = "*";
+/// Most characters of an id.
+const ID_LENGTH_MAX: usize = 256;
 
 async fn send(
     call: &Call,
@@ -50,23 +52,46 @@ fn require(body: Members<'_>, names: &[&str]) -> Result<(), Problem> {
     }
 }
 
+/// Whether a text has the characters of an id only.
+fn is_of_id(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_~@.+-".contains(c);
+    text.chars().all(fits)
+}
+
+fn illegal(name: &str) -> String {
+    format!(
+        "The provided {name} contains illegal characters. It must match the pattern \
+         '^[a-zA-Z0-9_~@.+-]+$'"
+    )
+}
+
+/// What is wrong with the id that the member `name` is to be.
+fn id_violation(body: Members<'_>, name: &str) -> Option<String> {
+    let id = body.str(name).unwrap_or_default();
+    if id.trim().is_empty() {
+        Some(format!("No {name} provided"))
+    } else if id.chars().count() > ID_LENGTH_MAX {
+        Some(format!(
+            "The provided {name} exceeds the limit of {ID_LENGTH_MAX} characters"
+        ))
+    } else {
+        (!is_of_id(id)).then(|| illegal(name))
+    }
+}
+
 /// Ids of groups are as other ids, unless groups are named by an identity provider.
 fn require_group_id(call: &Call, id: &str) -> Result<(), Problem> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_~@.+-".contains(c);
-    if !call.rest.identity.keeps_users() || id.chars().all(fits) {
+    if !call.rest.identity.keeps_users() || is_of_id(id) {
         return Ok(());
     }
-    Err(Problem::invalid(
-        "The provided groupId contains illegal characters. It must match the pattern \
-         '^[a-zA-Z0-9_~@.+-]+$'",
-    ))
+    Err(Problem::invalid(illegal("groupId")))
 }
 
 fn user_json(record: &UserRecord) -> String {
     let mut out = ObjectWriter::new();
     out.str("username", &record.username)
-        .str_or_null("name", &record.name)
-        .str_or_null("email", &record.email);
+        .str("name", &record.name)
+        .str("email", &record.email);
     out.finish()
 }
 
@@ -174,7 +199,7 @@ macro_rules! container {
                 let mut out = ObjectWriter::new();
                 out.str($json, &record.$id)
                     .str("name", &record.name)
-                    .str_or_null("description", &record.description);
+                    .str("description", &record.description);
                 out.finish()
             }
 
@@ -332,7 +357,7 @@ pub(crate) async fn delete_rule(call: Call) -> Result<Answer, Problem> {
 
 fn authorization_of(call: &Call, key: Key) -> Result<AuthorizationRecord, Problem> {
     let body = Members(&call.body);
-    require(body, &["ownerId"])?;
+    let mut violations: Vec<String> = id_violation(body, "ownerId").into_iter().collect();
     let owner = body.str("ownerType").unwrap_or_default();
     let resource = body.str("resourceType").unwrap_or_default();
     let mut record = AuthorizationRecord {
@@ -352,22 +377,26 @@ fn authorization_of(call: &Call, key: Key) -> Result<AuthorizationRecord, Proble
         ..AuthorizationRecord::default()
     };
     if record.permission_types.is_empty() {
-        return Err(Problem::invalid("No permissionTypes provided"));
+        violations.push("No permissionTypes provided".to_owned());
     }
     if let Some(property) = body.str("resourcePropertyName") {
-        require(body, &["resourcePropertyName"])?;
+        violations.extend(id_violation(body, "resourcePropertyName"));
         record.resource_matcher = ResourceMatcher::Property;
         record.resource_property_name = Text::from(property);
     } else {
-        require(body, &["resourceId"])?;
         record.resource_id = body.text("resourceId");
         record.resource_matcher = if record.resource_id.as_str() == WILDCARD {
             ResourceMatcher::Any
         } else {
+            violations.extend(id_violation(body, "resourceId"));
             ResourceMatcher::Id
         };
     }
-    Ok(record)
+    if violations.is_empty() {
+        Ok(record)
+    } else {
+        Err(Problem::Invalid(violations))
+    }
 }
 
 /// `searchOwnAuthorizations`: what the caller has itself, by its groups, roles and mapping rules.

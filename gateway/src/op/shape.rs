@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 use ringflow_core::ids::Key;
 use ringflow_core::json;
-use ringflow_core::record::{Document, Text};
+use ringflow_core::record::{Document, RawValue, Text};
 use serde_json::Value;
 
 use crate::document;
@@ -85,6 +85,11 @@ impl<'v> Members<'v> {
 
     pub(crate) fn document(self, name: &str) -> Document {
         document::from_value(self.get(name))
+    }
+
+    /// Any JSON value; null where there is none.
+    pub(crate) fn raw_value(self, name: &str) -> RawValue {
+        self.get(name).map(document::raw_value).unwrap_or_default()
     }
 }
 

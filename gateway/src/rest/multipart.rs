@@ -1,8 +1,9 @@
 //! Files that come as `multipart/form-data`.
 //!
-//! A part with a file name is a file, whatever the part is called, and so is one that has the name
-//! the operation gives to files; other parts are texts, and those nobody asks for are ignored. Bounds: [`Limits::upload_bytes`] for the whole body,
-//! [`MULTIPART_PARTS`] parts, [`Limits::slow_client`] to send them.
+//! A part with a file name is a file, whatever the part is called, and so is a document that has
+//! none; other parts are texts, and those nobody asks for are ignored. Bounds:
+//! [`Limits::upload_bytes`] for the whole body, [`MULTIPART_PARTS`] parts, [`Limits::slow_client`]
+//! to send them.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
@@ -12,6 +13,9 @@ use http_body_util::Limited;
 use super::extract::content_type;
 use crate::limits::{Limits, MULTIPART_PARTS};
 use crate::problem::{HttpFault, Problem};
+
+/// The part of files to deploy: they are known by their names, so without one it is no file.
+const NAMED: &str = "resources";
 
 /// A file that came.
 #[derive(Clone, Debug)]
@@ -89,7 +93,7 @@ async fn parts_of(
             .bytes()
             .await
             .map_err(|error| unreadable(&error, limits))?;
-        if file.is_some() || name == required {
+        if file.is_some() || (name == required && name != NAMED) {
             upload.files.push(File {
                 name: file.unwrap_or_default(),
                 media,

@@ -10,19 +10,43 @@ const VARIABLES: [&str; 3] = ["variables", "processInstanceVariables", "localVar
 /// Whether any text may stand in `field`, as far as length and pattern go.
 pub(super) fn free(operation: &str, in_filter: bool, field: &str) -> bool {
     match field {
-        "decisionEvaluationInstanceKey" | "after" | "before" => false,
+        "after" | "before" => false,
         // Commands say themselves what is wrong with a tenant, depending on whether there are any.
         "tenantId" | "tenantIds" => operation != "createTenant",
         _ => in_filter,
     }
 }
 
-/// Whether any text may stand in the path of `operation`: what is only looked up need not be an id.
-pub(super) fn free_in_path(operation: &str) -> bool {
-    let checked = ["assign", "unassign"]
+/// What is looked at in a text of a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PathRule {
+    /// Nothing.
+    Free,
+    /// Characters that no id has; its length is not, what is too long is not found.
+    Characters,
+    /// All that the contract says.
+    All,
+}
+
+/// What is looked at in `field` of the path of `operation`.
+pub(super) fn path_rule(operation: &str, field: &str) -> PathRule {
+    let assigns = ["assign", "unassign"]
         .iter()
         .any(|verb| operation.starts_with(verb));
-    !checked && !operation.ends_with("ClusterVariable")
+    if assigns || operation.ends_with("ClusterVariable") {
+        return PathRule::All;
+    }
+    match field {
+        "tenantId" | "username" | "groupId" | "roleId" | "mappingRuleId" | "clientId" => {
+            PathRule::Characters
+        }
+        _ => PathRule::Free,
+    }
+}
+
+/// Whether an id of some kind may have the character.
+pub(super) fn is_of_id(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "_~@.+-<>".contains(character)
 }
 
 /// The pattern of `field` as the reference prints it.

@@ -2,7 +2,7 @@
 //!
 //! The three have the same life and differ in texts and in what may be a member. Users, programs
 //! and groups may be members without being known here, because a token may bring them; mapping
-//! rules and roles have to be there.
+//! rules and roles have to be there, and of a tenant groups as well, where they are kept here.
 
 use std::sync::Arc;
 
@@ -150,8 +150,19 @@ impl Kind {
     }
 
     /// Whether an entity can be made a member.
-    fn takes(self, p: &Processing<'_>, entity: EntityType, id: &Text) -> Result<bool, StateError> {
+    fn takes(
+        self,
+        p: &Processing<'_>,
+        command: &Command,
+        entity: EntityType,
+        id: &Text,
+    ) -> Result<bool, StateError> {
+        // Of what this cluster sets up itself, groups may be those of a token.
+        let by_client = !command.authorization.is_empty();
         Ok(match (self, entity) {
+            (Self::Tenant, EntityType::Group) if by_client && p.config.local_groups => {
+                p.state().groups.contains(id)?
+            }
             (_, EntityType::User | EntityType::Client)
             | (Self::Role | Self::Tenant, EntityType::Group) => true,
             (_, EntityType::MappingRule) => p.state().mapping_rule(id)?.is_some(),
@@ -273,7 +284,7 @@ macro_rules! container {
                 let Some(row) = p.state().$table.get(id)? else {
                     return Err(Stop::not_found(KIND.nothing_to_join(id)));
                 };
-                if !KIND.takes(p, kind, entity)? {
+                if !KIND.takes(p, command, kind, entity)? {
                     let reason = KIND.no_entity(("add", "to"), kind, entity, id);
                     return Err(Stop::not_found(reason));
                 }
@@ -306,7 +317,7 @@ macro_rules! container {
                 let Some(row) = p.state().$table.get(id)? else {
                     return Err(Stop::not_found(KIND.nothing_to_leave(id)));
                 };
-                if !KIND.takes(p, kind, entity)? {
+                if !KIND.takes(p, command, kind, entity)? {
                     let reason = KIND.no_entity(("remove", "from"), kind, entity, id);
                     return Err(Stop::not_found(reason));
                 }
