@@ -42,7 +42,10 @@ impl Items {
         if !state.active_batch_operations.is_empty() {
             return Some(Timestamp(0));
         }
-        let (operation, cursor, _) = oldest(state).ok()??;
+        let Some((operation, cursor, _)) = oldest(state).ok()? else {
+            // A question of which the operation was suspended or cancelled is to be forgotten.
+            return self.asked.is_some().then_some(Timestamp(0));
+        };
         Some(match &self.asked {
             Some(asked) if asked.operation == operation && asked.cursor == cursor => asked.again,
             Some(_) | None => Timestamp(0),

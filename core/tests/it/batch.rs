@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ringflow_core::engine::EngineConfig;
 use ringflow_core::engine::effect::{Effect, ItemQuery};
 use ringflow_core::engine::input::Command;
-use ringflow_core::ids::Key;
+use ringflow_core::ids::{Key, Timestamp};
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
     BatchOperationChunkRecord, BatchOperationCreationRecord, BatchOperationError,
@@ -199,11 +199,14 @@ fn a_suspended_operation_does_nothing_until_it_is_resumed() {
             "Expected to suspend a batch operation with key '{key}', but it has an invalid state 'SUSPENDED'."
         )
     );
-    assert!(!page(&mut h, &query, &[instance], "c", true));
+    // What was asked for before is taken in; whether more is there is asked after the resumption.
+    assert!(page(&mut h, &query, &[instance], "c", true));
+    assert_eq!(count(&h, of::BatchOperationInitialization::Initialized), 0);
     assert!(asked(&mut h).is_empty());
     manage(&mut h, key, Of::Resume).unwrap();
     let query = asked(&mut h).remove(0);
-    assert!(page(&mut h, &query, &[instance], "c", true));
+    assert_eq!(query.after.as_str(), "c");
+    assert!(page(&mut h, &query, &[], "c", true));
     manage(&mut h, key, Of::Suspend).unwrap();
     h.run_due();
     assert_eq!(count(&h, of::BatchOperationExecution::Executing), 0);
@@ -219,6 +222,26 @@ fn a_suspended_operation_does_nothing_until_it_is_resumed() {
             )
         );
     }
+    h.assert_clean();
+}
+
+/// A question whose answer came too late, or never, is not waited for after a resumption.
+#[test]
+fn a_resumed_operation_asks_at_once() {
+    use of::BatchOperationLifecycleManagement as Of;
+    let mut h = EngineHarness::new();
+    let key = create(&mut h, BatchOperationType::CancelProcessInstance);
+    assert_eq!(asked(&mut h).len(), 1);
+    manage(&mut h, key, Of::Suspend).unwrap();
+    assert_eq!(h.engine.next_due(), Some(Timestamp(0)), "to forget it");
+    assert!(asked(&mut h).is_empty());
+    assert_eq!(h.engine.next_due(), None);
+    manage(&mut h, key, Of::Resume).unwrap();
+    assert_eq!(h.engine.next_due(), Some(Timestamp(0)));
+    let query = asked(&mut h).remove(0);
+    assert!(page(&mut h, &query, &[], "", true));
+    h.run_due();
+    assert_eq!(count(&h, Of::Completed), 1);
     h.assert_clean();
 }
 

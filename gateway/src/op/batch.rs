@@ -231,9 +231,26 @@ fn job_update(change: Change) -> BatchOperationJobUpdatePlan {
 
 /// `cancelBatchOperation`, `suspendBatchOperation`, `resumeBatchOperation`.
 pub(crate) async fn manage(call: Call, manage: Manage) -> Result<Answer, Problem> {
-    let key = call.path_key("batchOperationKey");
-    manage.run(key, &call.front, &call.caller).await?;
+    let id = call.path_text("batchOperationKey");
+    let key = id.parse().map_err(|_| {
+        Problem::Malformed(format!(
+            "Batch operation id '{id}' is not a valid number. Legacy Batch Operation IDs are not \
+             supported!"
+        ))
+    })?;
+    manage.run(Key(key), &call.front, &call.caller).await?;
     Ok(Answer::NoContent)
+}
+
+/// `getBatchOperation`.
+pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
+    let name = "batchOperationKey";
+    let absent = format!(
+        "Batch Operation with id '{}' not found",
+        call.path_text(name)
+    );
+    let wanted = search::is_key(name, call.path_key(name));
+    search::get_where(call, Entity::BatchOperation, vec![wanted], absent).await
 }
 
 /// `deleteProcessInstance`: the history of an instance that has ended.

@@ -10,6 +10,8 @@ mod filter;
 pub(crate) mod statistics;
 pub(crate) mod wait_state;
 
+use ringflow_core::ids::Key;
+
 use super::shape::{Members, ObjectWriter, date_time};
 use crate::backend::{
     Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Query, QueryError,
@@ -282,6 +284,11 @@ pub(crate) async fn get_where(
 /// The condition that a field is a text.
 pub(crate) fn is_text(field: &str, text: &str) -> Filter {
     equals(field, Literal::Text(text.to_owned()))
+}
+
+/// The condition that a field is a key.
+pub(crate) fn is_key(field: &str, key: Key) -> Filter {
+    equals(field, Literal::Int(key.0))
 }
 
 /// `getProcessDefinitionXML`.

@@ -315,15 +315,7 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("searchBatchOperations", |c| {
         search::search(c, Entity::BatchOperation).boxed()
     }),
-    ("getBatchOperation", |c| {
-        search::get(
-            c,
-            Entity::BatchOperation,
-            "batchOperationKey",
-            "Batch Operation",
-        )
-        .boxed()
-    }),
+    ("getBatchOperation", |c| batch::get(c).boxed()),
     ("searchBatchOperationItems", |c| {
         search::search(c, Entity::BatchOperationItem).boxed()
     }),

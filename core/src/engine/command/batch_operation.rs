@@ -89,7 +89,7 @@ pub(crate) fn start(
     Ok(record)
 }
 
-/// Takes in a page of items.
+/// Takes in a page of items, of a suspended operation as well: they were asked for before.
 pub(crate) fn chunk(
     p: &mut Processing<'_>,
     command: &Command,
@@ -97,9 +97,6 @@ pub(crate) fn chunk(
 ) -> Outcome {
     let key = value.batch_operation_key;
     let row = pending(p, key)?;
-    if row.suspended {
-        return Err(suspended(key));
-    }
     if row.cursor != value.after {
         return Err(Stop::invalid_state(format!(
             "Expected items of batch operation '{key}' behind cursor '{}', but they are behind '{}'",
@@ -121,7 +118,8 @@ pub(crate) fn chunk(
         search_result_cursor: value.cursor.clone(),
         ..BatchOperationInitializationRecord::default()
     };
-    let intent = if value.last {
+    // A suspended operation does not begin to work: it asks for what is behind the last page again.
+    let intent = if value.last && !row.suspended {
         of::BatchOperationInitialization::Initialized
     } else {
         of::BatchOperationInitialization::Initializing
