@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
@@ -206,6 +206,8 @@ struct Shared {
     names: RefCell<Names>,
     writers: Rc<Semaphore>,
     partitions: Rc<RefCell<BTreeSet<u16>>>,
+    /// Told when somebody has asked for a deletion, which the clean-up does.
+    deletions: Rc<Notify>,
     metrics: Arc<ExporterMetrics>,
 }
 
@@ -237,6 +239,7 @@ async fn run(
         names: RefCell::default(),
         writers: Rc::new(Semaphore::new(writers)),
         partitions: Rc::default(),
+        deletions: Rc::default(),
         metrics: Arc::clone(&metrics),
         options,
     });
@@ -248,6 +251,7 @@ async fn run(
             ),
             retain,
             Rc::clone(&shared.partitions),
+            Rc::clone(&shared.deletions),
             Rc::clone(&shared.writers),
             Arc::clone(&metrics),
         ))

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use crate::database::{Database, Dialect};
@@ -288,11 +288,13 @@ fn bounded(
     out
 }
 
-/// Cleans for ever. Ends with the exporter.
+/// Cleans for ever, at once when `deletions` says that somebody asked for some. Ends with the
+/// exporter.
 pub(crate) async fn run(
     database: Place,
     options: RetainOptions,
     partitions: Rc<RefCell<BTreeSet<u16>>>,
+    deletions: Rc<Notify>,
     writers: Rc<Semaphore>,
     metrics: Arc<ExporterMetrics>,
 ) {
@@ -313,8 +315,12 @@ pub(crate) async fn run(
             pause = options.interval;
             continue;
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(options.interval_max.max(options.interval));
+        tokio::select! {
+            () = sleep(pause) => {
+                pause = (pause * 2).min(options.interval_max.max(options.interval));
+            }
+            () = deletions.notified() => continue,
+        }
         let led: Vec<u16> = partitions.borrow().iter().copied().collect();
         let usage = !led.is_empty() && Instant::now() >= usage_due;
         if usage {

@@ -156,12 +156,18 @@ impl Store {
         now: i64,
     ) -> Result<String, DocumentError> {
         match self {
-            Self::Memory(_) => Err(DocumentError::NoLinks(
-                "The in-memory document store does not support creating links",
-            )),
-            Self::Files(_) => Err(DocumentError::NoLinks(
-                "The local document store does not support creating links",
-            )),
+            Self::Memory(_) => {
+                self.get(id, now).await?.0.matches(id, hash)?;
+                Err(DocumentError::NoLinks(
+                    "The in-memory document store does not support creating links",
+                ))
+            }
+            Self::Files(_) => {
+                self.get(id, now).await?.0.matches(id, hash)?;
+                Err(DocumentError::NoLinks(
+                    "The local document store does not support creating links",
+                ))
+            }
             Self::Bucket(bucket) => bucket.link(id, hash, lasts, now).await,
         }
     }

@@ -183,8 +183,6 @@ pub enum HttpFault {
     NoRoute(String),
     /// 405: the path exists, the method does not.
     Method(String),
-    /// 405: the path and the method exist, what they would act on does not do it.
-    Unsupported(&'static str),
     /// 415.
     MediaType(String),
     /// 406.
@@ -441,9 +439,7 @@ impl HttpFault {
     fn row(&self) -> Row {
         match self {
             Self::NoRoute(_) => row(Code::Unimplemented, 404, "Not Found"),
-            Self::Method(_) | Self::Unsupported(_) => {
-                row(Code::Unimplemented, 405, "Method Not Allowed")
-            }
+            Self::Method(_) => row(Code::Unimplemented, 405, "Method Not Allowed"),
             Self::MediaType(_) => row(Code::InvalidArgument, 415, "Unsupported Media Type"),
             Self::NotAcceptable(_) => row(Code::InvalidArgument, 406, "Not Acceptable"),
             Self::BodyTooLarge(_) => row(Code::ResourceExhausted, 413, "Content Too Large"),
@@ -457,7 +453,6 @@ impl HttpFault {
                 format!("No static resource {}.", path.trim_start_matches('/'))
             }
             Self::Method(method) => format!("Method '{method}' is not supported."),
-            Self::Unsupported(text) => (*text).to_owned(),
             Self::MediaType(given) => format!("Content-Type '{given}' is not supported."),
             Self::NotAcceptable(produced) => {
                 format!("Acceptable representations: [{produced}, application/problem+json].")

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{PAUSES, Shared, stopped, wall_clock};
-use crate::batch::{Sealed, Window};
+use crate::batch::{Operation, Sealed, Window};
 use crate::error::ExportError;
 use crate::feed::RecordFeed;
 use crate::metrics::PartitionMetrics;
@@ -27,6 +27,7 @@ use crate::names::Definition;
 use crate::phase::Phase;
 use crate::row::audit_log::Trail;
 use crate::row::{self, Context};
+use crate::schema::Table;
 use crate::sink::{FlushFailure, Sink};
 
 /// How often it is looked whether exporting is still paused.
@@ -387,6 +388,10 @@ impl Task {
                     feed.acknowledge(sealed.last);
                 }
                 self.metrics.cursor(sealed.last);
+                let of_deletions = |it: &Operation| it.table == Table::HistoryDeletion;
+                if sealed.operations.iter().any(of_deletions) {
+                    self.shared.deletions.notify_one();
+                }
                 self.metrics.waiting_since(match self.since {
                     Some(_) => self.oldest,
                     None => Timestamp::NONE,

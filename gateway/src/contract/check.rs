@@ -79,10 +79,13 @@ pub(crate) fn check_param(
         Shape::Integer(_) => Value::from(text.parse::<i64>().map_err(|_| unconvertible())?),
         Shape::Number => Value::from(text.parse::<f64>().map_err(|_| unconvertible())?),
         Shape::Text(shape) if shape.key => {
+            if words::is_key_text(operation) {
+                return Ok(Value::from(text));
+            }
             text.parse::<i64>().map_err(|_| unconvertible())?;
             Value::from(text)
         }
-        Shape::Text(shape) if shape.date_time => {
+        Shape::Text(shape) if shape.date_time && !words::is_date_text(operation) => {
             if !is_date_time(text) {
                 return Err(unconvertible());
             }
@@ -168,6 +171,9 @@ impl<'l> Check<'l> {
         // Numbers that no integer holds are a matter of the parser there, which names no property.
         if value.as_i64().is_none() || (!shape.wide && i32::try_from(number).is_err()) {
             return Err("Failed to read request".into());
+        }
+        if words::is_free_number(self.operation, self.field()) {
+            return Ok(());
         }
         let below = shape.minimum.is_some_and(|minimum| number < minimum);
         let above = shape.maximum.is_some_and(|maximum| number > maximum);
@@ -279,7 +285,7 @@ impl<'l> Check<'l> {
     /// says. False if it is none, or the contract's rules hold for it all the same.
     fn looked_up(&self, shape: &TextShape, field: &str, text: &str) -> Result<bool, String> {
         let pattern = shape.pattern.as_ref();
-        if field == "decisionEvaluationInstanceKey" {
+        if field == "decisionEvaluationInstanceKey" && !words::free(self.operation, true, field) {
             return match pattern.filter(|pattern| !pattern.is_match(text)) {
                 None => Ok(true),
                 Some(pattern) => Err(format!(

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::shape::{Members, ObjectWriter, date_time, put_list};
 use crate::contract::check::check;
 use crate::documents::{About, DocumentError, ID_CHARACTERS, Store, hash};
-use crate::problem::{HttpFault, Problem};
+use crate::problem::Problem;
 use crate::rest::{Answer, Call, File};
 
 /// What a document is if nobody says.
@@ -258,7 +258,7 @@ fn refused(error: DocumentError) -> Problem {
         DocumentError::Missing(_) => Problem::Missing(text),
         DocumentError::Hash(_) | DocumentError::Full => Problem::invalid(text),
         DocumentError::Io(_) => Problem::StorageUnavailable(text),
-        DocumentError::NoLinks(why) => Problem::Http(HttpFault::Unsupported(why)),
+        DocumentError::NoLinks(_) => Problem::Forbidden(text),
     }
 }
 

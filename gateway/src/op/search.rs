@@ -255,6 +255,14 @@ pub(crate) async fn get(
     Ok(Answer::Json(text))
 }
 
+/// `getAuditLog`: its key is a text, and one that is no number is not found.
+pub(crate) async fn get_audit_log(call: Call) -> Result<Answer, Problem> {
+    let name = "auditLogKey";
+    let absent = format!("Audit log with id '{}' not found", call.path_text(name));
+    let wanted = is_key(name, call.path_key(name));
+    get_where(call, Entity::AuditLog, vec![wanted], absent).await
+}
+
 /// The first entity that fits, whole; `absent` says that there is none.
 pub(crate) async fn get_where(
     call: Call,

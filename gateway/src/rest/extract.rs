@@ -211,6 +211,7 @@ fn query_params(
     let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
         .map_err(|_| Problem::Malformed("Failed to read request".into()))?;
     let mut values = HashMap::new();
+    let mut violations = Vec::new();
     for param in &operation.params {
         if param.place != Place::Query {
             continue;
@@ -218,8 +219,13 @@ fn query_params(
         match given.iter().find(|(name, _)| *name == param.name) {
             Some((name, text)) => {
                 let schema = param.schema;
-                let value = check_param(&contract.library, &operation.id, schema, name, text)?;
-                values.insert(name.clone(), value);
+                match check_param(&contract.library, &operation.id, schema, name, text) {
+                    Ok(value) => {
+                        values.insert(name.clone(), value);
+                    }
+                    Err(Problem::Invalid(broken)) => violations.extend(broken),
+                    Err(problem) => return Err(problem),
+                }
             }
             None if param.required => {
                 return Err(Problem::Malformed(format!(
@@ -230,5 +236,9 @@ fn query_params(
             None => {}
         }
     }
-    Ok(values)
+    if violations.is_empty() {
+        Ok(values)
+    } else {
+        Err(Problem::Invalid(violations))
+    }
 }

@@ -1,9 +1,9 @@
 //! Files that come as `multipart/form-data`.
 //!
-//! A part with a file name is a file, whatever the part is called, and so is a document that has
-//! none; other parts are texts, and those nobody asks for are ignored. Bounds:
-//! [`Limits::upload_bytes`] for the whole body, [`MULTIPART_PARTS`] parts, [`Limits::slow_client`]
-//! to send them.
+//! What a part is, its name says, because browsers give file names to all parts that are no plain
+//! texts: parts of the name that the operation gives to files are files, others are texts, and those
+//! nobody asks for are ignored. Bounds: [`Limits::upload_bytes`] for the whole body,
+//! [`MULTIPART_PARTS`] parts, [`Limits::slow_client`] to send them.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
@@ -93,14 +93,13 @@ async fn parts_of(
             .bytes()
             .await
             .map_err(|error| unreadable(&error, limits))?;
-        if file.is_some() || (name == required && name != NAMED) {
+        if name == required && (file.is_some() || name != NAMED) {
             upload.files.push(File {
                 name: file.unwrap_or_default(),
                 media,
                 bytes,
             });
-        } else {
-            let text = String::from_utf8(bytes.to_vec()).map_err(|_| broken())?;
+        } else if let Ok(text) = String::from_utf8(bytes.to_vec()) {
             upload.texts.push((name, text));
         }
     }

@@ -223,9 +223,7 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("searchAuditLogs", |c| {
         search::search(c, Entity::AuditLog).boxed()
     }),
-    ("getAuditLog", |c| {
-        search::get(c, Entity::AuditLog, "auditLogKey", "Audit Log").boxed()
-    }),
+    ("getAuditLog", |c| search::get_audit_log(c).boxed()),
     ("searchUserTaskAuditLogs", |c| {
         search::search_within(c, Entity::AuditLog, "userTaskKey").boxed()
     }),

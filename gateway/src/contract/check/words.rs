@@ -10,6 +10,7 @@ const VARIABLES: [&str; 3] = ["variables", "processInstanceVariables", "localVar
 /// Whether any text may stand in `field`, as far as length and pattern go.
 pub(super) fn free(operation: &str, in_filter: bool, field: &str) -> bool {
     match field {
+        "decisionEvaluationInstanceKey" => operation == "deleteDecisionInstancesBatchOperation",
         "after" | "before" => false,
         // Commands say themselves what is wrong with a tenant, depending on whether there are any.
         "tenantId" | "tenantIds" => operation != "createTenant",
@@ -42,6 +43,21 @@ pub(super) fn path_rule(operation: &str, field: &str) -> PathRule {
         }
         _ => PathRule::Free,
     }
+}
+
+/// Whether a key in the path of `operation` is a text there, which may be none at all.
+pub(super) fn is_key_text(operation: &str) -> bool {
+    operation == "getAuditLog"
+}
+
+/// Whether dates among the parameters of `operation` are texts there, checked with all others.
+pub(super) fn is_date_text(operation: &str) -> bool {
+    operation == "getUsageMetrics"
+}
+
+/// Whether any number may stand in `field` of the body of `operation`.
+pub(super) fn is_free_number(operation: &str, field: &str) -> bool {
+    operation == "updateJob" && field == "operationReference"
 }
 
 /// Whether an id of some kind may have the character.
