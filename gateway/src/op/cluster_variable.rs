@@ -47,14 +47,14 @@ pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
     let name = call.path_text("name").to_owned();
     let tenant = call.path_text("tenantId").to_owned();
     let mut conditions = vec![is_text("name", &name)];
-    let place = if tenant.is_empty() {
+    let scope = if tenant.is_empty() {
         conditions.push(is_text("scope", "GLOBAL"));
-        "global scope".to_owned()
+        "Global"
     } else {
         conditions.push(is_text("tenantId", &tenant));
-        format!("tenant '{tenant}'")
+        "Tenant"
     };
-    let missing = format!("Cluster Variable with name '{name}' not found in {place}");
+    let missing = format!("{scope}-scoped Cluster Variable with name '{name}' not found");
     get_where(call, Entity::ClusterVariable, conditions, missing).await
 }
 

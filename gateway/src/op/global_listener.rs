@@ -40,7 +40,8 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Problem> {
 /// `getGlobalTaskListener`.
 pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
     let id = call.path_text("id").to_owned();
-    let missing = format!("Global Listener with id '{id}' not found");
+    let missing =
+        format!("Global Listener with listenerId '{id}', listenerType 'USER_TASK' not found");
     get_where(
         call,
         Entity::GlobalListener,

@@ -223,7 +223,12 @@ pub(crate) async fn get_named(
     human: &'static str,
 ) -> Result<Answer, Problem> {
     let id = call.path_text(parameter).to_string();
-    let missing = || Problem::Missing(format!("{human} with id '{id}' not found"));
+    let called = if parameter == "username" {
+        parameter
+    } else {
+        "id"
+    };
+    let missing = || Problem::Missing(format!("{human} with {called} '{id}' not found"));
     let query = Query {
         filter: equals(parameter, Literal::Text(id.clone())),
         page: PageSpec {

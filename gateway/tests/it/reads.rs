@@ -228,7 +228,10 @@ async fn names_and_listeners_are_found_by_what_is_asked() {
     let (status, _, detail) = missing.problem();
     assert_eq!(
         (status, detail.as_str()),
-        (404, "Global Listener with id 'y' not found")
+        (
+            404,
+            "Global Listener with listenerId 'y', listenerType 'USER_TASK' not found"
+        )
     );
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The three have the same life and differ in texts and in what may be a member. Users, programs
 //! and groups may be members without being known here, because a token may bring them; mapping
-//! rules and roles have to be there, and of a tenant groups as well, where they are kept here.
+//! rules and roles have to be there. Where users and groups are kept here, those that get a role or
+//! a tenant have to be there as well, but for groups that get a role.
 
 use std::sync::Arc;
 
@@ -157,9 +158,12 @@ impl Kind {
         entity: EntityType,
         id: &Text,
     ) -> Result<bool, StateError> {
-        // Of what this cluster sets up itself, groups may be those of a token.
+        // Of what this cluster sets up itself, users and groups may be those of a token.
         let by_client = !command.authorization.is_empty();
         Ok(match (self, entity) {
+            (Self::Role | Self::Tenant, EntityType::User) if by_client && p.config.local_users => {
+                p.state().users.contains(id)?
+            }
             (Self::Tenant, EntityType::Group) if by_client && p.config.local_groups => {
                 p.state().groups.contains(id)?
             }

@@ -65,7 +65,7 @@ pub(crate) fn create(p: &mut Processing<'_>, command: &Command, value: &Value) -
     settle(p, command, key, of::User::Created, record, Some(key))
 }
 
-/// Changes what is given of a user.
+/// Replaces what is known of a user; only the password stays if none is given.
 pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -> Outcome {
     if distribute::is_distributed(p, command.key) {
         p.event(value.user_key, of::User::Updated, value.clone())?;
@@ -79,14 +79,10 @@ pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -
         )));
     };
     let mut record = UserRecord::clone(&row.record);
-    for (given, field) in [
-        (&value.name, &mut record.name),
-        (&value.email, &mut record.email),
-        (&value.password, &mut record.password),
-    ] {
-        if !given.is_empty() {
-            field.clone_from(given);
-        }
+    record.name.clone_from(&value.name);
+    record.email.clone_from(&value.email);
+    if !value.password.is_empty() {
+        record.password.clone_from(&value.password);
     }
     let record = Arc::new(record);
     let key = record.user_key;
