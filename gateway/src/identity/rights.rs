@@ -290,14 +290,23 @@ impl Access {
 
     /// The refusal of what is not allowed at all.
     pub(crate) fn refusal(&self) -> Problem {
-        let scope = self.scopes.as_ref().and_then(|scopes| scopes.first());
-        Problem::Forbidden(match scope {
-            Some(scope) => format!(
-                "Unauthorized to perform operation '{}' on resource '{}'",
-                scope.permission.name(),
-                scope.resource.name()
-            ),
-            None => "Unauthorized to read across tenants".to_owned(),
+        let scopes = self.scopes.as_deref().unwrap_or_default();
+        let each = |scope: &Scope| (scope.permission.name(), scope.resource.name());
+        Problem::Forbidden(match scopes {
+            [] => "Unauthorized to read across tenants".to_owned(),
+            [scope] => {
+                let (permission, resource) = each(scope);
+                format!("Unauthorized to perform operation '{permission}' on resource '{resource}'")
+            }
+            [_, _, ..] => {
+                let any: Vec<String> = scopes
+                    .iter()
+                    .map(each)
+                    .map(|(permission, resource)| format!("'{permission}' on '{resource}'"))
+                    .collect();
+                let any = any.join(" or ");
+                format!("Unauthorized to perform any of the operations: {any}")
+            }
         })
     }
 

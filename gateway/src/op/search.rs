@@ -37,14 +37,9 @@ pub(crate) async fn search(call: Call, entity: Entity) -> Result<Answer, Problem
 
 /// `searchProcessInstanceIncidents`: those of the instances called from it as well.
 pub(crate) async fn search_incidents_of_instance(call: Call) -> Result<Answer, Problem> {
-    let key = call.path_key("processInstanceKey").0;
-    exists(
-        &call.front,
-        Entity::ProcessInstance,
-        key,
-        "Process Instance",
-    )
-    .await?;
+    let name = "processInstanceKey";
+    entity(&call, Entity::ProcessInstance, name, "Process Instance").await?;
+    let key = call.path_key(name).0;
     let below = Filter::Any(vec![
         on_tree_path(format!("PI_{key}/*")),
         on_tree_path(format!("*/PI_{key}/*")),
@@ -54,14 +49,9 @@ pub(crate) async fn search_incidents_of_instance(call: Call) -> Result<Answer, P
 
 /// `searchElementInstanceIncidents`: of a call activity those of what it called as well.
 pub(crate) async fn search_incidents_of_element(call: Call) -> Result<Answer, Problem> {
-    let key = call.path_key("elementInstanceKey").0;
-    exists(
-        &call.front,
-        Entity::ElementInstance,
-        key,
-        "Element Instance",
-    )
-    .await?;
+    let name = "elementInstanceKey";
+    entity(&call, Entity::ElementInstance, name, "Element Instance").await?;
+    let key = call.path_key(name).0;
     let below = Filter::Any(vec![
         equals("elementInstanceKey", Literal::Int(key)),
         on_tree_path(format!("*/FNI_{key}/*")),
@@ -74,19 +64,6 @@ fn on_tree_path(pattern: String) -> Filter {
         field: "treePath".into(),
         op: Op::Like,
         values: vec![Literal::Text(pattern)],
-    }
-}
-
-async fn exists(
-    front: &Front,
-    entity: Entity,
-    key: i64,
-    human: &'static str,
-) -> Result<(), Problem> {
-    let found = front.reads()?.get(entity, KeyLiteral(key)).await;
-    match found.map_err(refused)? {
-        Some(_) => Ok(()),
-        None => Err(missing(human, key)),
     }
 }
 
