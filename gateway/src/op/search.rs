@@ -21,7 +21,6 @@ use crate::contract::schema::{Library, SchemaId, Shape};
 use crate::limits::{PAGE_DEFAULT, PAGE_MAX};
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
-use crate::submit::Front;
 
 pub(crate) use around::{
     call_hierarchy, search_effective_variables, search_task_variables, start_form, task_form,
