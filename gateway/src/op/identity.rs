@@ -456,3 +456,22 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_are_there_short_and_of_few_characters() {
+        let violation = |id: &str| id_violation(Members(&json!({ "ownerId": id })), "ownerId");
+        assert_eq!(violation("a.b-c_d~e@f+1"), None);
+        assert_eq!(violation(" ").as_deref(), Some("No ownerId provided"));
+        assert_eq!(violation(";;;;"), Some(illegal("ownerId")));
+        assert_eq!(
+            violation(&"x".repeat(257)).as_deref(),
+            Some("The provided ownerId exceeds the limit of 256 characters")
+        );
+    }
+}

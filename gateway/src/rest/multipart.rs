@@ -2,8 +2,9 @@
 //!
 //! What a part is, its name says, because browsers give file names to all parts that are no plain
 //! texts: parts of the name that the operation gives to files are files, others are texts, and those
-//! nobody asks for are ignored. Bounds: [`Limits::upload_bytes`] for the whole body,
-//! [`MULTIPART_PARTS`] parts, [`Limits::slow_client`] to send them.
+//! nobody asks for are ignored. Of a deployment, whatever has a file name is a file. Bounds:
+//! [`Limits::upload_bytes`] for the whole body, [`MULTIPART_PARTS`] parts, [`Limits::slow_client`]
+//! to send them.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
@@ -14,8 +15,8 @@ use super::extract::content_type;
 use crate::limits::{Limits, MULTIPART_PARTS};
 use crate::problem::{HttpFault, Problem};
 
-/// The part of files to deploy: they are known by their names, so without one it is no file.
-const NAMED: &str = "resources";
+/// Parts of a deployment: resources are known by their file names, so without one it is none.
+const RESOURCES: &str = "resources";
 
 /// A file that came.
 #[derive(Clone, Debug)]
@@ -93,7 +94,12 @@ async fn parts_of(
             .bytes()
             .await
             .map_err(|error| unreadable(&error, limits))?;
-        if name == required && (file.is_some() || name != NAMED) {
+        let is_file = if required == RESOURCES {
+            file.is_some()
+        } else {
+            name == required
+        };
+        if is_file {
             upload.files.push(File {
                 name: file.unwrap_or_default(),
                 media,

@@ -99,6 +99,7 @@ async fn hashes_stores_and_links_are_refused_by_name() {
     let running = start(Fake::new(1, fake::echo)).await;
     let created = upload(&running, "/documents", &[FILE]).await.json();
     let id = created["documentId"].as_str().unwrap();
+    let hash = created["contentHash"].as_str().unwrap();
     assert_eq!(id.len(), 36);
     let detail = async |method: &str, path: String| {
         let (status, _, detail) = running.rest(method, &path, "").await.problem();
@@ -119,10 +120,15 @@ async fn hashes_stores_and_links_are_refused_by_name() {
         detail("GET", format!("/documents/{id}?storeId=s3")).await,
         (400, "Document store with id 's3' does not exist.".into())
     );
-    assert_eq!(
-        detail("POST", format!("/documents/{id}/links")).await.0,
-        405
-    );
+    // Whether there is such a document is known before whether it can be linked.
+    for (id, hash, refused) in [
+        (id, String::new(), 400),
+        ("unknown", format!("?contentHash={hash}"), 404),
+        (id, format!("?contentHash={hash}"), 403),
+    ] {
+        let path = format!("/documents/{id}/links{hash}");
+        assert_eq!(detail("POST", path).await.0, refused, "{id} {hash}");
+    }
     let wrong = ("name=\"metadata\"", "{\"size\":\"x\"}");
     let refused = upload(&running, "/documents", &[FILE, wrong])
         .await
@@ -143,8 +149,9 @@ async fn several_documents_are_created_together() {
     let running = start(Fake::new(1, fake::echo)).await;
     let one = ("name=\"files\"; filename=\"1.txt\"", "one");
     let two = ("name=\"files\"; filename=\"2.txt\"", "two");
+    // As browsers send what is no plain text.
     let list = (
-        "name=\"metadataList\"",
+        "name=\"metadataList\"; filename=\"blob\"\r\nContent-Type: application/json",
         "[{\"fileName\":\"x\"},{\"fileName\":\"y\"}]",
     );
     let answer = upload(&running, "/documents/batch", &[one, two, list]).await;

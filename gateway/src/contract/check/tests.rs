@@ -417,6 +417,13 @@ fn accepted_bodies() {
             r#"{"changeset":{"dueDate":"","other":1}}"#,
         ),
         ("failJob", "{}"),
+        (
+            "updateJob",
+            r#"{"changeset":{"retries":1},"operationReference":0}"#,
+        ),
+        // Cluster variables are any JSON.
+        ("createGlobalClusterVariable", r#"{"name":"a","value":1}"#),
+        ("updateGlobalClusterVariable", r#"{"value":["a",true]}"#),
     ];
     for (operation, body) in cases {
         assert_eq!(
@@ -476,21 +483,64 @@ fn parameters_are_converted_or_named() {
     assert_eq!(check("false").unwrap(), Value::Bool(false));
 }
 
-#[test]
-fn ids_in_paths_are_looked_at_where_something_is_assigned() {
+/// What a text in the path of an operation comes to.
+fn in_path(operation: &str, name: &str, text: &str) -> Result<Value, String> {
     let contract = Contract::load().unwrap();
-    let outcome = |operation: &str| {
-        let known = contract.operation(operation).unwrap();
-        let param = known.params.iter().find(|param| param.name == "username");
-        let schema = param.unwrap().schema;
-        check_param(&contract.library, operation, schema, "username", "a b")
-    };
-    assert_eq!(
-        outcome("assignRoleToUser").unwrap_err().detail(),
-        "The provided username contains illegal characters. It must match the pattern \
-         '^[a-zA-Z0-9_~@.+-]+$'."
+    let known = contract.operation(operation).unwrap();
+    let param = known.params.iter().find(|param| param.name == name);
+    let schema = param.unwrap().schema;
+    check_param(&contract.library, operation, schema, name, text).map_err(|it| it.detail())
+}
+
+#[test]
+fn ids_in_paths_have_the_characters_of_ids_and_fit_where_something_is_assigned() {
+    let illegal = "The provided username contains illegal characters. It must match the pattern \
+                   '^[a-zA-Z0-9_~@.+-]+$'.";
+    for operation in ["assignRoleToUser", "getUser", "deleteUser"] {
+        let refused = in_path(operation, "username", "a b").unwrap_err();
+        assert_eq!(refused, illegal, "{operation}");
+    }
+    // What is too long is not found, unless it is to be stored.
+    let long = "x".repeat(300);
+    assert!(in_path("getUser", "username", &long).is_ok());
+    assert!(in_path("assignRoleToUser", "username", &long).is_err());
+    let key = "decisionEvaluationInstanceKey";
+    assert!(in_path("getDecisionInstance", key, "12-1").is_ok());
+    let refused = in_path("getDecisionInstance", key, "+++").unwrap_err();
+    assert!(
+        refused.starts_with(
+            "The provided decisionEvaluationInstanceKey '+++' is not a valid decision evaluation \
+             instance key."
+        ),
+        "{refused}"
     );
-    assert!(outcome("getUser").is_ok());
+    assert!(in_path("getAuditLog", "auditLogKey", "no number").is_ok());
+}
+
+#[test]
+fn what_no_search_gave_out_is_no_cursor() {
+    let contract = Contract::load().unwrap();
+    let refused = |cursor: &str| {
+        let body = format!(r#"{{"page":{{"after":"{cursor}"}}}}"#);
+        outcome(&contract, "searchProcessInstances", &body)
+    };
+    assert_eq!(refused("WzEsMl0="), None, "a list of values");
+    for cursor in ["e30=", "YWJj", "no Base64"] {
+        let detail = format!("Cannot decode pagination cursor '{cursor}'");
+        assert_eq!(refused(cursor), Some((INVALID.into(), detail)));
+    }
+}
+
+#[test]
+fn scalars_are_names_where_a_name_is_wanted() {
+    let contract = Contract::load().unwrap();
+    let refused = outcome(&contract, "searchJobs", r#"{"sort":[{"field":123}]}"#);
+    let (title, detail) = refused.unwrap();
+    assert_eq!(title, MALFORMED);
+    assert!(
+        detail.starts_with("Unexpected value '123' for enum field 'field'."),
+        "{detail}"
+    );
 }
 
 #[test]
