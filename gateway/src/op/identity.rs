@@ -434,6 +434,8 @@ pub(crate) async fn delete_authorization(call: Call) -> Result<Answer, Problem> 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -455,13 +457,6 @@ mod tests {
             assert_eq!(is_address(text), fits, "{text}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
 
     #[test]
     fn ids_are_there_short_and_of_few_characters() {
