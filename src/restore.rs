@@ -1,9 +1,10 @@
 //! `ringflow restore`: an empty data directory becomes that of a broker at the time of a backup.
 //!
 //! Run on every broker, with the configuration it starts with, while none runs and after the database
-//! was restored with its own tools. Everything is checked before anything is written: that the backup
-//! is whole, of as many partitions, and neither behind the database nor with a gap before it. What is
-//! written is deleted again if something of it turns out to be damaged.
+//! was restored with its own tools. Everything is checked before anything is written: that the
+//! directory is empty, that the backup is whole, of as many partitions, and neither behind the
+//! database nor with a gap before it. What is written is deleted again if something of it turns out
+//! to be damaged.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,7 +15,7 @@ use ringflow_backup::{Catalog, Store};
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_export::Database;
 use ringflow_export::sink::{FlushFailure, Sink};
-use ringflow_io::restore::Restorer;
+use ringflow_io::restore::{RestoreTarget, Restorer};
 use ringflow_storage::log::EntryId;
 
 use crate::arguments::{Failure, RestoreOptions};
@@ -68,6 +69,7 @@ async fn restore(
     };
     let store = Store::open(options)?;
     let placement = boot::place(config)?;
+    let target = RestoreTarget::open(boot::broker_options(config, &placement), overwrite)?;
     let exported = match &config.secondary_storage {
         None => None,
         Some(database) => Some(positions(config, database, placement.partitions).await?),
@@ -75,7 +77,7 @@ async fn restore(
     let catalog = Catalog::new(store.clone());
     let plan = restore::plan(&catalog, wanted, placement.partitions, &exported).await?;
     tell(&plan, &exported);
-    let restorer = Restorer::open(boot::broker_options(config, &placement), overwrite)?;
+    let restorer = target.clear()?;
     match fill(&store, &plan, &restorer).await {
         Ok((partitions, bytes)) => {
             restorer.finish()?;
@@ -126,8 +128,6 @@ async fn positions(
     database: &Database,
     partitions: u16,
 ) -> Result<BTreeMap<u16, Position>, Failure> {
-    // The embedded database is in the directory that is about to be filled.
-    std::fs::create_dir_all(&config.data_dir)?;
     let mut sink = Sink::new(
         database.clone(),
         config.table_prefix.clone(),

@@ -41,17 +41,15 @@ impl From<Error> for RestoreError {
     }
 }
 
-/// A data directory that is being filled.
+/// A data directory that may be filled; nobody else has it open, and nothing of it is changed yet.
 #[derive(Debug)]
-pub struct Restorer {
+pub struct RestoreTarget {
     data: DataDir,
     options: BrokerOptions,
-    flusher: Flusher,
 }
 
-impl Restorer {
-    /// Opens the directory of `options`, which must hold no partition unless `overwrite` is set:
-    /// then what it holds is deleted.
+impl RestoreTarget {
+    /// Opens the directory of `options`, which must hold no partition unless `overwrite` is set.
     ///
     /// # Errors
     /// If it is not empty, in use, or cannot be written.
@@ -69,16 +67,34 @@ impl Restorer {
                 options.data.display()
             )));
         }
-        data.begin_restore()?;
-        data.clear()?;
+        Ok(Self { data, options })
+    }
+
+    /// Deletes what partitions it holds and marks it as half restored from now on.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn clear(self) -> Result<Restorer, RestoreError> {
+        self.data.begin_restore()?;
+        self.data.clear()?;
         let flusher = Flusher::start("restore", IoChoice::Plain)?;
-        Ok(Self {
-            data,
-            options,
+        Ok(Restorer {
+            data: self.data,
+            options: self.options,
             flusher,
         })
     }
+}
 
+/// A data directory that is being filled.
+#[derive(Debug)]
+pub struct Restorer {
+    data: DataDir,
+    options: BrokerOptions,
+    flusher: Flusher,
+}
+
+impl Restorer {
     /// The partitions that this broker has a replica of.
     #[must_use]
     pub fn partitions(&self) -> Vec<PartitionId> {

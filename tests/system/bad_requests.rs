@@ -181,7 +181,7 @@ fn requests_that_do_not_fit_are_refused() {
             "complete a negative",
             ("POST", "/v2/jobs/-5/completion"),
             "{}",
-            (503, "could not be delivered"),
+            (404, "with key '-5', but no such job was found"),
         ),
         case(
             "fail nothing",

@@ -160,6 +160,7 @@ fn a_question_without_answer_is_asked_again() {
     h.advance(60_000);
     assert_eq!(asked(&mut h).len(), 1);
     manage(&mut h, key, of::BatchOperationLifecycleManagement::Cancel).unwrap();
+    assert!(asked(&mut h).is_empty());
     assert_eq!(h.engine.next_due(), None);
     h.assert_clean();
 }

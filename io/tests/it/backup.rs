@@ -5,7 +5,7 @@ use ringflow_core::ids::{Key, PartitionId, Position};
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{CheckpointRecord, CheckpointType};
 use ringflow_core::record::{Record, Value};
-use ringflow_io::restore::Restorer;
+use ringflow_io::restore::{RestoreTarget, Restorer};
 use ringflow_io::{BackupTask, Broker, BrokerOptions, Submitter, TakeBackup};
 use ringflow_storage::snapshot::SnapshotReader;
 use tempfile::TempDir;
@@ -153,7 +153,8 @@ fn what_is_stored_at_a_checkpoint_becomes_the_same_partitions_elsewhere() {
             client(run_one(&submitter, 1));
             let data = TempDir::new().unwrap();
             let there = elsewhere(&options, &data);
-            let restorer = Restorer::open(there.clone(), false).unwrap();
+            let target = RestoreTarget::open(there.clone(), false).unwrap();
+            let restorer = target.clear().unwrap();
             for _ in 0..2 {
                 let task = taken(&mut tasks);
                 assert_eq!(task.snapshot().is_some(), round > 1);
@@ -173,10 +174,11 @@ fn what_is_stored_at_a_checkpoint_becomes_the_same_partitions_elsewhere() {
                 run_one(&submitter, 2).await;
             });
             restored.stop();
-            let error = Restorer::open(there.clone(), false).unwrap_err();
+            let error = RestoreTarget::open(there.clone(), false).unwrap_err();
             assert!(error.to_string().contains("is not empty"), "{error}");
             // Overwritten only if that is said, and of no use until it is whole.
-            drop(Restorer::open(there.clone(), true).unwrap());
+            let target = RestoreTarget::open(there.clone(), true).unwrap();
+            drop(target.clear().unwrap());
             let error = Broker::start(there).unwrap_err().to_string();
             assert!(error.contains("restore it again"), "{error}");
             broker.stop();
