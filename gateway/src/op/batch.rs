@@ -242,17 +242,6 @@ pub(crate) async fn manage(call: Call, manage: Manage) -> Result<Answer, Problem
     Ok(Answer::NoContent)
 }
 
-/// `getBatchOperation`.
-pub(crate) async fn get(call: Call) -> Result<Answer, Problem> {
-    let name = "batchOperationKey";
-    let absent = format!(
-        "Batch Operation with id '{}' not found",
-        call.path_text(name)
-    );
-    let wanted = search::is_key(name, call.path_key(name));
-    search::get_where(call, Entity::BatchOperation, vec![wanted], absent).await
-}
-
 /// `deleteProcessInstance`: the history of an instance that has ended.
 pub(crate) async fn delete_instance(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");

@@ -10,8 +10,6 @@ mod filter;
 pub(crate) mod statistics;
 pub(crate) mod wait_state;
 
-use ringflow_core::ids::Key;
-
 use super::shape::{Members, ObjectWriter, date_time};
 use crate::backend::{
     Cell, Entity, Filter, KeyLiteral, Literal, Op, Page, PageSpec, PageStart, Query, QueryError,
@@ -236,12 +234,24 @@ pub(crate) async fn get(
     Ok(Answer::Json(text))
 }
 
-/// `getAuditLog`: its key is a text, and one that is no number is not found.
-pub(crate) async fn get_audit_log(call: Call) -> Result<Answer, Problem> {
-    let name = "auditLogKey";
-    let absent = format!("Audit log with id '{}' not found", call.path_text(name));
-    let wanted = is_key(name, call.path_key(name));
-    get_where(call, Entity::AuditLog, vec![wanted], absent).await
+/// The entity whose key is in the path under `parameter` and is called an id where it is missing;
+/// a text that is no key is missing.
+pub(crate) async fn get_called_id(
+    call: Call,
+    entity: Entity,
+    parameter: &'static str,
+    human: &'static str,
+) -> Result<Answer, Problem> {
+    let id = call.path_text(parameter);
+    let missing = || Problem::Missing(format!("{human} with id '{id}' not found"));
+    let key = KeyLiteral(call.path_key(parameter).0);
+    let found = call.front.reads()?.get(entity, key).await;
+    let row = found.map_err(refused)?.ok_or_else(missing)?;
+    call.access.check(entity, &row, missing)?;
+    let schema = call.result_schema()?;
+    let mut text = String::new();
+    put_row(&call.rest.contract.library, schema, &row, &mut text)?;
+    Ok(Answer::Json(text))
 }
 
 /// The first entity that fits, whole; `absent` says that there is none.
@@ -273,11 +283,6 @@ pub(crate) async fn get_where(
 /// The condition that a field is a text.
 pub(crate) fn is_text(field: &str, text: &str) -> Filter {
     equals(field, Literal::Text(text.to_owned()))
-}
-
-/// The condition that a field is a key.
-pub(crate) fn is_key(field: &str, key: Key) -> Filter {
-    equals(field, Literal::Int(key.0))
 }
 
 /// `getProcessDefinitionXML`.

@@ -223,7 +223,9 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("searchAuditLogs", |c| {
         search::search(c, Entity::AuditLog).boxed()
     }),
-    ("getAuditLog", |c| search::get_audit_log(c).boxed()),
+    ("getAuditLog", |c| {
+        search::get_called_id(c, Entity::AuditLog, "auditLogKey", "Audit log").boxed()
+    }),
     ("searchUserTaskAuditLogs", |c| {
         search::search_within(c, Entity::AuditLog, "userTaskKey").boxed()
     }),
@@ -313,7 +315,15 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("searchBatchOperations", |c| {
         search::search(c, Entity::BatchOperation).boxed()
     }),
-    ("getBatchOperation", |c| batch::get(c).boxed()),
+    ("getBatchOperation", |c| {
+        search::get_called_id(
+            c,
+            Entity::BatchOperation,
+            "batchOperationKey",
+            "Batch Operation",
+        )
+        .boxed()
+    }),
     ("searchBatchOperationItems", |c| {
         search::search(c, Entity::BatchOperationItem).boxed()
     }),

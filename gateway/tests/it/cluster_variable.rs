@@ -68,7 +68,7 @@ async fn refusals_keep_their_words() {
     for wrong in [
         json!({"name": "a b", "value": {}}),
         json!({"name": "x"}),
-        json!({"name": "x", "value": 1}),
+        json!({"name": "x", "value": null}),
     ] {
         let refused = running
             .post("/cluster-variables/global", wrong.clone())

@@ -119,7 +119,11 @@ async fn wrong_bodies_are_refused_by_every_operation() {
             refused("{\"anUnknownMember\":1}").await;
         }
         for name in names {
-            // No member of a request takes a list of lists.
+            let id = operation["id"].as_str().unwrap();
+            if name == "value" && id.ends_with("ClusterVariable") {
+                continue;
+            }
+            // No other member of a request takes a list of lists.
             let mut object = Map::new();
             object.insert(name, serde_json::json!([[]]));
             refused(&Value::Object(object).to_string()).await;
@@ -150,7 +154,8 @@ async fn path_keys_that_are_no_numbers_are_refused_by_every_operation() {
         let numeric = params
             .iter()
             .any(|name| keyed(name) && *name != "batchOperationKey");
-        if !numeric {
+        // The key of an entry of the audit log is a text.
+        if !numeric || operation["id"] == "getAuditLog" {
             continue;
         }
         seen += 1;

@@ -252,16 +252,20 @@ async fn members_are_checked_by_every_operation() {
                 _ => continue,
             };
             let detail = format!("Request property [{name}] cannot be parsed");
-            let text = json!({name: wrong}).to_string();
-            trial.refused(operation, &text, malformed(&detail)).await;
             if let Some(members) = schema["enum"].as_array() {
                 let members: Vec<&str> = members.iter().filter_map(Value::as_str).collect();
-                let detail = format!(
-                    "Unexpected value 'nope' for enum field '{name}'. Use any of the following \
-                     values: [{}]",
-                    members.join(", ")
-                );
-                let text = json!({name: "nope"}).to_string();
+                // A scalar is taken for a name.
+                for (given, shown) in [(json!("nope"), "nope"), (json!(5), "5")] {
+                    let detail = format!(
+                        "Unexpected value '{shown}' for enum field '{name}'. Use any of the \
+                         following values: [{}]",
+                        members.join(", ")
+                    );
+                    let text = json!({name: given}).to_string();
+                    trial.refused(operation, &text, malformed(&detail)).await;
+                }
+            } else {
+                let text = json!({name: wrong}).to_string();
                 trial.refused(operation, &text, malformed(&detail)).await;
             }
             if kind == "integer" {
@@ -484,6 +488,10 @@ async fn keys_in_paths_are_numbers_of_64_bits_for_every_operation() {
             .filter_map(|param| param["name"].as_str())
             .collect();
         let [name] = keys[..] else { continue };
+        // A text in the reference: what is no number is not found.
+        if operation["id"] == "getAuditLog" {
+            continue;
+        }
         let method = operation["method"].as_str().unwrap();
         for value in [
             "abc",
@@ -522,6 +530,12 @@ async fn what_is_not_there_is_not_found() {
             continue;
         }
         for key in ["-1", "9999999999999999", "9223372036854775807"] {
+            let numbered = format!("{}-1", key.trim_start_matches('-'));
+            let key = if id == "getDecisionInstance" {
+                numbered.as_str()
+            } else {
+                key
+            };
             let target = url(&running, operation, key);
             let answer = http("GET", &target, &[], Vec::new()).await;
             let nothing = [json!({"items": []}), json!([])];

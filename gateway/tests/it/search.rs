@@ -189,7 +189,7 @@ async fn failures_of_the_storage_have_their_own_answers() {
         (
             QueryError::BadCursor,
             400,
-            "Cannot decode pagination cursor 'YWJj'",
+            "Cannot decode pagination cursor 'WzFd'",
         ),
         (
             QueryError::InvalidField {
@@ -217,7 +217,7 @@ async fn failures_of_the_storage_have_their_own_answers() {
     ];
     for (failure, status, detail) in cases {
         *running.reads.failure.lock().unwrap() = Some(failure);
-        let body = json!({"page": {"after": "YWJj"}});
+        let body = json!({"page": {"after": "WzFd"}});
         let problem = running.post("/jobs/search", body).await.problem();
         assert_eq!((problem.0, problem.2.as_str()), (status, detail));
     }
