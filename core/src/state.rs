@@ -22,6 +22,7 @@ use crate::record::field::{DecodeError, Shape, ValueReader, ValueStruct, ValueWr
 use crate::state::family::{Family, Overlay};
 use crate::state::store::{RowChange, StateRead, WriteSet};
 
+pub mod agent;
 pub mod batch_operation;
 pub mod checkpoint;
 pub mod cluster_variable;
@@ -50,6 +51,7 @@ pub mod timer;
 pub mod user_task;
 pub mod variable;
 
+pub use agent::{AgentHistoryRow, AgentInstanceRow};
 pub use batch_operation::{BatchOperationChunkRow, BatchOperationRow};
 pub use checkpoint::CheckpointKey;
 pub use cluster_variable::ClusterVariableRow;
@@ -357,8 +359,20 @@ families! {
     backups: Index<CheckpointKey> = 141,
     /// Definition to the number of its running instances.
     running_instances: Table<Key, CountRow> = 142,
+    /// Agent instances by key.
+    agent_instances: Table<Key, AgentInstanceRow> = 143,
     /// Jobs with a priority that can be taken: type, inverted priority, key, tenant.
     prioritized_jobs: Index<(Text, i32, Key, Text)> = 148,
+    /// History items by key, until their jobs are done.
+    agent_history: Table<Key, AgentHistoryRow> = 150,
+    /// Job, lease, history item that waits for it.
+    agent_history_by_job: Index<(Key, Text, Key)> = 151,
+    /// Process instance, agent instance.
+    agent_instances_by_process: Index<(Key, Key)> = 152,
+    /// Definition, marked element; its agent definition.
+    agent_definitions: Groups<Key, Text, KeyRow> = 161,
+    /// Agent instance, id of a history item; its key once it is committed.
+    agent_history_ids: Groups<Key, Text, KeyRow> = 164,
     /// Commands that did not fit into their step, by position; group 0 is all of them.
     continuations: Groups<u8, Position, ContinuationRow> = 200,
     /// Definitions being deleted, until the last instance of them has ended.
@@ -579,7 +593,13 @@ mod tests {
             (140, "checkpoints"),
             (141, "backups"),
             (142, "running_instances"),
+            (143, "agent_instances"),
             (148, "prioritized_jobs"),
+            (150, "agent_history"),
+            (151, "agent_history_by_job"),
+            (152, "agent_instances_by_process"),
+            (161, "agent_definitions"),
+            (164, "agent_history_ids"),
             (200, "continuations"),
             (207, "deletions_waiting"),
             (208, "runtime_instructions"),

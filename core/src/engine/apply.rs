@@ -14,6 +14,7 @@ use crate::record::intent::of;
 use crate::record::{Blob, Intent, Record, RecordType, Value, codec};
 use crate::state::{ContinuationRow, State};
 
+mod agent;
 mod batch_operation;
 mod business_id;
 mod checkpoint;
@@ -298,6 +299,14 @@ fn apply_event(a: &mut Applying<'_>, record: &Record) -> Result<(), Fault> {
         Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configured) => {
             appliers!(a, record; GlobalListenerBatch => global_listener::configured)
         }
+        Intent::AgentInstance(intent) => apply_agent_instance(a, record, intent),
+        Intent::AgentHistory(intent) => apply_agent_history(a, record, intent),
+        Intent::AgentDefinition(of::AgentDefinition::Created) => {
+            appliers!(a, record; AgentDefinition => agent::definition_created)
+        }
+        Intent::AgentDefinition(of::AgentDefinition::Deleted) => {
+            appliers!(a, record; AgentDefinition => agent::definition_deleted)
+        }
         Intent::GlobalListener(
             of::GlobalListener::Create | of::GlobalListener::Update | of::GlobalListener::Delete,
         )
@@ -417,6 +426,51 @@ fn apply_process_instance(
         | of::ProcessInstance::TerminateElement
         | of::ProcessInstance::CompleteExecutionListener
         | of::ProcessInstance::ContinueTerminatingElement => unsupported(record),
+    }
+}
+
+fn apply_agent_instance(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::AgentInstance,
+) -> Result<(), Fault> {
+    match intent {
+        of::AgentInstance::Created => {
+            appliers!(a, record; AgentInstance => agent::instance_created)
+        }
+        of::AgentInstance::Updated => {
+            appliers!(a, record; AgentInstance => agent::instance_updated)
+        }
+        of::AgentInstance::Completed => {
+            appliers!(a, record; AgentInstance => agent::instance_completed)
+        }
+        of::AgentInstance::Migrated => {
+            appliers!(a, record; AgentInstance => agent::instance_migrated)
+        }
+        of::AgentInstance::Create | of::AgentInstance::Update | of::AgentInstance::Complete => {
+            unsupported(record)
+        }
+    }
+}
+
+fn apply_agent_history(
+    a: &mut Applying<'_>,
+    record: &Record,
+    intent: of::AgentHistory,
+) -> Result<(), Fault> {
+    match intent {
+        of::AgentHistory::Created => {
+            appliers!(a, record; AgentHistory => agent::history_created)
+        }
+        of::AgentHistory::Committed => {
+            appliers!(a, record; AgentHistory => agent::history_committed)
+        }
+        of::AgentHistory::Discarded => {
+            appliers!(a, record; AgentHistory => agent::history_discarded)
+        }
+        of::AgentHistory::Create | of::AgentHistory::Commit | of::AgentHistory::Discard => {
+            unsupported(record)
+        }
     }
 }
 

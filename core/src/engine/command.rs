@@ -4,6 +4,8 @@
 
 pub(crate) mod acknowledge;
 pub(crate) mod ad_hoc;
+pub(crate) mod agent_history;
+pub(crate) mod agent_instance;
 pub(crate) mod assign_business_id;
 pub(crate) mod batch_operation;
 pub(crate) mod cancel_instance;

@@ -95,6 +95,8 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         Intent::UserTask(intent) => user_task(p, command, intent),
         Intent::ClusterVariable(intent) => cluster_variable(p, command, intent),
         Intent::GlobalListener(intent) => global_listener(p, command, intent),
+        Intent::AgentInstance(intent) => agent_instance(p, command, intent),
+        Intent::AgentHistory(intent) => agent_history(p, command, intent),
         Intent::GlobalListenerBatch(of::GlobalListenerBatch::Configure) => {
             call!(p, command; GlobalListenerBatch => command::global_listener::configure)
         }
@@ -184,6 +186,7 @@ pub(crate) fn dispatch(p: &mut Processing<'_>, command: &Command) -> Outcome {
         | Intent::Signal(of::Signal::Broadcasted) => not_a_command(command),
         Intent::MessageStartEventSubscription(_)
         | Intent::Form(_)
+        | Intent::AgentDefinition(_)
         | Intent::RuntimeInstruction(_)
         | Intent::Resource(of::Resource::Created | of::Resource::Deleted | of::Resource::Fetched)
         | Intent::CompensationSubscription(_)
@@ -272,6 +275,37 @@ fn global_listener(
             call!(p, command; GlobalListener => global_listener::delete)
         }
         of::GlobalListener::Created | of::GlobalListener::Updated | of::GlobalListener::Deleted => {
+            not_a_command(command)
+        }
+    }
+}
+
+fn agent_instance(p: &mut Processing<'_>, command: &Command, intent: of::AgentInstance) -> Outcome {
+    use command::agent_instance;
+    match intent {
+        of::AgentInstance::Create => {
+            call!(p, command; AgentInstance => agent_instance::create)
+        }
+        of::AgentInstance::Update => {
+            call!(p, command; AgentInstance => agent_instance::update)
+        }
+        of::AgentInstance::Complete => {
+            call!(p, command; AgentInstance => agent_instance::complete)
+        }
+        of::AgentInstance::Created
+        | of::AgentInstance::Updated
+        | of::AgentInstance::Completed
+        | of::AgentInstance::Migrated => not_a_command(command),
+    }
+}
+
+fn agent_history(p: &mut Processing<'_>, command: &Command, intent: of::AgentHistory) -> Outcome {
+    use command::agent_history;
+    match intent {
+        of::AgentHistory::Create => call!(p, command; AgentHistory => agent_history::create),
+        of::AgentHistory::Commit => call!(p, command; AgentHistory => agent_history::commit),
+        of::AgentHistory::Discard => call!(p, command; AgentHistory => agent_history::discard),
+        of::AgentHistory::Created | of::AgentHistory::Committed | of::AgentHistory::Discarded => {
             not_a_command(command)
         }
     }
@@ -545,7 +579,10 @@ pub(crate) fn instance_of(value: &Value) -> Option<Key> {
         Value::ProcessInstanceMigration(value) => value.process_instance_key,
         Value::ProcessInstanceBusinessId(value) => value.process_instance_key,
         Value::DecisionEvaluation(value) => value.process_instance_key,
+        Value::AgentInstance(value) => value.process_instance_key,
+        Value::AgentHistory(value) => value.process_instance_key,
         Value::Decision(_)
+        | Value::AgentDefinition(_)
         | Value::DecisionRequirements(_)
         | Value::Deployment(_)
         | Value::Message(_)
@@ -634,9 +671,12 @@ pub(crate) fn bans_on_fault(intent: Intent) -> bool {
         | Intent::AdHocSubProcessInstruction(_)
         | Intent::ProcessInstanceModification(_)
         | Intent::ProcessInstanceBusinessId(_)
+        | Intent::AgentHistory(_)
         | Intent::VariableDocument(_) => true,
         Intent::ProcessInstanceCreation(_)
         | Intent::ProcessInstanceMigration(_)
+        | Intent::AgentInstance(_)
+        | Intent::AgentDefinition(_)
         | Intent::Deployment(_)
         | Intent::Decision(_)
         | Intent::DecisionRequirements(_)

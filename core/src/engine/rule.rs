@@ -3,6 +3,7 @@
 //! A rule reads state and writes through the step like its callers; it keeps nothing of its own.
 
 pub(crate) mod ad_hoc;
+pub(crate) mod agents;
 pub(crate) mod authorizations;
 pub(crate) mod compensation;
 pub(crate) mod conditions;

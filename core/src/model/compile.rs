@@ -19,7 +19,7 @@ use super::{
     Refused,
 };
 use crate::record::Text;
-use crate::record::value::{BpmnElementType, BpmnEventType};
+use crate::record::value::{AgentDefinitionType, BpmnElementType, BpmnEventType};
 
 /// Suffix of the id of an ad-hoc sub-process' inner instance.
 const INNER_INSTANCE: &str = "#innerInstance";
@@ -320,6 +320,10 @@ impl<'a> Compiler<'_, 'a> {
                 extension::properties(xml)
             } else {
                 Box::default()
+            },
+            agent: match draft.half {
+                Half::Whole | Half::Repeated => extension::agent(xml),
+                Half::Body | Half::Inner => AgentDefinitionType::Unspecified,
             },
             behavior,
         })

@@ -6,7 +6,7 @@
 
 use super::{ElementId, FlowId};
 use crate::model::expression::Expr;
-use crate::record::value::{BpmnElementType, BpmnEventType};
+use crate::record::value::{AgentDefinitionType, BpmnElementType, BpmnEventType};
 use crate::record::{RawValue, Text};
 
 /// A flow node, a scope, or one half of a multi-instance activity.
@@ -45,6 +45,8 @@ pub struct Element {
     pub listeners: ExecutionListeners,
     /// Opaque name/value pairs of the model (`zeebe:properties`).
     pub properties: Box<[(Text, Text)]>,
+    /// What kind of agent it is, if it is one.
+    pub agent: AgentDefinitionType,
     /// What it does.
     pub behavior: Behavior,
 }

@@ -15,6 +15,7 @@
 //! | taskListeners > taskListener | eventType, type, retries (3), taskHeaders |
 //! | priorityDefinition (user task), jobPriorityDefinition (jobs) | priority |
 //! | properties > property | name, value |
+//! | agentDefinition (service tasks, ad-hoc sub-processes) | agentType |
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -26,6 +27,7 @@ use super::{
     UserTask,
 };
 use crate::record::Text;
+use crate::record::value::AgentDefinitionType;
 
 /// Job type of user tasks without `zeebe:userTask`.
 const USER_TASK_JOB_TYPE: &str = "io.camunda.zeebe:userTask";
@@ -411,6 +413,24 @@ pub(super) fn called_element(
         business_id: given(called, "businessId").map(literal).transpose()?,
         index,
     })))
+}
+
+/// The kind of agent that an attribute names.
+pub(super) fn agent_type(name: &str) -> Option<AgentDefinitionType> {
+    match name {
+        "aiAgentSubProcess" => Some(AgentDefinitionType::AiAgentSubProcess),
+        "aiAgentTask" => Some(AgentDefinitionType::AiAgentTask),
+        "external" => Some(AgentDefinitionType::ExternalAgent),
+        _ => None,
+    }
+}
+
+/// The kind of agent that an element is marked as.
+pub(super) fn agent(element: Xml<'_>) -> AgentDefinitionType {
+    extension(element, "agentDefinition")
+        .and_then(|definition| given(definition, "agentType"))
+        .and_then(agent_type)
+        .unwrap_or_default()
 }
 
 /// Opaque properties.

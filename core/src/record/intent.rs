@@ -399,6 +399,27 @@ intents! {
         Delete = 4 "DELETE" command,
         Deleted = 5 "DELETED" event,
     }
+    AgentInstance {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Update = 2 "UPDATE" command,
+        Updated = 3 "UPDATED" event,
+        Complete = 4 "COMPLETE" command,
+        Completed = 5 "COMPLETED" event,
+        Migrated = 6 "MIGRATED" event,
+    }
+    AgentHistory {
+        Create = 0 "CREATE" command,
+        Created = 1 "CREATED" event,
+        Commit = 2 "COMMIT" command,
+        Committed = 3 "COMMITTED" event,
+        Discarded = 4 "DISCARDED" event,
+        Discard = 5 "DISCARD" command,
+    }
+    AgentDefinition {
+        Created = 0 "CREATED" event,
+        Deleted = 1 "DELETED" event,
+    }
     ProcessInstanceBusinessId {
         Assign = 0 "ASSIGN" command,
         Assigned = 1 "ASSIGNED" event,

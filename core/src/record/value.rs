@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::record::field::{DecodeError, Shape, ValueReader, ValueStruct, ValueWriter};
 
 mod ad_hoc;
+mod agent;
 mod batch_operation;
 mod checkpoint;
 mod clock;
@@ -37,6 +38,7 @@ mod user_task;
 mod variable;
 
 pub use ad_hoc::*;
+pub use agent::*;
 pub use batch_operation::*;
 pub use checkpoint::*;
 pub use clock::*;
@@ -214,6 +216,9 @@ ConditionalEvaluation(ConditionalEvaluationRecord) = 64 "CONDITIONAL_EVALUATION"
 GlobalListenerBatch(GlobalListenerBatchRecord) = 65 "GLOBAL_LISTENER_BATCH",
 Expression(ExpressionRecord) = 66 "EXPRESSION",
 GlobalListener(GlobalListenerRecord) = 68 "GLOBAL_LISTENER",
+AgentInstance(AgentInstanceRecord) = 70 "AGENT_INSTANCE",
+AgentHistory(AgentHistoryRecord) = 72 "AGENT_HISTORY",
+AgentDefinition(AgentDefinitionRecord) = 77 "AGENT_DEFINITION",
 ProcessInstanceBusinessId(ProcessInstanceBusinessIdRecord) = 200 "PROCESS_INSTANCE_BUSINESS_ID",
 Checkpoint(CheckpointRecord) = 254 "CHECKPOINT",
 }

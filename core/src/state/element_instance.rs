@@ -68,6 +68,8 @@ record_value! {
         listener_index "": i32,
         /// An ad-hoc sub-process that is done once nothing is active in it.
         completion_condition_fulfilled "": bool,
+        /// Agent instance it works for.
+        agent_instance_key "": Key,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
-use crate::engine::rule::starts;
+use crate::engine::rule::{agents, starts};
 use crate::ids::Key;
 use crate::record::intent::of;
 use crate::record::value::{
@@ -192,6 +192,7 @@ fn delete_process(p: &mut Processing<'_>, record: &Arc<ProcessRecord>) -> Outcom
         // The last of them deletes it.
         return Ok(());
     }
+    agents::definition_gone(p, record)?;
     p.event(key, of::Process::Deleted, stated)
 }
 
@@ -210,5 +211,6 @@ pub(crate) fn instance_ended(p: &mut Processing<'_>, definition: Key) -> Outcome
         resource: Blob::EMPTY,
         ..ProcessRecord::clone(&row.record)
     };
+    agents::definition_gone(p, &row.record)?;
     p.event(definition, of::Process::Deleted, stated)
 }

@@ -13,13 +13,14 @@ use crate::engine::distribute;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
-use crate::engine::rule::starts;
+use crate::engine::rule::{agents, starts};
 use crate::ids::Key;
 use crate::model::{self, Bound};
 use crate::record::Blob;
 use crate::record::intent::of;
 use crate::record::value::{
-    DeploymentRecord, FormMetadata, ProcessMetadata, ProcessRecord, ResourceMetadata,
+    AgentDefinitionRecord, AgentDefinitionType, DeploymentRecord, FormMetadata, ProcessMetadata,
+    ProcessRecord, ResourceMetadata,
 };
 use crate::state::file::FileKind;
 
@@ -39,6 +40,7 @@ struct Deployed {
     metadata: ProcessMetadata,
     resource: Blob,
     process: Arc<model::Process>,
+    agents: Vec<Arc<AgentDefinitionRecord>>,
 }
 
 /// What the files of a deployment are.
@@ -110,6 +112,9 @@ fn create_all(
             .collect(),
         tenant_id: value.tenant_id.clone(),
         deployment_key,
+        agent_definitions_metadata: (processes.iter())
+            .flat_map(|one| one.agents.iter().cloned())
+            .collect(),
     };
     let previous = create(p, &deployed)?;
     for graph in &deployed.graphs {
@@ -144,6 +149,10 @@ fn receive(p: &mut Processing<'_>, command: &Command, value: &Arc<DeploymentReco
         let processes = deployed.processes.iter_mut().zip(&value.processes_metadata);
         for (one, metadata) in processes {
             one.metadata = metadata.clone();
+            let of = metadata.process_definition_key;
+            let agents = value.agent_definitions_metadata.iter();
+            let agents = agents.filter(|agent| agent.process_definition_key == of);
+            one.agents = agents.cloned().collect();
         }
         let mut forms = value.form_metadata.iter();
         let mut resources = value.resource_metadata.iter();
@@ -253,6 +262,7 @@ fn parse(value: &DeploymentRecord) -> Outcome<Parsed> {
                 },
                 resource: resource.resource.clone(),
                 process: Arc::new(process),
+                agents: Vec::new(),
             });
         }
     }
@@ -356,7 +366,22 @@ fn number(p: &mut Processing<'_>, deployed: &mut Parsed, deployment_key: Key) ->
     for graph in &mut deployed.graphs {
         decision::number(p, graph, all_known, deployment_key)?;
     }
+    for one in &mut deployed.processes {
+        if !one.metadata.is_duplicate {
+            one.agents = agents(p, one);
+        }
+    }
     Ok(())
+}
+
+/// An agent definition for each element that is marked as an agent.
+fn agents(p: &mut Processing<'_>, deployed: &Deployed) -> Vec<Arc<AgentDefinitionRecord>> {
+    let record = definition(deployed);
+    let elements = deployed.process.elements().iter();
+    let marked = elements.filter(|one| one.agent != AgentDefinitionType::Unspecified);
+    marked
+        .map(|element| Arc::new(agents::definition_of(element, &record, p.next_key())))
+        .collect()
 }
 
 /// Writes what is new; returns for each process the one it takes the place of.
@@ -376,6 +401,10 @@ fn create(p: &mut Processing<'_>, deployed: &Parsed) -> Outcome<Vec<Option<Arc<P
             continue;
         }
         p.event(key, of::Process::Created, definition(one))?;
+        for agent in &one.agents {
+            let key = agent.agent_definition_key;
+            p.event(key, of::AgentDefinition::Created, agent.clone())?;
+        }
     }
     Ok(previous)
 }

@@ -13,7 +13,7 @@ use crate::engine::input::Command;
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
 use crate::engine::rule::variables::{self, Owner};
-use crate::engine::rule::{errors, incidents, jobs, listeners, task_listeners, triggers};
+use crate::engine::rule::{agents, errors, incidents, jobs, listeners, task_listeners, triggers};
 use crate::ids::{Key, Timestamp};
 use crate::record::Text;
 use crate::record::intent::of;
@@ -67,6 +67,7 @@ pub(crate) fn complete(p: &mut Processing<'_>, command: &Command, value: &Value)
         ..JobRecord::clone(&row.record)
     });
     p.event(key, of::Job::Completed, completed.clone())?;
+    agents::job_completed(p, key, completed.process_instance_key)?;
     if let Some(at) = At::find(p, completed.element_instance_key)? {
         let target = at.record.element_id.clone();
         match completed.kind {
@@ -193,6 +194,7 @@ pub(crate) fn throw_error(p: &mut Processing<'_>, command: &Command, value: &Val
             let thrown = Arc::new(thrown);
             p.event(key, of::Job::ErrorThrown, thrown.clone())?;
             p.respond(key, of::Job::ErrorThrown, thrown);
+            agents::job_gone(p, key, row.record.process_instance_key)?;
             errors::throw(p, &catch, value.variables.clone())
         }
         Err(available) => {

@@ -29,6 +29,7 @@ use crate::record::value::{
 use crate::record::{Document, RawValue, Text};
 use crate::state::ElementState;
 
+mod agents;
 mod catch_events;
 mod check;
 mod compensation;
@@ -86,12 +87,14 @@ pub(crate) fn migrate(p: &mut Processing<'_>, _command: &Command, value: &Value)
         mapped: mapped(value, &root, &target),
         target,
     };
+    agents::check(p, &migration, &root)?;
     let mut open = VecDeque::from([root.key]);
     while let Some(key) = open.pop_front() {
         let at = At::find(p, key)?.ok_or_else(|| Stop::fault("a child without row"))?;
         element_instance(p, &migration, &at)?;
         open.extend(p.state().children.members(&key)?);
     }
+    agents::migrate(p, &migration)?;
     let migrated = Arc::new(ProcessInstanceMigrationRecord {
         tenant_id: root.record.tenant_id.clone(),
         root_process_instance_key: root.record.root_process_instance_key,

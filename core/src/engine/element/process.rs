@@ -11,7 +11,7 @@ use crate::engine::element::{Element, Termination};
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::{self, At};
 use crate::engine::output::Processing;
-use crate::engine::rule::{compensation, incidents, jobs, starts, subscriptions, triggers};
+use crate::engine::rule::{agents, compensation, incidents, jobs, starts, subscriptions, triggers};
 use crate::record::intent::of;
 use crate::record::value::ProcessInstanceResultRecord;
 
@@ -47,6 +47,7 @@ impl Element for Process {
         let call = at.container(p)?;
         let lock = starts::held_lock(p, at)?;
         lifecycle::completed(p, at)?;
+        agents::instance_ended(p, at.key)?;
         if let Some(lock) = lock {
             starts::after_instance(p, &lock)?;
         }
@@ -78,6 +79,7 @@ impl Element for Process {
         let call = at.container(p)?;
         let lock = starts::held_lock(p, at)?;
         lifecycle::terminated(p, at)?;
+        agents::instance_ended(p, at.key)?;
         if let Some(lock) = lock {
             starts::after_instance(p, &lock)?;
         }

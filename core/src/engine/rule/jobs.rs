@@ -9,7 +9,7 @@ use crate::engine::effect::Effect;
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::{expressions, incidents, permissions, task_listeners};
+use crate::engine::rule::{agents, expressions, incidents, permissions, task_listeners};
 use crate::ids::Key;
 use crate::json::write_string;
 use crate::model::{Binding, Expr, Job, LinkedResource};
@@ -222,6 +222,7 @@ pub(crate) fn cancel(p: &mut Processing<'_>, at: &At) -> Outcome {
     match job.state {
         JobState::Activatable | JobState::Activated | JobState::Failed | JobState::ErrorThrown => {
             p.event(key, of::Job::Canceled, job.record.clone())?;
+            agents::job_gone(p, key, job.record.process_instance_key)?;
         }
     }
     incidents::resolve_of_job(p, key)

@@ -51,6 +51,8 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
         | Value::ProcessInstanceModification(_)
         | Value::ProcessInstanceMigration(_)
         | Value::ProcessInstanceBusinessId(_)
+        | Value::AgentInstance(_)
+        | Value::AgentHistory(_)
         | Value::UserTask(_) => instance(p, &guard, command),
         Value::BatchOperationCreation(_)
         | Value::BatchOperationLifecycleManagement(_)
@@ -293,11 +295,36 @@ fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome
             let id = record.bpmn_process_id.clone();
             (id, record.tenant_id.clone(), P::UpdateProcessInstance)
         }
+        Value::AgentInstance(_) | Value::AgentHistory(_) => {
+            let Some((id, tenant)) = agent(p, command)? else {
+                return Ok(());
+            };
+            (id, tenant, P::UpdateProcessInstance)
+        }
         Value::UserTask(_) => return user_task(p, guard, command),
         _ => return not_for_clients(command),
     };
     let ask = Ask::new(R::ProcessDefinition, permission);
     guard.check(&ask.to(&id).of_tenant(&tenant))
+}
+
+/// The process and tenant of the agent that a command is about; none if it is not there.
+fn agent(p: &Processing<'_>, command: &Command) -> Outcome<Option<(Text, Text)>> {
+    let agent_key = match (&command.value, command.intent) {
+        (Value::AgentInstance(value), Intent::AgentInstance(of::AgentInstance::Create)) => {
+            let row = p.state().elements.get(&value.element_instance_key)?;
+            let of = row.map(|row| row.record.clone());
+            return Ok(of.map(|it| (it.bpmn_process_id.clone(), it.tenant_id.clone())));
+        }
+        (Value::AgentInstance(_), Intent::AgentInstance(of::AgentInstance::Update)) => command.key,
+        (Value::AgentHistory(value), Intent::AgentHistory(of::AgentHistory::Create)) => {
+            value.agent_instance_key
+        }
+        _ => return not_for_clients(command).map(|()| None),
+    };
+    let row = p.state().agent_instances.get(&agent_key)?;
+    let of = row.map(|row| row.record.clone());
+    Ok(of.map(|it| (it.bpmn_process_id.clone(), it.tenant_id.clone())))
 }
 
 fn user_task(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome {

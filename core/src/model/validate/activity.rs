@@ -8,9 +8,11 @@ use rustc_hash::FxHashSet;
 
 use super::Check;
 use crate::model::element_type::{Sort, Tag};
+use crate::model::extension::agent_type;
 use crate::model::parse::{
     Xml, child, child_content, event_definitions, extension, extensions, flag, given, parts,
 };
+use crate::record::value::AgentDefinitionType;
 
 impl<'a> Check<'_, 'a> {
     pub(super) fn flow_node(&mut self, node: Xml<'a>, tag: Tag) {
@@ -24,6 +26,28 @@ impl<'a> Check<'_, 'a> {
         }
         self.single_extension(node, "ioMapping");
         self.single_extension(node, "executionListeners");
+        self.agent_element(node, tag);
+    }
+
+    fn agent_element(&mut self, node: Xml<'a>, tag: Tag) {
+        let Some(definition) = extension(node, "agentDefinition") else {
+            return;
+        };
+        self.single_extension(node, "agentDefinition");
+        let name = given(definition, "agentType").unwrap_or("");
+        let allowed = match agent_type(name) {
+            Some(AgentDefinitionType::AiAgentSubProcess) if tag != Tag::AdHocSubProcess => {
+                "an ad-hoc sub-process"
+            }
+            Some(AgentDefinitionType::AiAgentTask) if tag != Tag::ServiceTask => "a service task",
+            Some(AgentDefinitionType::ExternalAgent)
+                if !matches!(tag, Tag::ServiceTask | Tag::AdHocSubProcess) =>
+            {
+                "a service task or an ad-hoc sub-process"
+            }
+            _ => return,
+        };
+        self.error(format!("agentType '{name}' is only allowed on {allowed}."));
     }
 
     /// At most one extension element of this name.

@@ -7,7 +7,7 @@ use super::Check;
 use super::process::duplicates;
 use crate::model::element_type::Tag;
 use crate::model::expression::{Code, Expr, is_feel};
-use crate::model::extension::{DEFAULT_RETRIES, comma_separated, task_listener_event};
+use crate::model::extension::{DEFAULT_RETRIES, agent_type, comma_separated, task_listener_event};
 use crate::model::parse::{Xml, content, extension, given, is_extension, parts};
 use crate::schedule::date;
 
@@ -45,6 +45,7 @@ impl<'a> Check<'_, 'a> {
                 self.readable(attribute("retries"));
             }
             "taskListeners" => self.task_listeners(node),
+            "agentDefinition" => self.agent(node),
             "taskHeaders" => self.task_headers(node),
             "input" if in_mapping(node) => {
                 self.optional_expression(attribute("source"));
@@ -131,6 +132,13 @@ impl<'a> Check<'_, 'a> {
     fn event_type(&mut self, node: Xml<'a>, known: impl Fn(&str) -> bool) {
         if !given(node, "eventType").is_some_and(known) {
             self.error("Attribute 'eventType' must be present and not empty");
+        }
+    }
+
+    /// Which elements may be which agents is told at the element.
+    fn agent(&mut self, node: Xml<'a>) {
+        if !given(node, "agentType").is_some_and(|name| agent_type(name).is_some()) {
+            self.error("Attribute 'agentType' must be present and not empty");
         }
     }
 

@@ -2,9 +2,12 @@
 //!
 //! Zeebe: `DeploymentRecord`, `ProcessRecord`, `ResourceDeletionRecord`.
 
+use std::sync::Arc;
+
 use crate::ids::Key;
 use crate::record::value::{
-    DecisionMetadata, DecisionRequirementsMetadata, FormMetadata, ResourceMetadata, default_tenant,
+    AgentDefinitionRecord, DecisionMetadata, DecisionRequirementsMetadata, FormMetadata,
+    ResourceMetadata, default_tenant,
 };
 use crate::record::{Blob, Text};
 use crate::record_value;
@@ -63,6 +66,8 @@ record_value! {
         /// The decision requirements graphs, one per DMN file.
         decision_requirements_metadata
             "decisionRequirementsMetadata": Vec<DecisionRequirementsMetadata>,
+        /// The agent definitions of new process definitions.
+        agent_definitions_metadata "agentDefinitionsMetadata": Vec<Arc<AgentDefinitionRecord>>,
     }
 }
 
