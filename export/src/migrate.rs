@@ -100,6 +100,11 @@ const POSTGRES: Migrations = &[
         "large_history",
         include_str!("../migrations/postgres/0022_large_history.sql"),
     ),
+    (
+        23,
+        "agents",
+        include_str!("../migrations/postgres/0023_agents.sql"),
+    ),
 ];
 
 const SQLITE: Migrations = &[
@@ -158,6 +163,11 @@ const SQLITE: Migrations = &[
         "large_history",
         include_str!("../migrations/sqlite/0022_large_history.sql"),
     ),
+    (
+        23,
+        "agents",
+        include_str!("../migrations/sqlite/0023_agents.sql"),
+    ),
 ];
 
 const MYSQL: Migrations = &[
@@ -210,6 +220,11 @@ const MYSQL: Migrations = &[
         21,
         "exporter_phase",
         include_str!("../migrations/mysql/0021_exporter_phase.sql"),
+    ),
+    (
+        23,
+        "agents",
+        include_str!("../migrations/mysql/0023_agents.sql"),
     ),
 ];
 

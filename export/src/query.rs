@@ -17,6 +17,7 @@ use crate::database::{Database, Dialect};
 use crate::error::{ConfigError, QueryError};
 use crate::prefix::Prefix;
 
+mod agent;
 mod aggregate;
 mod audit_log;
 mod batch_operation;
@@ -113,6 +114,12 @@ pub enum Entity {
     VariableName,
     /// What active elements wait for.
     WaitState,
+    /// Elements that are agents.
+    AgentDefinition,
+    /// Agents that run or ran.
+    AgentInstance,
+    /// What agents said.
+    AgentHistory,
     /// Users.
     User,
     /// Users with the hashes of their passwords; for the front alone.
@@ -160,6 +167,9 @@ impl Entity {
         Self::GlobalListener,
         Self::VariableName,
         Self::WaitState,
+        Self::AgentDefinition,
+        Self::AgentInstance,
+        Self::AgentHistory,
         Self::User,
         Self::Credential,
         Self::Group,

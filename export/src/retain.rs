@@ -116,7 +116,7 @@ fn millis(duration: Duration) -> i64 {
 
 /// Tables whose rows belong to a root instance, children before parents; the instances themselves
 /// come after all of them.
-const CHILDREN: [&str; 11] = [
+const CHILDREN: [&str; 13] = [
     "audit_log",
     "flow_node_instance",
     "sequence_flow",
@@ -128,10 +128,12 @@ const CHILDREN: [&str; 11] = [
     "correlated_message_subscription",
     "decision_instance",
     "wait_state",
+    "agent_history",
+    "agent_instance",
 ];
 
 /// List tables, their owner column, and the owner's table.
-const LISTS: [(&str, &str, &str); 4] = [
+const LISTS: [(&str, &str, &str); 5] = [
     ("candidate_user", "user_task_key", "user_task"),
     ("candidate_group", "user_task_key", "user_task"),
     ("user_task_tag", "user_task_key", "user_task"),
@@ -139,6 +141,11 @@ const LISTS: [(&str, &str, &str); 4] = [
         "process_instance_tag",
         "process_instance_key",
         "process_instance",
+    ),
+    (
+        "agent_instance_element_instance",
+        "agent_instance_key",
+        "agent_instance",
     ),
 ];
 

@@ -17,6 +17,7 @@
 //! | everything a user asked for | `audit_log`, also refusals |
 //! | CLUSTER_VARIABLE | `cluster_variable` |
 //! | GLOBAL_LISTENER | `global_listener` |
+//! | AGENT_DEFINITION, AGENT_INSTANCE, AGENT_HISTORY | `agent` |
 //! | TIMER, SIGNAL_SUBSCRIPTION, CONDITIONAL_SUBSCRIPTION | `wait_state` |
 //! | PROCESS_INSTANCE, DECISION_EVALUATION, USER_TASK | `usage_metric` as well |
 //! | VARIABLE, JOB, INCIDENT, USER_TASK | the file of that name |
@@ -38,6 +39,7 @@ use crate::names::Names;
 use crate::retain::RetainOptions;
 
 pub mod active_instances;
+pub mod agent;
 pub mod audit_log;
 mod audited;
 pub mod batch_operation;
@@ -242,6 +244,9 @@ pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
         Value::Resource(value) => form::write_resource(window, record, value),
         Value::ClusterVariable(value) => cluster_variable::write(window, record, value),
         Value::GlobalListener(value) => global_listener::write(window, record, value),
+        Value::AgentDefinition(value) => agent::definition(window, record, value),
+        Value::AgentInstance(value) => agent::instance(window, record, value),
+        Value::AgentHistory(value) => agent::history(window, record, value),
         Value::Timer(value) => wait_state::timer(window, context, record, value),
         Value::SignalSubscription(value) => wait_state::signal(window, context, record, value),
         Value::ConditionalSubscription(value) => {
@@ -347,6 +352,9 @@ pub fn definition_of(record: &Record) -> Option<Key> {
         | Value::IdentitySetup(_)
         | Value::GlobalListener(_)
         | Value::GlobalListenerBatch(_)
+        | Value::AgentDefinition(_)
+        | Value::AgentInstance(_)
+        | Value::AgentHistory(_)
         | Value::MessageCorrelation(_)
         | Value::Clock(_)
         | Value::Checkpoint(_)

@@ -27,6 +27,7 @@
 //! | [`search`] | everything that is read from the secondary storage |
 
 pub(crate) mod ad_hoc;
+pub(crate) mod agent;
 pub(crate) mod backup;
 pub(crate) mod batch;
 pub(crate) mod clock;

@@ -9,7 +9,7 @@
 
 use super::Entity;
 use super::{
-    audit_log, batch_operation, batch_operation_item, cluster_variable,
+    agent, audit_log, batch_operation, batch_operation_item, cluster_variable,
     correlated_message_subscription, decision_definition, decision_instance, decision_requirements,
     element_instance, form, global_listener, identity, incident, job, message_subscription,
     process_definition, process_instance, sequence_flow, user_task, variable, variable_name,
@@ -227,6 +227,9 @@ pub(crate) const fn entity(entity: Entity) -> &'static EntityFields {
         Entity::GlobalListener => &global_listener::FIELDS,
         Entity::VariableName => &variable_name::FIELDS,
         Entity::WaitState => &wait_state::FIELDS,
+        Entity::AgentDefinition => &agent::DEFINITION,
+        Entity::AgentInstance => &agent::INSTANCE,
+        Entity::AgentHistory => &agent::HISTORY,
         Entity::User => &identity::USER,
         Entity::Credential => &identity::CREDENTIAL,
         Entity::Group => &identity::GROUP,

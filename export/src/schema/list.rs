@@ -19,6 +19,8 @@ pub enum ListTable {
     AuthorizationPermission,
     /// When a global listener is called.
     GlobalListenerEventType,
+    /// Element instances that worked for an agent instance.
+    AgentInstanceElementInstance,
 }
 
 impl ListTable {
@@ -30,6 +32,7 @@ impl ListTable {
         Self::CandidateGroup,
         Self::AuthorizationPermission,
         Self::GlobalListenerEventType,
+        Self::AgentInstanceElementInstance,
     ];
 
     /// Name, owner column, value column.
@@ -51,6 +54,11 @@ impl ListTable {
                 "global_listener_event_type",
                 "global_listener_key",
                 "event_type",
+            ),
+            Self::AgentInstanceElementInstance => (
+                "agent_instance_element_instance",
+                "agent_instance_key",
+                "element_instance_key",
             ),
         }
     }

@@ -111,7 +111,7 @@ pub(crate) fn check_param(
 /// A step on the way to the value that is checked.
 enum Step {
     Member(String),
-    Item,
+    Item(usize),
 }
 
 struct Check<'l> {
@@ -188,7 +188,7 @@ impl<'l> Check<'l> {
                 (None, None) => return Ok(()),
             };
             let page = if paged { "page." } else { "" };
-            let field = self.field();
+            let field = self.named();
             self.violation(format!(
                 "The value for {page}{field} is '{number}' but must be {rule}"
             ));
@@ -204,7 +204,7 @@ impl<'l> Check<'l> {
         let Value::String(text) = value else {
             return Err(self.unparsable());
         };
-        let field = self.field().to_owned();
+        let field = self.named();
         if !shape.members.is_empty() {
             let member = shape
                 .members
@@ -330,14 +330,14 @@ impl<'l> Check<'l> {
         if items.len() < shape.min_items {
             self.violation(format!("No {field} provided"));
         }
-        self.path.push(Step::Item);
-        for item in items.iter_mut() {
+        for (at, item) in items.iter_mut().enumerate() {
+            self.path.push(Step::Item(at));
             if item.is_null() {
                 return Err(self.unparsable());
             }
             self.value(shape.items, item)?;
+            self.path.pop();
         }
-        self.path.pop();
         if shape.unique {
             for (at, item) in items.iter().enumerate() {
                 if items[..at].contains(item) {
@@ -506,7 +506,14 @@ impl<'l> Check<'l> {
 
     /// A required member is not there.
     fn absent(&mut self, name: &str) {
-        let text = words::absent(self.operation, self.field(), name);
+        let text = if words::names_paths(self.operation) {
+            self.path.push(Step::Member(name.to_owned()));
+            let text = format!("No {} provided", self.named());
+            self.path.pop();
+            text
+        } else {
+            words::absent(self.operation, self.field(), name)
+        };
         self.violation(text);
     }
 
@@ -520,13 +527,33 @@ impl<'l> Check<'l> {
     fn members(&self) -> impl Iterator<Item = &str> {
         self.path.iter().rev().filter_map(|step| match step {
             Step::Member(name) if !name.starts_with('$') => Some(name.as_str()),
-            Step::Member(_) | Step::Item => None,
+            Step::Member(_) | Step::Item(_) => None,
         })
     }
 
     /// The member that is checked, as rules name it.
     fn field(&self) -> &str {
         self.members().next().unwrap_or("request body")
+    }
+
+    /// What rules call the member that is checked: its name, or its path.
+    fn named(&self) -> String {
+        if !words::names_paths(self.operation) {
+            return self.field().to_owned();
+        }
+        let mut path = String::new();
+        for step in &self.path {
+            match step {
+                Step::Member(name) => {
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(name);
+                }
+                Step::Item(at) => path.push_str(&format!("[{at}]")),
+            }
+        }
+        path
     }
 
     /// The member around the one that is checked.
@@ -542,7 +569,7 @@ impl<'l> Check<'l> {
     fn last(&self) -> &str {
         match self.path.last() {
             Some(Step::Member(name)) => name,
-            Some(Step::Item) | None => "null",
+            Some(Step::Item(_)) | None => "null",
         }
     }
 
@@ -552,7 +579,7 @@ impl<'l> Check<'l> {
             .iter()
             .map(|step| match step {
                 Step::Member(name) => name.as_str(),
-                Step::Item => "null",
+                Step::Item(_) => "null",
             })
             .collect();
         format!("Request property [{}] cannot be parsed", steps.join("."))

@@ -5,6 +5,7 @@
 //! There is therefore no mapping per entity here; an entity is a row in the table of
 //! [`crate::rest`].
 
+pub(crate) mod agent;
 mod around;
 mod filter;
 pub(crate) mod statistics;

@@ -9,11 +9,11 @@ use ringflow_core::record::value::{BatchOperationType, EntityType};
 
 use super::{Answer, Call};
 use crate::backend::Entity;
-use crate::op::search::{statistics, wait_state};
+use crate::op::search::{agent as agents, statistics, wait_state};
 use crate::op::{
-    ad_hoc, backup, batch, clock, cluster, cluster_variable, conditional, decision, document,
-    exporting, expression, global_listener, identity, incident, instance_change, job, message,
-    process_instance, resource, search, signal, user_task, variable,
+    ad_hoc, agent, backup, batch, clock, cluster, cluster_variable, conditional, decision,
+    document, exporting, expression, global_listener, identity, incident, instance_change, job,
+    message, process_instance, resource, search, signal, user_task, variable,
 };
 use crate::problem::Problem;
 
@@ -76,6 +76,28 @@ pub(super) const SERVED: &[(&str, Handler)] = &[
     ("getGlobalTaskListener", |c| global_listener::get(c).boxed()),
     ("searchGlobalTaskListeners", |c| {
         search::search(c, Entity::GlobalListener).boxed()
+    }),
+    ("searchAgentDefinitions", |c| {
+        search::search(c, Entity::AgentDefinition).boxed()
+    }),
+    ("getAgentDefinition", |c| {
+        search::get(
+            c,
+            Entity::AgentDefinition,
+            "agentDefinitionKey",
+            "Agent Definition",
+        )
+        .boxed()
+    }),
+    ("createAgentInstance", |c| agent::create(c).boxed()),
+    ("updateAgentInstance", |c| agent::update(c).boxed()),
+    ("createAgentInstanceHistoryItem", |c| {
+        agent::create_item(c).boxed()
+    }),
+    ("searchAgentInstances", |c| agents::search(c).boxed()),
+    ("getAgentInstance", |c| agents::get(c).boxed()),
+    ("searchAgentInstanceHistory", |c| {
+        agents::search_history(c).boxed()
     }),
     ("getUsageMetrics", |c| statistics::usage(c).boxed()),
     ("searchOwnAuthorizations", |c| {

@@ -65,6 +65,14 @@ pub(super) fn is_of_id(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_~@.+-<>".contains(character)
 }
 
+/// Whether rules of `operation` name what they are about by its whole path, not by its last name.
+pub(super) fn names_paths(operation: &str) -> bool {
+    matches!(
+        operation,
+        "createAgentInstance" | "updateAgentInstance" | "createAgentInstanceHistoryItem"
+    )
+}
+
 /// The pattern of `field` as the reference prints it.
 pub(super) fn pattern<'p>(field: &str, contract: &'p str) -> &'p str {
     match field {

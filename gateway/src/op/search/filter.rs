@@ -9,7 +9,7 @@
 //! | `$or` | at least one of the groups |
 //! | `variables`, `processInstanceVariables`, `localVariables` | conditions on variables |
 //! | `tags` | all of them are there |
-//! | `eventTypes` | a list of plain values and operators, all of which hold |
+//! | `eventTypes`, `elementInstanceKeys` | a list of plain values and operators, all of which hold |
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -84,7 +84,9 @@ impl Translation<'_> {
                     op: Op::In,
                     values: self.literals(schema, value)?,
                 }),
-                "eventTypes" => self.each_of(name, schema, value, &mut conditions)?,
+                "eventTypes" | "elementInstanceKeys" => {
+                    self.each_of(name, schema, value, &mut conditions)?
+                }
                 "tags" => conditions.push(Filter::Field {
                     field: name.clone(),
                     op: Op::Eq,
@@ -316,6 +318,9 @@ mod tests {
             ("searchClusterVariables", Entity::ClusterVariable),
             ("searchGlobalTaskListeners", Entity::GlobalListener),
             ("searchElementInstanceWaitStates", Entity::WaitState),
+            ("searchAgentDefinitions", Entity::AgentDefinition),
+            ("searchAgentInstances", Entity::AgentInstance),
+            ("searchAgentInstanceHistory", Entity::AgentHistory),
         ];
         // Conditions of their own, not fields.
         let special = [
