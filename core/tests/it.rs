@@ -9,6 +9,8 @@
     reason = "a test that cannot go on has failed, says why, and picks out what it looks for"
 )]
 
+#[path = "it/agent.rs"]
+mod agent;
 #[path = "it/batch.rs"]
 mod batch;
 #[path = "it/bounds.rs"]

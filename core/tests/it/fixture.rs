@@ -21,6 +21,7 @@ use ringflow_core::record::value::{
 };
 use ringflow_core::record::{Intent, Record, RecordType, Value};
 
+use super::agent;
 use super::harness::{EngineHarness, document, text};
 use super::sketch;
 
@@ -139,6 +140,17 @@ impl Run {
                 _ => None,
             });
         handed_out.unwrap_or_else(|| panic!("no job of type '{job_type}'"))
+    }
+
+    /// The agent instance that was made last.
+    fn agent(&self) -> Key {
+        let made = self
+            .h
+            .log
+            .iter()
+            .rev()
+            .find(|record| record.intent == Intent::AgentInstance(of::AgentInstance::Created));
+        made.expect("an agent instance").key
     }
 
     fn command(&mut self, line: &str) {
@@ -288,6 +300,26 @@ impl Run {
                     ..VariableDocumentRecord::default()
                 };
                 let command = Command::internal(Key::NONE, of::VariableDocument::Update, record);
+                let _ = self.h.request(command);
+            }
+            // Agents: agent <element>; does <element> <status>; says <element> <type> <role> <id>.
+            "agent" => {
+                let element = self.element(&next());
+                let record = agent::created(element);
+                let intent = of::AgentInstance::Create;
+                let _ = self.h.request(Command::internal(Key::NONE, intent, record));
+            }
+            "does" => {
+                let element = self.element(&next());
+                let record = agent::doing(element, &next());
+                let command = Command::internal(self.agent(), of::AgentInstance::Update, record);
+                let _ = self.h.request(command);
+            }
+            "says" => {
+                let element = self.element(&next());
+                let job = self.job(&next());
+                let record = agent::saying(element, job, vec![agent::item(&next(), &next())]);
+                let command = Command::internal(self.agent(), of::AgentInstance::Update, record);
                 let _ = self.h.request(command);
             }
             "advance" => self.h.advance(next().parse().unwrap()),

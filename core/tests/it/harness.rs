@@ -367,9 +367,9 @@ impl EngineHarness {
 
     /// Nothing is left but definitions and counters.
     pub(crate) fn assert_clean(&mut self) {
-        const KEPT: [u8; 22] = [
+        const KEPT: [u8; 23] = [
             0, 1, 57, 58, 59, 61, 62, 63, 64, 65, 68, 69, 82, 83, 84, 91, 92, 93, 100, 101, 103,
-            104,
+            104, 161,
         ];
         for (key, value) in self.engine.state().rows().unwrap() {
             assert!(KEPT.contains(&key[0]), "row {key:?} = {value:?} is left");
@@ -476,6 +476,11 @@ fn line(record: &Record) -> String {
         line.push_str(&format!(" {}: {}", rejection.kind.name(), rejection.reason));
     }
     line
+}
+
+fn listed(texts: &[Text]) -> String {
+    let texts: Vec<&str> = texts.iter().map(Text::as_str).collect();
+    texts.join(", ")
 }
 
 fn detail(value: &Value) -> String {
@@ -593,6 +598,32 @@ fn detail(value: &Value) -> String {
         | Value::DecisionEvaluation(_)
         | Value::MessageBatch(_)
         | Value::ResourceDeletion(_) => String::new(),
+        Value::AgentDefinition(value) => {
+            format!(
+                "{} {} '{}'",
+                value.agent_type.name(),
+                value.element_id,
+                value.name
+            )
+        }
+        Value::AgentInstance(value) => format!(
+            "{} {} {} tokens={}/{} calls={}/{} [{}]",
+            value.element_id,
+            value.status.name(),
+            value.definition.model,
+            value.metrics.input_tokens,
+            value.metrics.output_tokens,
+            value.metrics.model_calls,
+            value.metrics.tool_calls,
+            listed(&value.changed_attributes)
+        ),
+        Value::AgentHistory(value) => format!(
+            "{} {} [{}] said={}",
+            value.role.name(),
+            value.history_item_id,
+            listed(&value.changed_attributes),
+            value.content.len()
+        ),
         Value::ClusterVariable(value) => value.name.to_string(),
         Value::GlobalListener(value) => value.id.to_string(),
         Value::Error(value) => value.exception_message.to_string(),

@@ -54,6 +54,9 @@ fn internal_only() -> Vec<Intent> {
         of::BatchOperationPartitionLifecycle::FailPartition.into(),
         of::IdentitySetup::Initialize.into(),
         of::GlobalListenerBatch::Configure.into(),
+        of::AgentInstance::Complete.into(),
+        of::AgentHistory::Commit.into(),
+        of::AgentHistory::Discard.into(),
         of::Checkpoint::Create.into(),
         of::Checkpoint::ConfirmBackup.into(),
     ]
@@ -168,6 +171,14 @@ fn on_instances(f: &Fixture) -> Vec<Case> {
         ..HistoryDeletionRecord::default()
     };
     let deletion = of::HistoryDeletion::Delete;
+    let task = f.at.log.iter().find_map(|record| match &record.value {
+        Value::ProcessInstance(value) if value.element_id == "t" => Some(record.key),
+        _ => None,
+    });
+    let agent = AgentInstanceRecord {
+        element_instance_key: task.unwrap(),
+        ..AgentInstanceRecord::default()
+    };
     let process = || Text::from("process");
     vec![
         (
@@ -196,6 +207,13 @@ fn on_instances(f: &Fixture) -> Vec<Case> {
             conditional.into(),
             R::ProcessDefinition,
             P::CreateProcessInstance,
+            process(),
+        ),
+        (
+            of::AgentInstance::Create.into(),
+            agent.into(),
+            R::ProcessDefinition,
+            P::UpdateProcessInstance,
             process(),
         ),
         (

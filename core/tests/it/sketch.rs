@@ -378,6 +378,13 @@ impl Sketch {
             )
             .unwrap();
         }
+        if let Some(agent) = words.get("agent") {
+            write!(
+                extensions,
+                r#"<zeebe:agentDefinition agentType="{agent}"/>"#
+            )
+            .unwrap();
+        }
         match kind {
             "user" if !words.has("job") => {
                 extensions.push_str("<zeebe:userTask/>");
