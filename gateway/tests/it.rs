@@ -3,6 +3,8 @@
 //! said is.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "it/agent.rs"]
+mod agent;
 #[path = "it/auth.rs"]
 mod auth;
 #[path = "it/batch.rs"]

@@ -421,9 +421,9 @@ fn requests_that_do_not_fit_are_refused() {
         case("outside", ("GET", "/../../etc/passwd"), "", absent("")),
         case(
             "not there yet",
-            ("POST", "/v2/agent-instances/search"),
+            ("POST", "/v2/secrets/list"),
             "{}",
-            (501, "searchAgentInstances"),
+            (501, "listSecrets"),
         ),
         case(
             "delete nothing",

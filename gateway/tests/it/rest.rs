@@ -175,14 +175,14 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
             problem(400, "INVALID_ARGUMENT", "No elements provided."),
         ),
         (
-            "GET",
-            "/agent-definitions/1",
-            &[],
-            "",
+            "POST",
+            "/secrets/list",
+            &json_type,
+            "{}",
             problem(
                 501,
                 "Not Implemented",
-                "The operation getAgentDefinition (GET /v2/agent-definitions/{agentDefinitionKey}) is not implemented yet.",
+                "The operation listSecrets (POST /v2/secrets/list) is not implemented yet.",
             ),
         ),
         (

@@ -57,14 +57,15 @@ fn complete_instance(row: &mut Row) {
     let metrics = numbers(
         row,
         &["inputTokens", "outputTokens", "modelCalls", "toolCalls"],
+        Some(0),
     );
     let objects = [
         ("definition", definition.finish()),
         ("metrics", metrics),
         ("limits", limits(row)),
     ];
-    row.0
-        .extend(objects.map(|(name, json)| (name, Cell::Json(json))));
+    let objects = objects.map(|(name, json)| (name, Cell::Json(json)));
+    row.0.splice(..0, objects);
 }
 
 fn complete_item(row: &mut Row) {
@@ -73,25 +74,34 @@ fn complete_item(row: &mut Row) {
         .iter()
         .any(|name| matches!(row.get(name), Some(Cell::Int(_))));
     let metrics = if given {
-        Cell::Json(numbers(row, &used))
+        Cell::Json(numbers(row, &used, None))
     } else {
         Cell::Null
     };
     let limits = Cell::Json(limits(row));
-    row.0.extend([("metrics", metrics), ("limits", limits)]);
+    row.0
+        .splice(..0, [("metrics", metrics), ("limits", limits)]);
 }
 
 fn limits(row: &Row) -> String {
-    numbers(row, &["maxTokens", "maxModelCalls", "maxToolCalls"])
+    numbers(
+        row,
+        &["maxTokens", "maxModelCalls", "maxToolCalls"],
+        Some(-1),
+    )
 }
 
-/// Members of a row as an object; null where there is no number.
-fn numbers(row: &Row, names: &[&str]) -> String {
+/// Members of a row as an object; where there is no number: `absent`, or null.
+fn numbers(row: &Row, names: &[&str], absent: Option<i64>) -> String {
     let mut out = ObjectWriter::new();
     for name in names {
-        match row.get(name) {
-            Some(Cell::Int(number)) => out.int(name, *number),
-            Some(_) | None => out.null(name),
+        let number = match row.get(name) {
+            Some(Cell::Int(number)) => Some(*number),
+            Some(_) | None => absent,
+        };
+        match number {
+            Some(number) => out.int(name, number),
+            None => out.null(name),
         };
     }
     out.finish()
