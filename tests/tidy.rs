@@ -29,6 +29,10 @@ const LONG_FILES: &[(&str, &str)] = &[
         "the registry of processors, one match without a wildcard",
     ),
     ("core/src/state.rs", "the registry of state families"),
+    (
+        "export/src/schema.rs",
+        "the registry of tables and their columns",
+    ),
     ("src/settings.rs", "the registry of settings"),
     (
         "core/tests/it/dmn.rs",

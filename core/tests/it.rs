@@ -31,6 +31,8 @@ mod corpus;
 mod decimal;
 #[path = "it/decision.rs"]
 mod decision;
+#[path = "it/detail.rs"]
+mod detail;
 #[path = "it/dmn.rs"]
 mod dmn;
 #[path = "it/dmn_tck.rs"]

@@ -1,6 +1,7 @@
 //! Agents and what they said, on all databases: their rows from begin to end, and what is found.
 //!
 //! One agent runs through its life on each of two partitions; definitions are written by the first.
+//! `search` has some more in its world.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,13 +27,29 @@ fn said(text: &str) -> AgentContent {
     }
 }
 
-/// A scenario with one agent, which is in an instance, and says four things.
-struct World {
-    scenario: Scenario,
+/// An agent of an instance.
+struct Agent {
     instance: Key,
     marked: Key,
-    agent: Key,
-    items: Vec<Key>,
+    key: Key,
+}
+
+/// Agents of `instances`; the first of them ends.
+pub(crate) fn populate(scenario: &mut Scenario, instances: &[Key]) {
+    for (at, instance) in instances.iter().enumerate() {
+        let agent = Agent::new(scenario, *instance);
+        agent.created(scenario);
+        agent.says(scenario);
+        if at == 0 {
+            agent.ends(scenario);
+        }
+    }
+}
+
+/// A scenario with one process instance and its agent.
+struct World {
+    scenario: Scenario,
+    agent: Agent,
 }
 
 impl World {
@@ -42,15 +59,20 @@ impl World {
         let root = scenario.element(instance, "order", BpmnElementType::Process);
         let activating = of::ProcessInstance::ElementActivating;
         scenario.event(instance, activating, root);
-        let mut world = Self {
-            marked: Key(77),
-            agent: scenario.key(),
-            scenario,
+        let agent = Agent::new(&mut scenario, instance);
+        Self { scenario, agent }
+    }
+}
+
+impl Agent {
+    fn new(scenario: &mut Scenario, instance: Key) -> Self {
+        let agent = Self {
             instance,
-            items: Vec::new(),
+            marked: Key(77),
+            key: scenario.key(),
         };
         let marked = AgentDefinitionRecord {
-            agent_definition_key: world.marked,
+            agent_definition_key: agent.marked,
             agent_type: AgentDefinitionType::AiAgentTask,
             name: "Pack \u{1f4e6}".into(),
             element_id: "pack".into(),
@@ -60,16 +82,15 @@ impl World {
             process_definition_version_tag: "v1".into(),
             ..AgentDefinitionRecord::default()
         };
-        let created = of::AgentDefinition::Created;
-        (world.scenario).event(world.marked, created, marked.clone());
-        let deleted = of::AgentDefinition::Deleted;
-        world.scenario.event(world.marked, deleted, marked);
-        world
+        for intent in [of::AgentDefinition::Created, of::AgentDefinition::Deleted] {
+            scenario.event(agent.marked, intent, marked.clone());
+        }
+        agent
     }
 
     fn record(&self) -> AgentInstanceRecord {
         AgentInstanceRecord {
-            agent_instance_key: self.agent,
+            agent_instance_key: self.key,
             element_instance_key: Key(12),
             element_instance_keys: vec![Key(12)],
             element_id: "pack".into(),
@@ -90,14 +111,14 @@ impl World {
         }
     }
 
-    fn created(&mut self) {
+    fn created(&self, scenario: &mut Scenario) {
         let record = self.record();
         let created = of::AgentInstance::Created;
-        self.scenario.event(self.agent, created, record);
+        scenario.event(self.key, created, record);
     }
 
     /// What it says: one item of each kind.
-    fn says(&mut self) {
+    fn says(&self, scenario: &mut Scenario) {
         let object = raw(|out| {
             msgpack::write_map_header(out, 1);
             msgpack::write_str(out, "a");
@@ -110,7 +131,7 @@ impl World {
             ..AgentToolCall::default()
         };
         let base = AgentHistoryRecord {
-            agent_instance_key: self.agent,
+            agent_instance_key: self.key,
             element_instance_key: Key(12),
             process_instance_key: self.instance,
             root_process_instance_key: self.instance,
@@ -159,10 +180,9 @@ impl World {
             },
         ];
         for item in items {
-            let key = self.scenario.key();
-            self.items.push(key);
+            let key = scenario.key();
             let created = of::AgentHistory::Created;
-            self.scenario.event(key, created, item.clone());
+            scenario.event(key, created, item.clone());
             let then = match item.role {
                 AgentHistoryRole::ToolResult => of::AgentHistory::Discarded,
                 AgentHistoryRole::User => continue,
@@ -170,11 +190,11 @@ impl World {
                 | AgentHistoryRole::Assistant
                 | AgentHistoryRole::Unspecified => of::AgentHistory::Committed,
             };
-            self.scenario.event(key, then, item);
+            scenario.event(key, then, item);
         }
     }
 
-    fn ends(&mut self) {
+    fn ends(&self, scenario: &mut Scenario) {
         let tool = AgentTool {
             name: "t".into(),
             element_id: "tool".into(),
@@ -192,9 +212,9 @@ impl World {
             ..self.record()
         };
         let (updated, completed) = (of::AgentInstance::Updated, of::AgentInstance::Completed);
-        self.scenario.event(self.agent, updated, record.clone());
+        scenario.event(self.key, updated, record.clone());
         record.status = AgentInstanceStatus::Completed;
-        self.scenario.event(self.agent, completed, record);
+        scenario.event(self.key, completed, record);
     }
 }
 
@@ -214,10 +234,10 @@ fn agents_are_found_with_all_that_is_known_of_them() {
     for db in Db::all() {
         let (mut first, mut second) = (World::new(1), World::new(2));
         for world in [&mut first, &mut second] {
-            world.created();
-            world.says();
+            world.agent.created(&mut world.scenario);
+            world.agent.says(&mut world.scenario);
         }
-        first.ends();
+        first.agent.ends(&mut first.scenario);
         export(&db, &[&first.scenario, &second.scenario]);
         block_on(async {
             let queries = Queries::open(&QueriesOptions::new(db.database())).unwrap();
@@ -253,12 +273,16 @@ fn agents_are_found_with_all_that_is_known_of_them() {
                 queries.search(&query).await.unwrap().total
             };
             for (field, value, expected) in [
-                ("agentInstanceKey", Literal::Int(first.agent.0), 1),
+                ("agentInstanceKey", Literal::Int(first.agent.key.0), 1),
                 ("agentDefinitionKey", Literal::Int(77), 2),
                 ("status", text("COMPLETED"), 1),
                 ("status", text("INITIALIZING"), 1),
                 ("elementId", text("pack"), 2),
-                ("processInstanceKey", Literal::Int(first.instance.0), 1),
+                (
+                    "processInstanceKey",
+                    Literal::Int(first.agent.instance.0),
+                    1,
+                ),
                 ("processDefinitionId", text("order"), 2),
                 ("processDefinitionVersion", Literal::Int(1), 2),
                 ("elementInstanceKeys", text("12"), 2),
@@ -303,7 +327,7 @@ fn agents_are_found_with_all_that_is_known_of_them() {
             );
 
             let history = Query {
-                filter: is("agentInstanceKey", Literal::Int(first.agent.0)),
+                filter: is("agentInstanceKey", Literal::Int(first.agent.key.0)),
                 ..Query::of(Entity::AgentHistory)
             };
             let page = queries.search(&history).await.unwrap();
@@ -345,13 +369,16 @@ fn agents_are_found_with_all_that_is_known_of_them() {
 #[test]
 fn agents_go_with_their_process_instance() {
     for db in Db::all() {
-        let mut world = World::new(1);
-        world.created();
-        world.says();
-        world.ends();
-        let (instance, completed) = (world.instance, of::ProcessInstance::ElementCompleted);
-        let root = (world.scenario).element(instance, "order", BpmnElementType::Process);
-        world.scenario.event(instance, completed, root);
+        let World {
+            mut scenario,
+            agent,
+        } = World::new(1);
+        agent.created(&mut scenario);
+        agent.says(&mut scenario);
+        agent.ends(&mut scenario);
+        let root = scenario.element(agent.instance, "order", BpmnElementType::Process);
+        let completed = of::ProcessInstance::ElementCompleted;
+        scenario.event(agent.instance, completed, root);
         let mut options = options(&db);
         // Records are of the year 2023.
         options.retain = Some(RetainOptions {
@@ -362,7 +389,7 @@ fn agents_go_with_their_process_instance() {
         // Tables are looked at before anything is there.
         let database = db.database();
         block_on(async { ringflow_export::migrate::migrate(&database).await.unwrap() });
-        let (feed, _) = feed(&world.scenario, 1000);
+        let (feed, _) = feed(&scenario, 1000);
         let exporter = Exporter::start(options, vec![feed]).unwrap();
         let rows = |table: &str| db.number(&format!("SELECT COUNT(*) FROM {table}"));
         wait("the instance is gone", || {

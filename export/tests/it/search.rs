@@ -36,6 +36,7 @@ fn world() -> World {
     let instances: Vec<Key> = (0..INSTANCES)
         .map(|number| scenario.instance(number))
         .collect();
+    super::agents::populate(&mut scenario, &instances[..3]);
     let first = instances[0];
     let first_start = scenario.records[before].timestamp.0;
     let task_element = scenario.key();

@@ -538,22 +538,11 @@ impl<'l> Check<'l> {
 
     /// What rules call the member that is checked: its name, or its path.
     fn named(&self) -> String {
-        if !words::names_paths(self.operation) {
-            return self.field().to_owned();
+        if words::names_paths(self.operation) {
+            words::path(&self.path)
+        } else {
+            self.field().to_owned()
         }
-        let mut path = String::new();
-        for step in &self.path {
-            match step {
-                Step::Member(name) => {
-                    if !path.is_empty() {
-                        path.push('.');
-                    }
-                    path.push_str(name);
-                }
-                Step::Item(at) => path.push_str(&format!("[{at}]")),
-            }
-        }
-        path
     }
 
     /// The member around the one that is checked.

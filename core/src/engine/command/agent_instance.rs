@@ -235,7 +235,7 @@ fn check_writer(p: &Processing<'_>, key: Key, writer: Key, element_key: Key) -> 
         return Ok(());
     };
     let job = p.state().jobs.get(&row.job_key)?;
-    if !job.is_some_and(|job| job.state == JobState::Activated) {
+    if job.is_none_or(|job| job.state != JobState::Activated) {
         return Ok(());
     }
     Err(Stop::invalid_state(format!(

@@ -137,7 +137,7 @@ impl<'a> Check<'_, 'a> {
 
     /// Which elements may be which agents is told at the element.
     fn agent(&mut self, node: Xml<'a>) {
-        if !given(node, "agentType").is_some_and(|name| agent_type(name).is_some()) {
+        if given(node, "agentType").is_none_or(|name| agent_type(name).is_none()) {
             self.error("Attribute 'agentType' must be present and not empty");
         }
     }

@@ -4,6 +4,8 @@
 //! created, and finds nothing for the others. Owned by [`check`](super): nobody else asks. No state,
 //! no errors; each rule is from the reference's validators of version 8.9.
 
+use super::Step;
+
 /// Lists of conditions on variables.
 const VARIABLES: [&str; 3] = ["variables", "processInstanceVariables", "localVariables"];
 
@@ -71,6 +73,23 @@ pub(super) fn names_paths(operation: &str) -> bool {
         operation,
         "createAgentInstance" | "updateAgentInstance" | "createAgentInstanceHistoryItem"
     )
+}
+
+/// The way to a member: names with dots between them, numbers of items in brackets.
+pub(super) fn path(steps: &[Step]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Member(name) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(name);
+            }
+            Step::Item(at) => path.push_str(&format!("[{at}]")),
+        }
+    }
+    path
 }
 
 /// The pattern of `field` as the reference prints it.
