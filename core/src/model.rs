@@ -30,6 +30,7 @@ mod element;
 mod element_type;
 mod expression;
 mod extension;
+pub(crate) mod hash_order;
 pub(crate) mod length;
 mod parse;
 #[expect(

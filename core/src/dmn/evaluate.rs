@@ -110,9 +110,7 @@ impl Graph {
                 Trouble::Fatal(Fatal::Size) => {
                     format!("Expected to evaluate decision '{id}', but a value became too large")
                 }
-                Trouble::Fatal(
-                    Fatal::Steps | Fatal::NoInput | Fatal::Assertion(_) | Fatal::Thrown(_),
-                ) => {
+                Trouble::Fatal(Fatal::Steps | Fatal::NoInput | Fatal::Thrown(_)) => {
                     format!("Expected to evaluate decision '{id}', but it took too many steps")
                 }
             };

@@ -1,9 +1,10 @@
 //! Walks the tree of an expression and computes its value.
 //!
 //! Errors come in two strengths, as in the reference. A [`Trouble::Error`] makes the construct
-//! around it null, with a warning that says why. A [`Trouble::Fatal`] ends the evaluation: a failed
-//! assertion, a number that does not exist (`modulo(1, 0)`, `log(0)`), `?` outside of a test, or a
-//! limit.
+//! around it null, with a warning that says why. A [`Trouble::Fatal`] ends the evaluation: a number
+//! that does not exist (`modulo(1, 0)`, `log(0)`), `?` outside of a test, or a limit. A failed
+//! assertion is an error for what is around it, so that everything else is looked at and told; the
+//! evaluation has failed all the same.
 //!
 //! Names are found from the innermost scope outwards, then among the variables. Scopes are one
 //! stack; a function keeps a copy of the stack it was defined under.
@@ -69,7 +70,6 @@ pub(crate) enum Trouble {
 /// Why the evaluation ends.
 #[derive(Debug)]
 pub(crate) enum Fatal {
-    Assertion(Box<str>),
     /// What the reference cannot compute, in its runtime's words.
     Thrown(Box<str>),
     NoInput,
@@ -104,6 +104,8 @@ pub(crate) struct Interpreter<'e> {
     steps: u32,
     depth: u32,
     random: u64,
+    /// Why the first assertion failed that did.
+    assertion: Option<Box<str>>,
     pub(super) patterns: Patterns,
 }
 
@@ -122,18 +124,34 @@ pub(super) fn run<'e>(
         steps: environment.step_budget,
         depth: 0,
         random: environment.random_seed,
+        assertion: None,
         patterns: Patterns::default(),
     };
-    match interpreter.eval(expr) {
-        Ok(value) => Ok(Evaluation {
-            value,
-            warnings: interpreter.warnings,
-        }),
-        Err(trouble) => Err(reported(ended(trouble, source), &interpreter.warnings)),
-    }
+    let result = interpreter.eval(expr);
+    let error = match (result, interpreter.assertion) {
+        (Err(trouble @ Trouble::Fatal(Fatal::Thrown(_))), _) => return Err(ended(trouble, source)),
+        (Err(trouble @ Trouble::Fatal(_)), _) => ended(trouble, source),
+        (_, Some(why)) => unasserted(&why, source),
+        (Err(trouble), None) => ended(trouble, source),
+        (Ok(value), None) => {
+            return Ok(Evaluation {
+                value,
+                warnings: interpreter.warnings,
+            });
+        }
+    };
+    Err(reported(error, &interpreter.warnings))
 }
 
-/// The error with what was wrong before it.
+/// The failure of an evaluation in which an assertion failed.
+#[cold]
+fn unasserted(why: &str, source: &str) -> EvalError {
+    EvalError::AssertFailed(format!(
+        "Assertion failure on evaluate the expression '{source}': {why}"
+    ))
+}
+
+/// The error with what was wrong before it; what was thrown stands alone.
 #[cold]
 fn reported(error: EvalError, warnings: &[Warning]) -> EvalError {
     let list = warnings_text(warnings);
@@ -160,9 +178,6 @@ fn ended(trouble: Trouble, source: &str) -> EvalError {
         Trouble::Fatal(Fatal::Thrown(why)) => {
             EvalError::Failed(format!("failed to evaluate expression '{source}' : {why}"))
         }
-        Trouble::Fatal(Fatal::Assertion(why)) => EvalError::AssertFailed(format!(
-            "Assertion failure on evaluate the expression '{source}': {why}"
-        )),
         Trouble::Fatal(Fatal::Steps) => EvalError::StepBudgetExceeded,
         Trouble::Fatal(Fatal::Depth) => EvalError::DepthExceeded,
         Trouble::Fatal(Fatal::Size) => EvalError::ValueTooLarge,

@@ -367,7 +367,7 @@ impl Item for Text {
 
 impl Item for RawValue {
     fn item_shape() -> Shape {
-        Shape::Opaque
+        Shape::Text
     }
     fn put_item(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_bytes());
@@ -376,7 +376,7 @@ impl Item for RawValue {
         Ok(Self::from(bytes))
     }
     fn item_json(&self, out: &mut String) {
-        msgpack_json(self.as_bytes(), out);
+        self.json(out);
     }
     fn item_weight(&self) -> usize {
         self.as_bytes().len()

@@ -469,6 +469,13 @@ fn refusals_have_the_words_of_camunda() {
             format!("{it}one or more activate instructions with an element that could not be found: 'nowhere'"),
         ),
         (
+            ProcessInstanceModificationRecord {
+                activate_instructions: ["e69", "bd51", "e69"].map(activate).to_vec(),
+                ..of_instance(instance)
+            },
+            format!("{it}one or more activate instructions with an element that could not be found: 'bd51', 'e69'"),
+        ),
+        (
             activating(activate("start")),
             format!("{it}one or more activate instructions for elements that are unsupported: 'start'. The activation of elements with type 'START_EVENT' is not supported. Supported element types are: [PROCESS, SUB_PROCESS, EVENT_SUB_PROCESS, AD_HOC_SUB_PROCESS, AD_HOC_SUB_PROCESS_INNER_INSTANCE, INTERMEDIATE_CATCH_EVENT, INTERMEDIATE_THROW_EVENT, END_EVENT, SERVICE_TASK, RECEIVE_TASK, USER_TASK, MANUAL_TASK, TASK, EXCLUSIVE_GATEWAY, PARALLEL_GATEWAY, EVENT_BASED_GATEWAY, INCLUSIVE_GATEWAY, MULTI_INSTANCE_BODY, CALL_ACTIVITY, BUSINESS_RULE_TASK, SCRIPT_TASK, SEND_TASK]."),
         ),

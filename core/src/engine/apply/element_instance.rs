@@ -233,7 +233,8 @@ fn event_scope(process: &Process, element: &Element) -> EventScopeRow {
         if event.element_type == BpmnElementType::BoundaryEvent {
             row.boundary.push(event.id.clone());
         }
-        if event.interrupting() {
+        let only_one = matches!(element.behavior, Behavior::EventBasedGateway);
+        if only_one || event.interrupting() {
             row.interrupting.push(event.id.clone());
         }
     }
@@ -327,8 +328,9 @@ fn tokens_consumed(process: &Process, element: &Element, in_body: bool, joined: 
         | BpmnElementType::CallActivity
         | BpmnElementType::BusinessRuleTask
         | BpmnElementType::ScriptTask
-        // Without incoming flow: a compensation handler, an activity of an ad-hoc sub-process.
-        | BpmnElementType::SendTask => i32::from(!in_body && !element.incoming.is_empty()),
+        // Also without incoming flow, as Camunda counts: where a compensation handler is activated
+        // while a token waits at a gateway, the scope no longer waits for that token.
+        | BpmnElementType::SendTask => i32::from(!in_body),
     }
 }
 

@@ -189,8 +189,14 @@ pub(crate) fn throw_error(p: &mut Processing<'_>, command: &Command, value: &Val
             "Expected to throw an error for job with key '{key}', but its element instance is not active"
         )));
     }
-    match errors::find_catch(p, &value.error_code, thrown.element_instance_key)? {
+    match errors::find_error(p, &value.error_code, thrown.element_instance_key)? {
         Ok(catch) => {
+            if !errors::accepts(p, &catch)? {
+                return Err(Stop::invalid_state(format!(
+                    "Expected to find event scope that is accepting events, but was {}",
+                    catch.scope.key
+                )));
+            }
             let thrown = Arc::new(thrown);
             p.event(key, of::Job::ErrorThrown, thrown.clone())?;
             p.respond(key, of::Job::ErrorThrown, thrown);
@@ -221,11 +227,20 @@ pub(crate) fn throw_error(p: &mut Processing<'_>, command: &Command, value: &Val
 /// TIME_OUT: the worker held the job for too long.
 pub(crate) fn time_out(p: &mut Processing<'_>, command: &Command, _value: &Value) -> Outcome {
     let key = command.key;
-    let row = require(p, key, "time out", &[JobState::Activated])?;
-    if row.record.deadline >= p.now {
-        return Err(Stop::invalid_state(format!(
-            "Expected to time out activated job with key '{key}', but it is not due yet"
-        )));
+    let refused = |reason: &str| {
+        Err(Stop::not_found(format!(
+            "Expected to time out activated job with key '{key}', but {reason}"
+        )))
+    };
+    let Some(row) = p.state().jobs.get(&key)? else {
+        return refused("no such job was found");
+    };
+    match row.state {
+        JobState::Activated if row.record.deadline < p.now => {}
+        JobState::Activated => return refused("it has not timed out"),
+        JobState::Activatable => return refused("it must be activated first"),
+        JobState::Failed => return refused("it is marked as failed and is not activated"),
+        JobState::ErrorThrown => return refused("it has thrown an error and is not activated"),
     }
     p.event(key, of::Job::TimedOut, row.record.clone())?;
     publish_again(p, key)
@@ -244,16 +259,24 @@ pub(crate) fn yield_back(p: &mut Processing<'_>, command: &Command, _value: &Val
 /// RECUR_AFTER_BACKOFF: a failed job may be taken again.
 pub(crate) fn recur(p: &mut Processing<'_>, command: &Command, _value: &Value) -> Outcome {
     let key = command.key;
-    let row = require(p, key, "back off", &[JobState::Failed])?;
-    if row.record.recurring_time > p.now {
-        return Err(Stop::invalid_state(format!(
-            "Expected to recur failed job with key '{key}', but it is not due yet"
-        )));
+    let refused = |reason: &str| {
+        Err(Stop::not_found(format!(
+            "Expected to back off failed job with key '{key}', but {reason}"
+        )))
+    };
+    let Some(row) = p.state().jobs.get(&key)? else {
+        return refused("no such job was found");
+    };
+    match row.state {
+        JobState::Failed => {}
+        JobState::Activatable => return refused("it is already activable"),
+        JobState::Activated => return refused("it is already activated"),
+        JobState::ErrorThrown => return refused("it is in error state"),
     }
-    if p.state().incident_of_job(key)?.is_some() || row.record.retries <= 0 {
-        return Err(Stop::invalid_state(format!(
-            "Expected to recur failed job with key '{key}', but it waits for an incident"
-        )));
+    // A job that is not due, or waits for an operator, is said to be none in Camunda as well.
+    let waits = p.state().incident_of_job(key)?.is_some() || row.record.retries <= 0;
+    if waits || row.record.recurring_time > p.now {
+        return refused("no such job was found");
     }
     p.event(key, of::Job::RecurredAfterBackoff, row.record.clone())?;
     publish_again(p, key)

@@ -23,9 +23,12 @@ impl Element for ErrorEndEvent {
             return Err(Stop::fault("not an error end event"));
         };
         let code = expressions::text(p, code, at.key)?;
-        let catch = errors::find_catch(p, &code, at.record.flow_scope_key)?
+        let catch = errors::find_error(p, &code, at.record.flow_scope_key)?
             .map_err(|available| errors::uncaught(&code, &available))?;
         lifecycle::activated(p, at)?;
+        if !errors::accepts(p, &catch)? {
+            return Ok(());
+        }
         errors::throw(p, &catch, Document::EMPTY)
     }
 }

@@ -1,8 +1,10 @@
 //! Thrown errors and escalations: who catches them.
 //!
-//! The search walks from the scope where the error is thrown up to the root of the call hierarchy.
-//! In each scope its event sub-processes and boundary events are candidates: a matching code before
-//! one that catches all. A catch event that its scope no longer accepts does not catch.
+//! The search walks from the scope where it is thrown up to the root of the call hierarchy. In each
+//! scope its event sub-processes and boundary events are candidates: a matching code before one that
+//! catches all. What comes from inside an event sub-process that interrupted its scope: an error
+//! goes to the calling process at once; an escalation gets as far as that scope, whose boundary
+//! events still catch.
 
 use crate::engine::fault::{Failure, Outcome, Stop};
 use crate::engine::lifecycle::At;
@@ -21,7 +23,7 @@ pub(crate) struct Catch {
 
 /// What is thrown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Thrown {
+enum Thrown {
     Error,
     Escalation,
 }
@@ -39,60 +41,113 @@ impl Thrown {
     }
 }
 
-/// The catch event of an error thrown in the instance `from`, or the codes that would have been
-/// caught.
-pub(crate) fn find_catch(
-    p: &Processing<'_>,
-    code: &Text,
-    from: Key,
-) -> Outcome<Result<Catch, Vec<Text>>> {
-    find(p, Thrown::Error, code, from)
+/// How an instance takes part in the search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Standing {
+    /// It ends, or has ended.
+    Ending,
+    /// An event sub-process has interrupted it.
+    Interrupted,
+    Open,
 }
 
-/// As [`find_catch`], for anything that is thrown.
-pub(crate) fn find(
+fn standing(p: &Processing<'_>, at: &At) -> Outcome<Standing> {
+    Ok(match p.state().elements.get(&at.key)? {
+        Some(row) if row.is_active() && row.is_interrupted() => Standing::Interrupted,
+        Some(row) if row.is_active() => Standing::Open,
+        Some(_) | None => Standing::Ending,
+    })
+}
+
+/// The scope around an instance, in the same process instance.
+fn around(p: &Processing<'_>, at: &At) -> Outcome<Option<At>> {
+    At::find(p, at.record.flow_scope_key)
+}
+
+/// The call activity whose process an instance is part of.
+fn caller(p: &Processing<'_>, at: &At) -> Outcome<Option<At>> {
+    At::find(p, at.record.parent_element_instance_key)
+}
+
+/// The catch event of an error thrown in the instance `from`, or the codes that would have been
+/// caught.
+pub(crate) fn find_error(
     p: &Processing<'_>,
-    thrown: Thrown,
     code: &Text,
     from: Key,
 ) -> Outcome<Result<Catch, Vec<Text>>> {
     let mut available = Vec::new();
-    let mut next = At::find(p, from)?;
-    while let Some(at) = next {
-        let row = p.state().elements.get(&at.key)?;
-        let open = row.is_some_and(|row| row.is_active() && !row.is_interrupted());
-        if open {
-            let event = find_in(&at, thrown, code, &mut available);
-            if let Some(event) = event {
-                let id = &at.process()[event].id;
-                if p.state().accepts_event(at.key, id)? {
-                    return Ok(Ok(Catch { scope: at, event }));
-                }
-            }
+    let mut part = At::find(p, from)?;
+    while let Some(at) = part {
+        if standing(p, &at)? == Standing::Ending {
+            break;
         }
-        next = at.container(p)?;
+        part = caller(p, &at)?;
+        let mut next = Some(at);
+        while let Some(scope) = next {
+            if standing(p, &scope)? != Standing::Open {
+                break;
+            }
+            if let Some(event) = find_in(&scope, Thrown::Error, code, &mut available) {
+                return Ok(Ok(Catch { scope, event }));
+            }
+            next = around(p, &scope)?;
+        }
     }
     Ok(Err(available))
 }
 
-fn find_in(at: &At, thrown: Thrown, code: &Text, available: &mut Vec<Text>) -> Option<ElementId> {
-    let mut all = None;
-    for id in &at.element().waits_for {
-        let Some(CatchEventRef::Event(event)) = at.process()[*id].catch_event() else {
-            continue;
+/// The catch event of an escalation thrown in the instance `from`.
+pub(crate) fn find_escalation(
+    p: &Processing<'_>,
+    code: &Text,
+    from: Key,
+) -> Outcome<Option<Catch>> {
+    let mut part = At::find(p, from)?;
+    while let Some(at) = part {
+        part = match caller(p, &at)? {
+            Some(caller) if standing(p, &caller)? == Standing::Ending => None,
+            caller => caller,
         };
-        let Some(known) = thrown.code_of(event) else {
-            continue;
-        };
-        if known.is_empty() {
-            all = all.or(Some(*id));
-        } else if known == *code {
-            return Some(*id);
-        } else {
-            available.push(known);
+        let mut next = Some(at);
+        while let Some(scope) = next {
+            if let Some(event) = find_in(&scope, Thrown::Escalation, code, &mut Vec::new()) {
+                return Ok(Some(Catch { scope, event }));
+            }
+            next = match standing(p, &scope)? {
+                Standing::Open => around(p, &scope)?,
+                Standing::Interrupted | Standing::Ending => None,
+            };
         }
     }
-    all
+    Ok(None)
+}
+
+/// The event of a scope that catches; codes that do not fit are added to `available`, the largest
+/// first.
+fn find_in(at: &At, thrown: Thrown, code: &Text, available: &mut Vec<Text>) -> Option<ElementId> {
+    let mut candidates = Vec::new();
+    for id in &at.element().waits_for {
+        if let Some(CatchEventRef::Event(event)) = at.process()[*id].catch_event()
+            && let Some(known) = thrown.code_of(event)
+        {
+            candidates.push((known, *id));
+        }
+    }
+    candidates.sort_by(|(one, _), (other, _)| other.as_bytes().cmp(one.as_bytes()));
+    for (known, id) in candidates {
+        if known.is_empty() || known == *code {
+            return Some(id);
+        }
+        available.push(known);
+    }
+    None
+}
+
+/// Whether the scope of a catch event still accepts it.
+pub(crate) fn accepts(p: &Processing<'_>, catch: &Catch) -> Outcome<bool> {
+    let id = &catch.scope.process()[catch.event].id;
+    triggers::accepts(p, &catch.scope, id)
 }
 
 /// Lets a catch event catch.

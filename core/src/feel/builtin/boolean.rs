@@ -1,6 +1,6 @@
 //! Functions about truth and presence: `not`, `is defined`, `get or else`, `assert`.
 //!
-//! `assert` is the only function whose refusal ends the evaluation; the evaluator knows it by name.
+//! `assert` is the only function whose refusal fails the evaluation; the evaluator knows it by name.
 
 use crate::feel::eval::{Interpreter, Outcome, Refusal};
 use crate::feel::value::Value;

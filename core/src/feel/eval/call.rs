@@ -3,7 +3,7 @@
 //! A function that an expression defines is found under its name in a scope or in a context; a
 //! built-in one was resolved when the expression was compiled and comes after those. Arguments that
 //! fit none of the forms of a built-in make the call null with a warning, as does a text from the
-//! function; only `assert` ends the evaluation.
+//! function; only a failed `assert` fails the evaluation.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::feel::builtin::{self, Builtin};
 use crate::feel::value::{Size, Value};
 use crate::feel::{Expression, WarningKind};
 
-use super::{Binding, Eval, Fatal, Interpreter, Scope, Shown, Trouble, or_null};
+use super::{Binding, Eval, Interpreter, Scope, Shown, Trouble, or_null};
 
 /// Why a function gave no value.
 #[derive(Debug)]
@@ -355,8 +355,8 @@ impl<'e> Interpreter<'e> {
             }
         };
         if builtin.name == "assert" {
-            self.warn(WarningKind::AssertFailure, || message.clone());
-            return Err(Fatal::Assertion(message.into()).into());
+            self.assertion.get_or_insert_with(|| message.clone().into());
+            return Err(self.error(WarningKind::AssertFailure, message));
         }
         let message = format!("Failed to invoke function '{}': {message}", builtin.name);
         Err(self.error(WarningKind::FunctionInvocationFailure, message))

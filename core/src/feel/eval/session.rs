@@ -10,7 +10,7 @@
 use crate::feel::value::Value;
 use crate::feel::{Environment, Expression, UnaryTests};
 
-use super::{Binding, Eval, Fatal, INPUT, Interpreter, MAX_DEPTH, Trouble, ended};
+use super::{Binding, Eval, Fatal, INPUT, Interpreter, MAX_DEPTH, Trouble, ended, unasserted};
 
 /// Names in scope, to be captured by a function.
 pub(crate) struct Scope<'e>(pub(super) Vec<Binding<'e>>);
@@ -42,6 +42,7 @@ impl<'e> Interpreter<'e> {
             steps: environment.step_budget,
             depth: 0,
             random: environment.random_seed,
+            assertion: None,
             patterns: super::Patterns::default(),
         }
     }
@@ -96,18 +97,19 @@ impl<'e> Interpreter<'e> {
 
     /// The value of an expression.
     pub(crate) fn evaluate(&mut self, expression: &'e Expression) -> Eval<'e> {
-        let depth = self.depth;
+        let (depth, outside) = (self.depth, self.assertion.take());
         let result = self.eval(&expression.root);
-        self.settled(result, &expression.source, depth)
+        self.settled(result, &expression.source, depth, outside)
     }
 
     /// The verdict of unary tests on an input.
     pub(crate) fn put_to(&mut self, tests: &'e UnaryTests, input: &Value<'e>) -> Eval<'e> {
         let (depth, level) = (self.depth, self.scope.len());
+        let outside = self.assertion.take();
         self.scope.push(Binding::Named(INPUT, input.clone()));
         let result = self.eval(&tests.root);
         self.scope.truncate(level);
-        self.settled(result, &tests.source, depth)
+        self.settled(result, &tests.source, depth, outside)
     }
 
     /// A value that was just built, unless it stands for too much.
@@ -115,14 +117,27 @@ impl<'e> Interpreter<'e> {
         self.measured(value)
     }
 
+    /// The outcome of an evaluation that began at `depth`, inside of one in which `outside` had
+    /// failed already.
     #[inline]
-    fn settled(&mut self, result: Eval<'e>, source: &str, depth: u32) -> Eval<'e> {
-        match result {
-            Err(trouble) => {
+    fn settled(
+        &mut self,
+        result: Eval<'e>,
+        source: &str,
+        depth: u32,
+        outside: Option<Box<str>>,
+    ) -> Eval<'e> {
+        let inside = std::mem::replace(&mut self.assertion, outside);
+        match (result, inside) {
+            (Err(trouble @ Trouble::Fatal(_)), _) | (Err(trouble), None) => {
                 self.depth = depth;
                 Err(failed(trouble, source))
             }
-            value => value,
+            (_, Some(why)) => {
+                self.depth = depth;
+                Err(Trouble::Error(unasserted(&why, source).to_string().into()))
+            }
+            (value, None) => value,
         }
     }
 }
@@ -131,8 +146,7 @@ impl<'e> Interpreter<'e> {
 fn failed(trouble: Trouble, source: &str) -> Trouble {
     match trouble {
         limit @ Trouble::Fatal(Fatal::Steps | Fatal::Depth | Fatal::Size) => limit,
-        other @ (Trouble::Error(_)
-        | Trouble::Fatal(Fatal::Assertion(_) | Fatal::Thrown(_) | Fatal::NoInput)) => {
+        other @ (Trouble::Error(_) | Trouble::Fatal(Fatal::Thrown(_) | Fatal::NoInput)) => {
             Trouble::Error(ended(other, source).to_string().into())
         }
     }

@@ -14,7 +14,7 @@ use crate::model::parse::{
 };
 use crate::model::{
     AdHoc, Behavior, CatchEvent, Code, Conditional, Container, ElementId, FlowId, Message,
-    MultiInstance, MultiInstanceOutput, PublishMessage, Refused, ThrowEvent, Timer,
+    MultiInstance, MultiInstanceOutput, PublishMessage, Refused, ThrowEvent, Timer, hash_order,
 };
 use crate::msgpack;
 use crate::record::{RawValue, Text};
@@ -166,7 +166,7 @@ impl<'a> Compiler<'_, 'a> {
         let activities: Box<[ElementId]> = activities.collect();
         Ok(Behavior::AdHoc(Box::new(AdHoc {
             inner,
-            elements: self.elements_of(&self.in_hash_order(&activities))?,
+            elements: self.elements_of(&self.in_hash_order(inner, &activities))?,
             activities,
             active_elements: given("activeElementsCollection").map(expr).transpose()?,
             completion_condition: optional(child_content(xml, "completionCondition"))?,
@@ -176,19 +176,14 @@ impl<'a> Compiler<'_, 'a> {
         })))
     }
 
-    /// Activities in the order in which a Java hash map of their ids lists them: workers see it.
-    fn in_hash_order(&self, activities: &[ElementId]) -> Vec<ElementId> {
-        let buckets = (activities.len() * 4 / 3 + 1).next_power_of_two().max(16) as u32;
-        let bucket = |activity: &ElementId| {
-            let id = given(self.draft(*activity).xml, "id").unwrap_or("");
-            let hash = (id.encode_utf16()).fold(0_u32, |hash, unit| {
-                hash.wrapping_mul(31).wrapping_add(u32::from(unit))
-            });
-            (hash ^ hash >> 16) & (buckets - 1)
-        };
-        let mut ordered = activities.to_vec();
-        ordered.sort_by_key(bucket);
-        ordered
+    /// Activities in the order in which Camunda lists them: those of the table of all children, which
+    /// is filled from the last to the first, put into a table of their own.
+    fn in_hash_order(&self, inner: ElementId, activities: &[ElementId]) -> Vec<ElementId> {
+        let id = |element| given(self.draft(element).xml, "id").unwrap_or("");
+        let children = self.draft(inner).children.iter().rev().copied();
+        let all = hash_order::in_table(children, |child| hash_order::of_bytes(id(child)));
+        let chosen = all.into_iter().filter(|child| activities.contains(child));
+        hash_order::in_table(chosen, |child| hash_order::of_text(id(child)))
     }
 
     /// Activities of an ad-hoc sub-process as a variable describes them; what is empty is left out.

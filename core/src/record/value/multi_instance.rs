@@ -13,3 +13,22 @@ record_value! {
         input_collection "inputCollection": Vec<RawValue>,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::msgpack;
+    use crate::record::field::ValueStruct;
+
+    #[test]
+    fn items_are_exported_as_texts_that_hold_json() {
+        let mut text = Vec::new();
+        msgpack::write_str(&mut text, "t");
+        let record = MultiInstanceRecord {
+            input_collection: vec![RawValue::from(&text[..]), RawValue::from(&[1][..])],
+        };
+        let mut json = String::new();
+        record.json_fields(&mut json);
+        assert_eq!(json, r#"{"inputCollection":["\"t\"","1"]}"#);
+    }
+}

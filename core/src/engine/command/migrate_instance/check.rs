@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
+
 use crate::engine::command::migrate_instance::Migration;
 use crate::engine::definitions::Definition;
 use crate::engine::element;
@@ -13,7 +15,7 @@ use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::starts;
 use crate::ids::Key;
-use crate::model::{Behavior, Element, ElementId, Process};
+use crate::model::{Behavior, Element, ElementId, Process, hash_order};
 use crate::record::Text;
 use crate::record::value::{BpmnElementType, BpmnEventType, ProcessInstanceMigrationRecord};
 
@@ -24,18 +26,14 @@ fn expected(instance: Key) -> String {
 
 /// No source is mapped twice.
 pub(super) fn unique_sources(value: &ProcessInstanceMigrationRecord) -> Outcome {
-    let ids: Vec<&Text> = (value.mapping_instructions.iter())
-        .map(|given| &given.source_element_id)
-        .collect();
-    let mut twice: Vec<&str> = Vec::new();
-    for (at, id) in ids.iter().enumerate() {
-        if ids[..at].contains(id) && !twice.contains(&id.as_str()) {
-            twice.push(id.as_str());
-        }
-    }
-    if twice.is_empty() {
+    let ids = || (value.mapping_instructions.iter()).map(|given| given.source_element_id.as_str());
+    let mut known = FxHashSet::default();
+    let again: FxHashSet<&str> = ids().filter(|id| !known.insert(*id)).collect();
+    if again.is_empty() {
         return Ok(());
     }
+    let mut twice = hash_order::in_table(ids(), hash_order::of_text);
+    twice.retain(|id| again.contains(id));
     Err(Stop::invalid_argument(format!(
         "{}the mapping instructions contain duplicate source element ids '[{}]'.",
         expected(value.process_instance_key),

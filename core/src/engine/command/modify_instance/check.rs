@@ -5,41 +5,46 @@
 
 use std::fmt::Display;
 
+use rustc_hash::FxHashSet;
+
 use crate::engine::command::modify_instance::activate::scopes;
 use crate::engine::command::modify_instance::resolve::Plan;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::model::{Element, ElementId, Process};
+use crate::model::{Element, ElementId, Process, hash_order};
 use crate::msgpack;
 use crate::record::Text;
 use crate::record::value::{
     ActivateInstruction, BpmnElementType, MoveInstruction, ProcessInstanceModificationRecord,
 };
 
-/// Joins what is listed between quotes, each once.
-pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for item in items {
-        let text = item.to_string();
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    texts.join("', '")
+/// What is listed, each once, in the order given.
+pub(super) fn distinct<T: Display>(items: impl IntoIterator<Item = T>) -> Vec<String> {
+    let mut known = FxHashSet::default();
+    let texts = items.into_iter().map(|item| item.to_string());
+    texts.filter(|text| known.insert(text.clone())).collect()
+}
+
+/// What is listed, each once, in the order of a hash table.
+fn hashed<T: Display>(items: impl IntoIterator<Item = T>) -> Vec<String> {
+    let texts: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    let ordered = hash_order::in_table(texts.iter().map(String::as_str), hash_order::of_text);
+    ordered.into_iter().map(str::to_owned).collect()
 }
 
 /// Refuses with `what` and the list, unless that is empty.
-fn refuse_if_any<T: Display>(
+fn refuse_if_any(
     process: &Process,
     what: &str,
-    items: impl IntoIterator<Item = T>,
+    items: impl IntoIterator<Item = String>,
 ) -> Outcome {
-    let mut items = items.into_iter().peekable();
-    if items.peek().is_none() {
+    let items: Vec<String> = items.into_iter().collect();
+    if items.is_empty() {
         return Ok(());
     }
-    Err(refusal(process, &format!("{what}: '{}'", list(items))))
+    let listed = items.join("', '");
+    Err(refusal(process, &format!("{what}: '{listed}'")))
 }
 
 fn refusal(process: &Process, what: &str) -> Stop {
@@ -116,17 +121,16 @@ fn moves(moves: &[MoveInstruction], process: &Process) -> Outcome {
         "one or more move instructions with either or both the source or target element id missing",
         missing.map(pair),
     )?;
-    let twice = moves.iter().enumerate().filter(|(at, given)| {
-        let id = &given.source_element_id;
-        !is_blank(id)
-            && moves[..*at]
-                .iter()
-                .any(|before| before.source_element_id == *id)
-    });
+    let ids = moves.iter().map(|given| given.source_element_id.as_str());
+    let ids = ids.filter(|id| !id.trim().is_empty());
+    let mut known = FxHashSet::default();
+    let again: FxHashSet<&str> = ids.clone().filter(|id| !known.insert(*id)).collect();
+    let twice = hash_order::in_table(ids, hash_order::of_text).into_iter();
+    let twice = twice.filter(|id| again.contains(id)).map(str::to_owned);
     refuse_if_any(
         process,
         "multiple move instructions with identical source element ids",
-        twice.map(|(_, given)| &given.source_element_id),
+        twice,
     )?;
     let both = moves.iter().filter(|given| {
         given.source_element_instance_key.0 > 0 && !is_blank(&given.source_element_id)
@@ -167,7 +171,7 @@ pub(super) fn resolved(p: &Processing<'_>, root: &At, plan: &Plan) -> Outcome {
     refuse_if_any(
         process,
         "one or more activate instructions with an element that could not be found",
-        unknown,
+        hashed(unknown),
     )?;
     supported(process, &plan.activate)?;
     let mut missing = Vec::new();
@@ -180,7 +184,7 @@ pub(super) fn resolved(p: &Processing<'_>, root: &At, plan: &Plan) -> Outcome {
     refuse_if_any(
         process,
         "one or more terminate instructions with an element instance that could not be found",
-        missing,
+        distinct(missing),
     )?;
     variable_scopes(process, &plan.activate)?;
     ancestors(p, root, &plan.activate)?;
@@ -206,7 +210,7 @@ fn supported(process: &Process, activate: &[ActivateInstruction]) -> Outcome {
         .collect();
     if !behind_gateway.is_empty() {
         let why = "The activation of events belonging to an event-based gateway is not supported";
-        return refuse(list(behind_gateway), why.to_owned());
+        return refuse(distinct(behind_gateway).join("', '"), why.to_owned());
     }
     let kind = |id: &Text| match process.element(id) {
         Some(id) => process[id].element_type,
@@ -220,7 +224,7 @@ fn supported(process: &Process, activate: &[ActivateInstruction]) -> Outcome {
     if refused.is_empty() {
         return Ok(());
     }
-    let kinds = list(refused.iter().map(|id| kind(id).name()));
+    let kinds = distinct(refused.iter().map(|id| kind(id).name())).join("', '");
     let known: Vec<&str> = BpmnElementType::ALL
         .iter()
         .filter(|kind| can_be_activated(**kind))
@@ -230,7 +234,7 @@ fn supported(process: &Process, activate: &[ActivateInstruction]) -> Outcome {
         "The activation of elements with type '{kinds}' is not supported. Supported element types are: [{}]",
         known.join(", ")
     );
-    refuse(list(refused), why)
+    refuse(distinct(refused).join("', '"), why)
 }
 
 fn can_be_activated(kind: BpmnElementType) -> bool {
@@ -293,7 +297,7 @@ fn variable_scopes(process: &Process, activate: &[ActivateInstruction]) -> Outco
     refuse_if_any(
         process,
         "one or more variable instructions with a scope element id that could not be found",
-        unknown.map(|(_, scope)| scope),
+        hashed(unknown.map(|(_, scope)| scope)),
     )?;
     let outside = named().any(|(id, scope)| id != scope && !is_scope_of(process, scope, id));
     if outside {
@@ -335,12 +339,12 @@ fn ancestors(p: &Processing<'_>, root: &At, activate: &[ActivateInstruction]) ->
     refuse_if_any(
         process,
         &format!("{one_or_more} does not exist, or is not in an active state"),
-        inactive,
+        hashed(inactive),
     )?;
     refuse_if_any(
         process,
         &format!("{one_or_more} does not belong to the modified process instance"),
-        foreign,
+        hashed(foreign),
     )?;
     if unrelated.is_empty() {
         return Ok(());
@@ -353,8 +357,12 @@ fn ancestors(p: &Processing<'_>, root: &At, activate: &[ActivateInstruction]) ->
 fn kept_scopes(p: &Processing<'_>, root: &At, plan: &Plan) -> Outcome {
     let process = root.process();
     let mut conflicts = Vec::new();
-    for terminated in &plan.terminate {
-        let key = terminated.element_instance_key;
+    let terminated = plan
+        .terminate
+        .iter()
+        .map(|given| given.element_instance_key);
+    let terminated = hash_order::in_table(terminated, |key| hash_order::of_number(key.0));
+    for key in terminated {
         let Some(row) = p.state().elements.get(&key)? else {
             continue;
         };

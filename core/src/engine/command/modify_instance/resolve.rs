@@ -118,7 +118,7 @@ fn check_sources(p: &Processing<'_>, root: &At, keys: &[Key]) -> Outcome {
         Err(Stop::invalid_argument(format!(
             "Expected to modify instance of process '{}' but it contains one or more move instructions with a source element instance that {what}: '{}'",
             root.record.bpmn_process_id,
-            super::check::list(keys)
+            super::check::distinct(keys).join("', '")
         )))
     };
     if !missing.is_empty() {
