@@ -22,7 +22,7 @@ mod interval;
 use jiff::tz::TimeZone;
 
 pub use cron::Cron;
-pub use date::{ZonedDate, date};
+pub use date::{ZonedDate, date, local_date};
 pub use interval::Interval;
 
 use crate::ids::Timestamp;

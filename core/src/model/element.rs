@@ -229,7 +229,7 @@ pub enum CatchEvent {
     Signal(Expr),
     /// An error: of this code, or any if there is none.
     Error(Option<Text>),
-    /// An escalation: of this code, or any if there is none.
+    /// An escalation: of this code, any if it is empty, none of all if there is none.
     Escalation(Option<Text>),
     /// A condition over variables.
     Conditional(Box<Conditional>),

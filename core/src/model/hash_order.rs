@@ -56,6 +56,25 @@ pub(crate) fn in_table<T: Copy + Eq + Hash>(
     listed
 }
 
+/// Distinct texts as a Scala hash table lists them: it grows before it is three quarters full, and
+/// the entries of a bucket are in the order of their hashes.
+pub(crate) fn in_scala_table<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<&'t str> {
+    let mixed = |text: &str| {
+        let hash = of_text(text);
+        hash ^ hash >> 16
+    };
+    let mut listed = in_table(texts, of_text);
+    let mut buckets = BUCKETS_MIN;
+    while listed.len() >= buckets / 4 * 3 {
+        buckets *= 2;
+    }
+    listed.sort_by_key(|text| {
+        let hash = mixed(text);
+        (hash as usize & (buckets - 1), hash.cast_signed())
+    });
+    listed
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +104,12 @@ mod tests {
             "t4 t5 t6 t7 t8 t9 t10 t12 t11 t0 t1 t2 t3"
         );
         assert_eq!(in_table([19, 3, 19, 1], |n: u32| n), [1, 19, 3]);
+    }
+
+    #[test]
+    fn scala_lists_by_bucket_and_hash() {
+        let listed = |one, other| in_scala_table([one, other]);
+        assert_eq!(listed("d1_13003", "d2_13003"), ["d1_13003", "d2_13003"]);
+        assert_eq!(listed("d1_13004", "d2_13004"), ["d2_13004", "d1_13004"]);
     }
 }

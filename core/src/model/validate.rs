@@ -94,6 +94,7 @@ pub(super) fn unbound(
         if node.tag_name().namespace() == Some(ZEEBE)
             && node.attribute("bindingType") == Some("deployment")
             && let Some((bound, attribute, what)) = bound(node.tag_name().name())
+            && (bound == Bound::Resource || is_of_the_process_itself(node))
         {
             // Expressions are looked up when they are evaluated.
             let id = node.attribute(attribute).unwrap_or_default();
@@ -107,6 +108,13 @@ pub(super) fn unbound(
         open.extend(node.children().filter(|child| child.is_element()).rev());
     }
     (report.total > 0).then(|| report.text())
+}
+
+/// Whether the element that an extension element belongs to stands in no sub-process: Camunda looks
+/// at these only.
+fn is_of_the_process_itself(extension: Xml<'_>) -> bool {
+    let scope = extension.ancestors().nth(3);
+    scope.and_then(Tag::of) == Some(Tag::Process)
 }
 
 /// What an extension element can be bound to, the attribute with its id, and its name in texts.

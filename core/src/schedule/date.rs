@@ -42,6 +42,26 @@ impl ZonedDate {
     }
 }
 
+/// A date-time without offset as one in the zone of this name, with the offset it has there; none
+/// if the text is something else.
+#[must_use]
+pub fn local_date(text: &str, zone: &str) -> Option<String> {
+    let (day, time) = text.split_once('T')?;
+    let local = civil_date(day)?.to_datetime(civil_time(time)?);
+    let zoned = TimeZone::get(zone).ok()?.to_zoned(local).ok()?;
+    let seconds = zoned.offset().seconds();
+    if seconds == 0 {
+        return Some(format!("{text}Z"));
+    }
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let minutes = seconds.abs() / 60;
+    Some(format!(
+        "{text}{sign}{:02}:{:02}",
+        minutes / 60,
+        minutes % 60
+    ))
+}
+
 fn parse(text: &str) -> Option<ZonedDate> {
     let (text, zone) = match text.strip_suffix(']') {
         Some(rest) => {

@@ -272,9 +272,9 @@ fn decisions_that_cannot_be_called_or_fail_are_incidents() {
                 .to_owned()
         )
     );
-    let bound = process("decisionId='first' bindingType='deployment'");
+    let bound = process("decisionId='=name' bindingType='deployment'");
     let deployment = deployed(&mut h, &[("p.bpmn", &bound)]).deployment_key;
-    h.create("p", "{}");
+    h.create("p", r#"{"name":"first"}"#);
     assert_eq!(
         incident(&h).1,
         format!(

@@ -422,7 +422,11 @@ fn catch(event: &CatchEvent) -> String {
         CatchEvent::Timer(Timer::Cycle(cycle)) => format!("timer cycle {}", shown(cycle)),
         CatchEvent::Signal(name) => format!("signal {}", shown(name)),
         CatchEvent::Error(of) => format!("error {}", code(of)),
-        CatchEvent::Escalation(of) => format!("escalation {}", code(of)),
+        CatchEvent::Escalation(of) => match of.as_deref() {
+            None => "escalation none".to_owned(),
+            Some("") => "escalation any".to_owned(),
+            Some(code) => format!("escalation {code}"),
+        },
         CatchEvent::Conditional(of) => format!(
             "condition {} names {} events {}",
             shown(&of.condition),

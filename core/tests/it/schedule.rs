@@ -5,7 +5,9 @@
 
 use jiff::tz::TimeZone;
 use ringflow_core::ids::Timestamp;
-use ringflow_core::schedule::{Cron, Cycle, INFINITE, Interval, Occurrence, ScheduleError, date};
+use ringflow_core::schedule::{
+    Cron, Cycle, INFINITE, Interval, Occurrence, ScheduleError, date, local_date,
+};
 
 fn berlin() -> TimeZone {
     TimeZone::get("Europe/Berlin").unwrap()
@@ -631,4 +633,23 @@ fn no_text_makes_the_parsers_panic() {
             let _ = interval.due(Timestamp(0), &berlin());
         }
     }
+}
+
+#[test]
+fn a_date_time_without_offset_is_one_of_a_zone() {
+    let at = |text| local_date(text, "Europe/Berlin");
+    assert_eq!(
+        at("2031-01-01T00:00").as_deref(),
+        Some("2031-01-01T00:00+01:00")
+    );
+    assert_eq!(
+        at("2031-07-01T00:00:30").as_deref(),
+        Some("2031-07-01T00:00:30+02:00")
+    );
+    assert_eq!(
+        local_date("2031-01-01T00:00", "UTC").as_deref(),
+        Some("2031-01-01T00:00Z")
+    );
+    assert_eq!(at("2031-01-01T00:00Z"), None);
+    assert_eq!(at("2031-01-01"), None);
 }

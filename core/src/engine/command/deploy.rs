@@ -43,9 +43,19 @@ struct Deployed {
     agents: Vec<Arc<AgentDefinitionRecord>>,
 }
 
+/// Something deployed, by its place among its kind.
+#[derive(Clone, Copy)]
+enum Part {
+    Process(usize),
+    File(usize),
+    Graph(usize),
+}
+
 /// What the files of a deployment are.
 #[derive(Default)]
 struct Parsed {
+    /// All there is, in the order of the files: the order of keys and events.
+    parts: Vec<Part>,
     processes: Vec<Deployed>,
     files: Vec<DeployedFile>,
     graphs: Vec<DeployedGraph>,
@@ -116,10 +126,7 @@ fn create_all(
             .flat_map(|one| one.agents.iter().cloned())
             .collect(),
     };
-    let previous = create(p, &deployed)?;
-    for graph in &deployed.graphs {
-        decision::create(p, graph, deployment_key)?;
-    }
+    let previous = create(p, &deployed, deployment_key)?;
     for (one, previous) in changed(processes, &previous) {
         if let Some(previous) = previous {
             starts::close_timers(p, previous.process_definition_key)?;
@@ -165,11 +172,10 @@ fn receive(p: &mut Processing<'_>, command: &Command, value: &Arc<DeploymentReco
                 one.metadata = metadata;
             }
         }
-        let previous = create(p, &deployed)?;
         for graph in &mut deployed.graphs {
             decision::adopt(graph, value);
-            decision::create(p, graph, value.deployment_key)?;
         }
+        let previous = create(p, &deployed, value.deployment_key)?;
         p.event(command.key, of::Deployment::Created, without_content(value))?;
         subscribe(p, &deployed.processes, &previous)?;
     }
@@ -212,7 +218,10 @@ fn parse(value: &DeploymentRecord) -> Outcome<Parsed> {
         let checksum = Blob::from(Md5::digest(content).as_slice());
         if name.ends_with(".dmn") {
             match decision::parse(resource, &value.tenant_id, &deployed.graphs) {
-                Ok(graph) => deployed.graphs.push(graph),
+                Ok(graph) => {
+                    deployed.parts.push(Part::Graph(deployed.graphs.len()));
+                    deployed.graphs.push(graph);
+                }
                 Err(why) => errors.push(why),
             }
             continue;
@@ -224,7 +233,10 @@ fn parse(value: &DeploymentRecord) -> Outcome<Parsed> {
                     .iter()
                     .find_map(|known| file::twice(known, &one))
                 {
-                    None => deployed.files.push(one),
+                    None => {
+                        deployed.parts.push(Part::File(deployed.files.len()));
+                        deployed.files.push(one);
+                    }
                     Some(refused) => errors.push(refused),
                 },
                 Err(refused) => errors.push(refused),
@@ -251,6 +263,8 @@ fn parse(value: &DeploymentRecord) -> Outcome<Parsed> {
                 ));
                 continue;
             }
+            let place = deployed.processes.len();
+            deployed.parts.push(Part::Process(place));
             deployed.processes.push(Deployed {
                 metadata: ProcessMetadata {
                     bpmn_process_id: id,
@@ -297,8 +311,8 @@ fn check_bindings(value: &DeploymentRecord, deployed: &Parsed, errors: &mut Vec<
             }
             Bound::Form => file(FileKind::Form),
             Bound::Resource => file(FileKind::Resource),
-            // Looked up when the task is activated.
-            Bound::Decision => true,
+            Bound::Decision => (deployed.graphs.iter())
+                .any(|graph| graph.decisions.iter().any(|one| one.decision_id == *id)),
         }
     };
     for resource in &value.resources {
@@ -334,37 +348,26 @@ fn number(p: &mut Processing<'_>, deployed: &mut Parsed, deployment_key: Key) ->
     for graph in &deployed.graphs {
         all_known = all_known && decision::is_known(p, graph)?;
     }
-    for (one, known) in deployed.files.iter_mut().zip(known_files) {
-        let metadata = &mut one.metadata;
-        if let Some((version, key, deployment_key)) = known.filter(|_| all_known) {
-            metadata.is_duplicate = true;
-            metadata.version = version;
-            metadata.key = key;
-            metadata.deployment_key = deployment_key;
-            continue;
+    for part in &deployed.parts {
+        match *part {
+            Part::File(at) => {
+                let known = known_files[at].filter(|_| all_known);
+                file::number(p, &mut deployed.files[at], known, deployment_key)?;
+            }
+            Part::Process(at) => {
+                let known = known[at].as_ref().filter(|_| all_known);
+                let known = known.map(|row| &*row.record);
+                number_process(
+                    p,
+                    &mut deployed.processes[at].metadata,
+                    known,
+                    deployment_key,
+                )?;
+            }
+            Part::Graph(at) => {
+                decision::number(p, &mut deployed.graphs[at], all_known, deployment_key)?;
+            }
         }
-        let (tenant, id) = (&metadata.tenant_id, &metadata.id);
-        metadata.version = p.state().highest_file_version(one.kind, tenant, id)? + 1;
-        metadata.key = p.next_key();
-        metadata.deployment_key = deployment_key;
-    }
-    for (one, known) in deployed.processes.iter_mut().zip(known) {
-        let metadata = &mut one.metadata;
-        if let Some(row) = known.filter(|_| all_known) {
-            metadata.is_duplicate = true;
-            metadata.version = row.record.version;
-            metadata.process_definition_key = row.record.process_definition_key;
-            metadata.deployment_key = row.record.deployment_key;
-            continue;
-        }
-        let id = (metadata.tenant_id.clone(), metadata.bpmn_process_id.clone());
-        let versions = p.state().versions.get(&id)?;
-        metadata.version = versions.map_or(0, |row| row.highest) + 1;
-        metadata.process_definition_key = p.next_key();
-        metadata.deployment_key = deployment_key;
-    }
-    for graph in &mut deployed.graphs {
-        decision::number(p, graph, all_known, deployment_key)?;
     }
     for one in &mut deployed.processes {
         if !one.metadata.is_duplicate {
@@ -384,26 +387,55 @@ fn agents(p: &mut Processing<'_>, deployed: &Deployed) -> Vec<Arc<AgentDefinitio
         .collect()
 }
 
-/// Writes what is new; returns for each process the one it takes the place of.
-fn create(p: &mut Processing<'_>, deployed: &Parsed) -> Outcome<Vec<Option<Arc<ProcessRecord>>>> {
-    for one in &deployed.files {
-        file::create(p, one)?;
+/// Gives a process the key and version of `known`, or new ones.
+fn number_process(
+    p: &mut Processing<'_>,
+    metadata: &mut ProcessMetadata,
+    known: Option<&ProcessRecord>,
+    deployment_key: Key,
+) -> Outcome {
+    if let Some(known) = known {
+        metadata.is_duplicate = true;
+        metadata.version = known.version;
+        metadata.process_definition_key = known.process_definition_key;
+        metadata.deployment_key = known.deployment_key;
+        return Ok(());
     }
+    let id = (metadata.tenant_id.clone(), metadata.bpmn_process_id.clone());
+    let versions = p.state().versions.get(&id)?;
+    metadata.version = versions.map_or(0, |row| row.highest) + 1;
+    metadata.process_definition_key = p.next_key();
+    metadata.deployment_key = deployment_key;
+    Ok(())
+}
+
+/// Writes what is new; returns for each process the one it takes the place of.
+fn create(
+    p: &mut Processing<'_>,
+    deployed: &Parsed,
+    deployment_key: Key,
+) -> Outcome<Vec<Option<Arc<ProcessRecord>>>> {
     let mut previous = Vec::with_capacity(deployed.processes.len());
-    for one in &deployed.processes {
-        let metadata = &one.metadata;
-        let latest = p
-            .state()
-            .latest_definition(&metadata.tenant_id, &metadata.bpmn_process_id)?;
-        previous.push(latest.map(|row| row.record.clone()));
-        let key = metadata.process_definition_key;
-        if metadata.is_duplicate || p.state().definitions.contains(&key)? {
-            continue;
-        }
-        p.event(key, of::Process::Created, definition(one))?;
-        for agent in &one.agents {
-            let key = agent.agent_definition_key;
-            p.event(key, of::AgentDefinition::Created, agent.clone())?;
+    for part in &deployed.parts {
+        match *part {
+            Part::File(at) => file::create(p, &deployed.files[at])?,
+            Part::Graph(at) => decision::create(p, &deployed.graphs[at], deployment_key)?,
+            Part::Process(at) => {
+                let one = &deployed.processes[at];
+                let metadata = &one.metadata;
+                let latest = p
+                    .state()
+                    .latest_definition(&metadata.tenant_id, &metadata.bpmn_process_id)?;
+                previous.push(latest.map(|row| row.record.clone()));
+                let key = metadata.process_definition_key;
+                if !metadata.is_duplicate && !p.state().definitions.contains(&key)? {
+                    p.event(key, of::Process::Created, definition(one))?;
+                    for agent in &one.agents {
+                        let key = agent.agent_definition_key;
+                        p.event(key, of::AgentDefinition::Created, agent.clone())?;
+                    }
+                }
+            }
         }
     }
     Ok(previous)

@@ -32,10 +32,8 @@ impl Thrown {
     /// The code an event of this kind catches: `None` = another kind, empty = any code.
     fn code_of(self, event: &CatchEvent) -> Option<Text> {
         match (self, event) {
-            (Self::Error, CatchEvent::Error(code))
-            | (Self::Escalation, CatchEvent::Escalation(code)) => {
-                Some(code.clone().unwrap_or_default())
-            }
+            (Self::Error, CatchEvent::Error(code)) => Some(code.clone().unwrap_or_default()),
+            (Self::Escalation, CatchEvent::Escalation(code)) => code.clone(),
             (Self::Error | Self::Escalation, _) => None,
         }
     }

@@ -135,20 +135,35 @@ pub(crate) fn any_with(
     Ok(RawValue::from(bytes))
 }
 
-/// A value of any type, with what was wrong on the way to it.
-pub(crate) fn any_and_warnings(
-    p: &Processing<'_>,
-    expr: &Expr,
-    scope: Key,
-) -> Outcome<(RawValue, Vec<Warning>)> {
-    let Code::Feel(feel) = &expr.code else {
-        return Ok((any(p, expr, scope)?, Vec::new()));
+/// A value of any type, with its type and what was wrong on the way to it.
+pub(crate) struct Typed {
+    pub(crate) value: RawValue,
+    pub(crate) kind: ResultType,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// A value of any type with its type, which a temporal value loses where it becomes text.
+pub(crate) fn typed(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<Typed> {
+    let of_model = |kind| {
+        Ok(Typed {
+            value: any(p, expr, scope)?,
+            kind,
+            warnings: Vec::new(),
+        })
     };
-    evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
-        let mut bytes = Vec::new();
-        value.to_msgpack(&mut bytes);
-        Ok((RawValue::from(bytes), warnings.to_vec()))
-    })
+    match &expr.code {
+        Code::Text => of_model(ResultType::String),
+        Code::Number(_) => of_model(ResultType::Number),
+        Code::Feel(feel) => evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+            let mut bytes = Vec::new();
+            value.to_msgpack(&mut bytes);
+            Ok(Typed {
+                value: RawValue::from(bytes),
+                kind: value.result_type(),
+                warnings: warnings.to_vec(),
+            })
+        }),
+    }
 }
 
 /// A value of any type for a client that asked for it, with everything that was wrong on the way; a

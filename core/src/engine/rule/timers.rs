@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::engine::fault::{Failure, Outcome};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
-use crate::engine::rule::event_expressions;
+use crate::engine::rule::event_expressions::{self, Time};
 use crate::ids::{Key, Timestamp};
 use crate::model::{Expr, Timer};
 use crate::record::Text;
@@ -70,16 +70,14 @@ pub(crate) fn first(p: &Processing<'_>, timer: &Timer, scope: Key) -> Outcome<Oc
     };
     match timer {
         Timer::Duration(duration) => {
-            let expected = "one of '[DURATION, PERIOD, STRING]'";
-            let text = event_expressions::time_text(p, duration, scope, expected)?;
+            let text = event_expressions::time_text(p, duration, scope, Time::Duration)?;
             let interval =
                 Interval::parse(&text).map_err(|_| malformed("duration", &text, duration))?;
             let due = interval.due(p.now, &zone(p)?).map_err(failure)?;
             Ok(once(due))
         }
         Timer::Date(date) => {
-            let expected = "one of '[DATE_TIME, STRING]'";
-            let text = event_expressions::time_text(p, date, scope, expected)?;
+            let text = event_expressions::time_text(p, date, scope, Time::Date)?;
             let due = schedule::date(&text).map_err(|_| malformed("date-time", &text, date))?;
             Ok(once(due))
         }
@@ -128,7 +126,7 @@ pub(crate) fn create(
 }
 
 fn evaluate_cycle(p: &Processing<'_>, cycle: &Expr, scope: Key) -> Outcome<Cycle> {
-    let text = event_expressions::time_text(p, cycle, scope, "'STRING'")?;
+    let text = event_expressions::time_text(p, cycle, scope, Time::Cycle)?;
     Ok(Cycle::parse(&text).map_err(failure)?)
 }
 

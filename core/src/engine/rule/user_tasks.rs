@@ -123,8 +123,7 @@ fn date(p: &Processing<'_>, at: &At, expr: Option<&Expr>) -> Outcome<Text> {
     let Some(expr) = expr else {
         return Ok(Text::EMPTY);
     };
-    let expected = "one of '[DATE_TIME, STRING]'";
-    let text = event_expressions::optional_time_text(p, expr, at.key, expected)?;
+    let text = event_expressions::optional_date_text(p, expr, at.key)?;
     let text = text.unwrap_or_default();
     if text.is_empty() || schedule::date(&text).is_ok() {
         return Ok(text);

@@ -293,7 +293,11 @@ impl<'a> Compiler<'_, 'a> {
             Tag::SignalEvent => CatchEvent::Signal(self.signal(definition)?),
             Tag::ErrorEvent => CatchEvent::Error(self.code(definition, "errorRef", "errorCode")),
             Tag::EscalationEvent => {
-                CatchEvent::Escalation(self.code(definition, "escalationRef", "escalationCode"))
+                // Without a reference it catches all; one to an escalation without a code nothing.
+                CatchEvent::Escalation(match given(definition, "escalationRef") {
+                    None => Some(Text::EMPTY),
+                    Some(_) => self.code(definition, "escalationRef", "escalationCode"),
+                })
             }
             Tag::ConditionalEvent => CatchEvent::Conditional(Box::new(conditional(definition)?)),
             Tag::LinkEvent => CatchEvent::Link(given(definition, "name").unwrap_or("").into()),

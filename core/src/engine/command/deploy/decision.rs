@@ -10,6 +10,7 @@ use crate::dmn;
 use crate::engine::fault::Outcome;
 use crate::engine::output::Processing;
 use crate::ids::Key;
+use crate::model::hash_order;
 use crate::model::length::{ID_MAX, NAME_MAX, is_longer};
 use crate::record::intent::of;
 use crate::record::value::{
@@ -54,7 +55,11 @@ pub(super) fn parse(
         }
     }
     let id = Text::from(graph.id());
-    let decisions = graph.decisions().iter().map(|decision| DecisionMetadata {
+    // Camunda keeps the decisions of a file in a hash table, of which clients see the order.
+    let listed = hash_order::in_scala_table(graph.decisions().iter().map(|one| one.id()));
+    let listed = listed.into_iter().filter_map(|id| graph.position(id));
+    let decisions = listed.map(|at| &graph.decisions()[at]);
+    let decisions = decisions.map(|decision| DecisionMetadata {
         decision_id: Text::from(decision.id()),
         decision_name: Text::from(decision.name()),
         decision_requirements_id: id.clone(),

@@ -137,6 +137,28 @@ pub(super) fn is_known(p: &Processing<'_>, one: &DeployedFile) -> Outcome<Option
         }))
 }
 
+/// Gives a file the version, key and deployment of `known`, or new ones.
+pub(super) fn number(
+    p: &mut Processing<'_>,
+    one: &mut DeployedFile,
+    known: Option<(i32, Key, Key)>,
+    deployment_key: Key,
+) -> Outcome {
+    let metadata = &mut one.metadata;
+    if let Some((version, key, deployment_key)) = known {
+        metadata.is_duplicate = true;
+        metadata.version = version;
+        metadata.key = key;
+        metadata.deployment_key = deployment_key;
+        return Ok(());
+    }
+    let (tenant, id) = (&metadata.tenant_id, &metadata.id);
+    metadata.version = p.state().highest_file_version(one.kind, tenant, id)? + 1;
+    metadata.key = p.next_key();
+    metadata.deployment_key = deployment_key;
+    Ok(())
+}
+
 /// Writes a new file.
 pub(super) fn create(p: &mut Processing<'_>, one: &DeployedFile) -> Outcome {
     let metadata = &one.metadata;

@@ -2,7 +2,8 @@
 //!
 //! More retries do not resolve an incident; a new time-out counts from now and needs a job that is
 //! activated; a new priority counts when the job can be taken again. UPDATE changes only the
-//! attributes it names, all or none: an event for each, then one that sums them up.
+//! attributes it names: an event for each, then one that sums them up. What can be changed is
+//! changed even if the command is refused for what cannot.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::ids::Key;
-use crate::record::Text;
 use crate::record::intent::of;
 use crate::record::value::JobRecord;
+use crate::record::{Rejection, RejectionType, Text};
 use crate::state::{JobRow, JobState};
 
 type Value = Arc<JobRecord>;
@@ -90,10 +91,7 @@ pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -
         retries.then(|| no_retries(key, value.retries)).flatten(),
         timeout.then(|| not_active(key, &row)).flatten(),
     ];
-    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
-    if !wrong.is_empty() {
-        return Err(Stop::invalid_argument(wrong.join(", ")));
-    }
+    let [retries, timeout] = [retries && wrong[0].is_none(), timeout && wrong[1].is_none()];
     let mut updated = row.record.clone();
     let mut change = |p: &mut Processing<'_>, intent, change: &dyn Fn(&mut JobRecord)| {
         change(Arc::make_mut(&mut updated));
@@ -107,6 +105,11 @@ pub(crate) fn update(p: &mut Processing<'_>, command: &Command, value: &Value) -
     if timeout {
         let deadline = p.now.plus_millis(value.timeout);
         change(p, of::Job::TimeoutUpdated, &|job| job.deadline = deadline)?;
+    }
+    let wrong: Vec<String> = wrong.into_iter().flatten().collect();
+    if !wrong.is_empty() {
+        let rejection = Rejection::new(RejectionType::InvalidArgument, wrong.join(", "));
+        return p.reject(command, rejection);
     }
     if changes("priority") {
         change(p, of::Job::PriorityUpdated, &|job| {
