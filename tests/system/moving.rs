@@ -81,6 +81,16 @@ fn deployed(cluster: &Cluster) -> Load {
     load
 }
 
+/// A group that is smaller is a change that is over; the files go when its shard has closed them.
+fn until_it_keeps_nothing(cluster: &Cluster, node: usize) {
+    let partitions = cluster.places[node].data().join("partitions");
+    until("the replicas are removed", READY, || {
+        let names = std::fs::read_dir(&partitions).unwrap();
+        let mut names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.all(|name| name.parse::<u16>().is_err()).then_some(())
+    });
+}
+
 #[test]
 fn a_broker_comes_and_the_one_that_coordinates_goes_under_load() {
     let mut cluster = Cluster::started(3);
@@ -110,6 +120,7 @@ fn a_broker_comes_and_the_one_that_coordinates_goes_under_load() {
             "1"
         );
         std::thread::sleep(LIFE);
+        until_it_keeps_nothing(&cluster, 0);
         cluster.stop(0);
         load.now_at(&cluster);
         std::thread::sleep(LIFE);
@@ -157,6 +168,7 @@ fn kills_of_who_coordinates_and_of_who_comes_only_delay_a_change() {
         cluster.stop(1);
         cluster.start(1);
         cluster.wait_ready();
+        until_it_keeps_nothing(&cluster, 1);
         load.now_at(&cluster);
     });
     settle(cluster, load);
