@@ -466,6 +466,7 @@ pub(crate) fn broker_options(config: &Config, placement: &Placement) -> BrokerOp
         disk_reserve_bytes: config.free_space_bytes,
         time_zone: config.time_zone.clone(),
         unique_business_ids: config.unique_business_ids,
+        controlled_clock: config.clock_controlled,
         state_memory_bytes: usize::try_from(config.state_memory_bytes).unwrap_or(usize::MAX),
         log_segment_bytes: config.segment_bytes,
         backups: config.backups.store.is_some(),

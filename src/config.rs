@@ -90,6 +90,8 @@ pub(crate) struct Config {
     pub time_zone: String,
     /// One running root instance of a process at most has a business id.
     pub unique_business_ids: bool,
+    /// The time that is processed by may be moved.
+    pub clock_controlled: bool,
     /// gRPC listener.
     pub grpc_address: SocketAddr,
     /// REST listener.
@@ -174,6 +176,7 @@ impl Config {
             )?,
             time_zone: read.time_zone(Id::TimeZone)?,
             unique_business_ids: read.one_of(Id::UniqueBusinessIds, &FLAGS)?,
+            clock_controlled: read.one_of(Id::ClockControlled, &FLAGS)?,
             grpc_address: read.address(Id::GrpcAddress)?,
             rest_address: read.address(Id::RestAddress)?,
             management_address: read.address(Id::ManagementAddress)?,

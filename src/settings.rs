@@ -164,6 +164,10 @@ settings! {
         aliases ["camunda.process-instance-creation.business-id-uniqueness-enabled",
                  "zeebe.broker.experimental.engine.processInstanceCreation.businessIdUniquenessEnabled"],
         "Whether one running root instance of a process at most has a business id; one for all brokers.";
+    ClockControlled = "engine.clock-controlled", default "false",
+        aliases ["camunda.system.clock-controlled",
+                 "zeebe.clock.controlled"],
+        "Whether /actuator/clock may move the time, for tests of processes; never in production.";
     GrpcAddress = "api.grpc.address", default "0.0.0.0:26500",
         aliases [],
         "Host and port of the gRPC API; port 0 picks a free one.";

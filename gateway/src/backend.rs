@@ -17,7 +17,8 @@ use ringflow_core::record::Text;
 use ringflow_core::record::value::JobRecord;
 use ringflow_export::{ExporterMetrics, Queries};
 use ringflow_io::{
-    ChangeError, ChangeRequest, JobStream, MetricsSnapshot, PlannedChange, Submitter, Topology,
+    ChangeError, ChangeRequest, ClockChange, FixedClock, JobStream, MetricsSnapshot, PlannedChange,
+    Submitter, Topology,
 };
 use tokio::sync::broadcast;
 
@@ -59,6 +60,12 @@ pub trait Commands: Send + Sync + 'static {
 
     /// Asks every leader that is not the preferred one to hand over; how many were asked.
     fn rebalance(&self) -> usize;
+
+    /// The time that the broker processes by, in milliseconds since 1970.
+    fn time(&self) -> i64;
+
+    /// Moves that time; the new one.
+    fn change_clock(&self, change: ClockChange) -> Result<i64, FixedClock>;
 
     /// Changes the cluster, or only says what would be done.
     fn change(
@@ -180,6 +187,14 @@ impl Commands for Submitter {
 
     fn rebalance(&self) -> usize {
         Submitter::rebalance(self)
+    }
+
+    fn time(&self) -> i64 {
+        Submitter::time(self)
+    }
+
+    fn change_clock(&self, change: ClockChange) -> Result<i64, FixedClock> {
+        Submitter::change_clock(self, change)
     }
 
     fn change(

@@ -11,6 +11,7 @@
 //! | `/actuator/info` | versions |
 //! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`], [`change`] |
 //! | `/actuator/exporting/...`, `/actuator/exporters` | see [`exporting`] |
+//! | `/actuator/clock` | see [`clock`] |
 //! | `/actuator/backupRuntime`, `/actuator/backupHistory` | see [`backup`] |
 //!
 //! UP is 200, DOWN is 503. Everything else is 404.
@@ -33,6 +34,7 @@ use crate::submit::Front;
 
 mod backup;
 mod change;
+mod clock;
 mod cluster;
 mod exporting;
 
@@ -113,6 +115,8 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
         )
         .route("/actuator/backupHistory", any(backup::history))
         .route("/actuator/backupHistory/{backup}", any(backup::history))
+        .route("/actuator/clock", get(clock::show).delete(clock::reset))
+        .route("/actuator/clock/{change}", post(clock::change))
         .route("/actuator/rebalance", post(cluster::rebalance))
         .route("/actuator/exporting/pause", post(exporting::pause))
         .route("/actuator/exporting/resume", post(exporting::resume))

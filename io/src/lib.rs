@@ -17,6 +17,7 @@
 
 pub mod backup;
 pub mod broker;
+pub mod clock;
 pub mod cluster;
 pub mod feed;
 pub mod inspect;
@@ -37,6 +38,7 @@ mod sim;
 
 pub use backup::{BackupTask, TakeBackup};
 pub use broker::{Broker, StartError};
+pub use clock::{ClockChange, FixedClock};
 pub use cluster::configuration::{
     ChangeEnd, ClusterMember, Configuration, EndedChange, Operation, PendingChange, PlaceState,
     PlacedReplica,

@@ -99,6 +99,8 @@ pub struct BrokerOptions {
     pub time_zone: String,
     /// Of the running root instances of a process, one at most has a business id.
     pub unique_business_ids: bool,
+    /// The time that is processed by may be moved; for tests of processes.
+    pub controlled_clock: bool,
     /// Who sends a command needs the permission for it.
     pub authorizations: bool,
     /// Who sends a command has to be of its tenant.
@@ -141,6 +143,7 @@ impl BrokerOptions {
             log_segment_bytes: 64 << 20,
             time_zone: "UTC".to_owned(),
             unique_business_ids: false,
+            controlled_clock: false,
             authorizations: false,
             tenancy: false,
             backups: false,

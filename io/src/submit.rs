@@ -28,6 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
 use crate::backup::BackupTask;
+use crate::clock::{Clock, ClockChange, FixedClock};
 use crate::cluster::replicas::Local;
 use crate::driver;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
@@ -92,6 +93,7 @@ pub struct AskedItems {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: BrokerOptions,
+    pub(crate) clock: Clock,
     pub(crate) partitions: PartitionTable,
     pub(crate) shards: Vec<Arc<ShardMetrics>>,
     /// Job types that became available anywhere in the cluster.
@@ -130,6 +132,7 @@ impl Shared {
         let (available_here, _) = broadcast::channel(options.limits.available_buffer);
         Self {
             shards: (0..options.shards).map(|_| Arc::default()).collect(),
+            clock: Clock::new(options.controlled_clock),
             options,
             partitions,
             available,
@@ -508,6 +511,20 @@ impl Submitter {
             }
             Place::Nowhere => false,
         }
+    }
+
+    /// The time that this broker's partitions process by, in milliseconds since 1970.
+    #[must_use]
+    pub fn time(&self) -> i64 {
+        self.shared.clock.millis()
+    }
+
+    /// Moves that time; the new one.
+    ///
+    /// # Errors
+    /// The clock is not controlled.
+    pub fn change_clock(&self, change: ClockChange) -> Result<i64, FixedClock> {
+        self.shared.clock.change(change)
     }
 
     /// Asks every leader that is not the preferred one to hand over to it; how many were asked.

@@ -531,6 +531,49 @@ fn permissions_come_through_roles_groups_and_mapping_rules() {
 }
 
 #[test]
+fn a_batch_operation_on_one_instance_takes_the_right_to_update_it() {
+    let mut at = guarded();
+    let (resource, update) = (
+        ResourceType::ProcessDefinition,
+        PermissionType::UpdateProcessInstance,
+    );
+    allow(&mut at, "operator", resource, update, "process");
+    let resolve = |process: &str| {
+        let record = BatchOperationCreationRecord {
+            batch_operation_type: BatchOperationType::ResolveIncident,
+            entity_filter: "{\"processInstanceKey\":\"1\"}".into(),
+            of_process: process.into(),
+            ..BatchOperationCreationRecord::default()
+        };
+        as_user(
+            "operator",
+            Key::NONE,
+            of::BatchOperationCreation::Create,
+            record,
+        )
+    };
+    at.answered(resolve("process")).unwrap();
+    let refused = |at: &mut EngineHarness, process: &str| {
+        let rejection = at.answered(resolve(process)).unwrap_err();
+        assert_eq!(rejection.kind, RejectionType::Forbidden);
+        rejection.reason.to_string()
+    };
+    let said = refused(&mut at, "other");
+    assert!(
+        said.contains(
+            "Insufficient permissions to perform operation 'UPDATE_PROCESS_INSTANCE' on resource \
+             'PROCESS_DEFINITION'"
+        ),
+        "{said}"
+    );
+    let said = refused(&mut at, "");
+    assert!(
+        said.contains("CREATE_BATCH_OPERATION_RESOLVE_INCIDENT"),
+        "{said}"
+    );
+}
+
+#[test]
 fn workers_get_the_jobs_they_may_work_on() {
     let mut at = guarded();
     at.deploy(&process());

@@ -247,6 +247,9 @@ impl<'l> Check<'l> {
             }
             return Ok(());
         }
+        if words::is_number_text(self.operation, &field) && text.parse::<i64>().is_err() {
+            return Err(format!("For input string: \"{text}\""));
+        }
         match self.looked_up(shape, &field, text) {
             Ok(false) => {}
             Ok(true) => return Ok(()),

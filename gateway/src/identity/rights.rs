@@ -283,6 +283,15 @@ impl Access {
         (self.scopes.is_none() && self.tenants.is_none()) || self.asked.load(Ordering::Relaxed)
     }
 
+    /// Whether nothing at all may be seen; then nothing is the answer, and no refusal.
+    pub(crate) fn shows_nothing(&self) -> bool {
+        self.asked.store(true, Ordering::Relaxed);
+        let empty = |scope: &Scope| scope.ids.is_empty() && scope.properties.is_empty();
+        self.scopes
+            .as_ref()
+            .is_some_and(|scopes| scopes.iter().all(empty))
+    }
+
     /// Notes that the engine was asked, which has checked the caller itself.
     pub(crate) fn left_to_engine(&self) {
         self.asked.store(true, Ordering::Relaxed);

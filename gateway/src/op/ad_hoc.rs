@@ -1,7 +1,9 @@
 //! Activities of an ad-hoc sub-process that a client starts.
 //!
 //! The command goes to the partition of the sub-process' key; the engine knows what can be activated.
+//! What is wrong with the body is said before what is wrong with the key.
 
+use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::AdHocSubProcessInstructionRecord;
 
@@ -18,7 +20,11 @@ pub(crate) async fn activate(call: Call) -> Result<Answer, Problem> {
     if elements.is_empty() {
         return Err(Problem::invalid("No elements provided."));
     }
-    let key = call.path_key("adHocSubProcessInstanceKey");
+    let key = call.path_text("adHocSubProcessInstanceKey");
+    let key = key
+        .parse()
+        .map(Key)
+        .map_err(|_| Problem::Malformed(format!("For input string: \"{key}\"")))?;
     let record = AdHocSubProcessInstructionRecord {
         ad_hoc_sub_process_instance_key: key,
         activate_elements: activities(elements),

@@ -40,6 +40,8 @@ pub(crate) struct Create {
     pub(crate) migration: BatchOperationMigrationPlan,
     pub(crate) modification: BatchOperationModificationPlan,
     pub(crate) job_update: BatchOperationJobUpdatePlan,
+    /// The one instance that it is about, as process and tenant.
+    pub(crate) of: Option<(Text, Text)>,
 }
 
 impl Create {
@@ -49,12 +51,15 @@ impl Create {
     /// There is no secondary storage, the engine refused, or no answer came.
     pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Key, Problem> {
         front.reads()?;
+        let (of_process, of_tenant) = self.of.unwrap_or_default();
         let record = BatchOperationCreationRecord {
             batch_operation_type: self.kind,
             entity_filter: Text::from(self.filter.to_text()),
             migration_plan: Arc::new(self.migration),
             modification_plan: Arc::new(self.modification),
             job_update_plan: Arc::new(self.job_update),
+            of_process,
+            of_tenant,
             ..BatchOperationCreationRecord::default()
         };
         let command = caller.command(
@@ -114,19 +119,24 @@ pub(crate) async fn create(call: Call, kind: BatchOperationType) -> Result<Answe
     }
     let operation_reference = body.int("operationReference");
     let filter = search::filter_of(&call)?.unwrap_or(Filter::All(Vec::new()));
-    start(&call, kind, filter, operation_reference).await
+    let (entity, read) = found_by(kind);
+    let access = call.rest.reading(&call.caller, read).await?;
+    let filter = access.narrow(entity, filter);
+    start(&call, kind, filter, operation_reference, None).await
 }
 
-/// `resolveProcessInstanceIncidents`.
+/// `resolveProcessInstanceIncidents`: who may update the instance need not be allowed to read it.
 pub(crate) async fn resolve_incidents(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");
-    instance(&call, key).await?;
+    let row = instance(&call, key).await?;
+    let of = (text(&row, "processDefinitionId"), text(&row, "tenantId"));
     let filter = Filter::Field {
         field: "processInstanceKey".into(),
         op: Op::Eq,
         values: vec![Literal::Int(key.0)],
     };
-    start(&call, BatchOperationType::ResolveIncident, filter, None).await
+    let kind = BatchOperationType::ResolveIncident;
+    start(&call, kind, filter, None, Some(of)).await
 }
 
 /// What the items of an operation are found by, and what is asked of who looks for them.
@@ -162,14 +172,13 @@ async fn start(
     kind: BatchOperationType,
     filter: Filter,
     operation_reference: Option<i64>,
+    of: Option<(Text, Text)>,
 ) -> Result<Answer, Problem> {
-    let (entity, read) = found_by(kind);
-    let access = call.rest.reading(&call.caller, read).await?;
-    let filter = access.narrow(entity, filter);
     let request = Create {
         kind,
         filter,
         operation_reference,
+        of,
         migration: migration(Members(&call.body)),
         modification: modification(Members(&call.body)),
         job_update: match kind {

@@ -24,8 +24,9 @@ use ringflow_gateway::{
     RunningGateway,
 };
 use ringflow_io::{
-    BrokerAddress, BrokerInfo, ChangeError, ChangeRequest, ClusterOptions, Configuration, Health,
-    MetricsSnapshot, Operation, PartitionInfo, PlannedChange, Role, Topology,
+    BrokerAddress, BrokerInfo, ChangeError, ChangeRequest, ClockChange, ClusterOptions,
+    Configuration, FixedClock, Health, MetricsSnapshot, Operation, PartitionInfo, PlannedChange,
+    Role, Topology,
 };
 use tokio::sync::{broadcast, mpsc};
 
@@ -43,6 +44,8 @@ pub(crate) struct Fake {
     pub(crate) available: broadcast::Sender<Text>,
     pub(crate) streams: Mutex<Vec<Opened>>,
     pub(crate) role: Mutex<Role>,
+    /// Milliseconds since 1970.
+    pub(crate) time: Mutex<i64>,
     /// Changes of the cluster that were asked for, and whether only to be tried.
     pub(crate) changes: Mutex<Vec<(ChangeRequest, bool)>>,
 }
@@ -59,6 +62,7 @@ impl Fake {
             available: broadcast::channel(16).0,
             streams: Mutex::default(),
             role: Mutex::new(Role::Leader),
+            time: Mutex::new(1_700_000_000_000),
             changes: Mutex::default(),
         })
     }
@@ -146,6 +150,20 @@ impl Commands for Fake {
 
     fn rebalance(&self) -> usize {
         0
+    }
+
+    fn time(&self) -> i64 {
+        *self.time.lock().unwrap()
+    }
+
+    fn change_clock(&self, change: ClockChange) -> Result<i64, FixedClock> {
+        let mut time = self.time.lock().unwrap();
+        match change {
+            ClockChange::Pin(millis) => *time = millis,
+            ClockChange::Add(millis) => *time += millis,
+            ClockChange::Reset => return Err(FixedClock),
+        }
+        Ok(*time)
     }
 
     fn change(

@@ -250,3 +250,35 @@ async fn changes_of_the_cluster_are_asked_for_in_camundas_shapes() {
     );
     assert_eq!(shown["routing"]["requestHandling"]["partitionCount"], 2);
 }
+
+#[tokio::test]
+async fn the_clock_is_read_moved_and_refuses_what_is_no_time() {
+    let running = start(Fake::new(1, fake::echo)).await;
+    let at = |path: &str| format!("http://{}{path}", running.gateway.management);
+    let time = |answer: &Http| (answer.status, answer.json()["epochMilli"].as_i64());
+    let shown = get(&running, "/actuator/clock").await;
+    assert_eq!(time(&shown), (200, Some(1_700_000_000_000)));
+    assert_eq!(shown.json()["instant"], "2023-11-14T22:13:20Z");
+    let json_type = [("content-type", "application/json")];
+    let post = async |change: &str, body: &str| {
+        let url = at(&format!("/actuator/clock/{change}"));
+        http("POST", &url, &json_type, body.as_bytes().to_vec()).await
+    };
+    let added = post("add", "{\"offsetMilli\":1500}").await;
+    assert_eq!(time(&added), (200, Some(1_700_000_001_500)));
+    let pinned = post("pin", "{\"epochMilli\":1000}").await;
+    assert_eq!(time(&pinned), (200, Some(1000)));
+    for (change, body) in [
+        ("pin", "{}"),
+        ("pin", "{\"epochMilli\":-1}"),
+        ("add", "{\"epochMilli\":1}"),
+        ("add", "1"),
+        ("turn", "{}"),
+    ] {
+        let refused = post(change, body).await;
+        assert_eq!(refused.status, 400, "{change} {body} {refused:?}");
+    }
+    let refused = http("DELETE", &at("/actuator/clock"), &[], Vec::new()).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert!(refused.text.contains("zeebe.clock.controlled"));
+}

@@ -176,6 +176,27 @@ async fn the_http_layer_refuses_in_the_words_of_the_reference() {
         ),
         (
             "POST",
+            "/element-instances/ad-hoc-activities/missing/activation",
+            &json_type,
+            "{\"elements\":[]}",
+            problem(400, "INVALID_ARGUMENT", "No elements provided."),
+        ),
+        (
+            "POST",
+            "/element-instances/ad-hoc-activities/missing/activation",
+            &json_type,
+            "{\"elements\":[{\"elementId\":\"a\"}]}",
+            problem(400, "Bad Request", "For input string: \"missing\""),
+        ),
+        (
+            "POST",
+            "/batch-operation-items/search",
+            &json_type,
+            "{\"filter\":{\"itemKey\":{\"$in\":[\"1\",\"meow\"]}}}",
+            problem(400, "Bad Request", "For input string: \"meow\""),
+        ),
+        (
+            "POST",
             "/secrets/list",
             &json_type,
             "{}",

@@ -240,10 +240,15 @@ impl Core {
         self.engine.next_due()
     }
 
-    /// The wall clock, never backwards within one process.
+    /// The broker's clock, never backwards within one process unless somebody controls it.
     pub(crate) fn now(&mut self) -> Timestamp {
-        let millis = i64::try_from(driver::wall_millis()).unwrap_or(i64::MAX);
-        self.last_time = self.last_time.max(millis);
+        let clock = &self.shared.clock;
+        let millis = clock.millis();
+        self.last_time = if clock.is_controlled() {
+            millis
+        } else {
+            self.last_time.max(millis)
+        };
         Timestamp(self.last_time)
     }
 

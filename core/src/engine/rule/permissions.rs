@@ -366,9 +366,14 @@ fn task_key(command: Key, record: Key) -> Key {
 }
 
 /// Batch operations, and the history of one instance. Creating takes the permission for all kinds
-/// or the one for this kind; what is done to each item was allowed with it.
+/// or the one for this kind, or to update the one instance it is about; what is done to each item was allowed with it.
 fn batch(guard: &Guard<'_>, command: &Command) -> Outcome {
     match &command.value {
+        Value::BatchOperationCreation(value) if !value.of_process.is_empty() => guard.check(
+            &Ask::new(R::ProcessDefinition, P::UpdateProcessInstance)
+                .to(&value.of_process)
+                .of_tenant(&value.of_tenant),
+        ),
         Value::BatchOperationCreation(value) => {
             guard.check_last(&[P::Create, creation(value.batch_operation_type)].map(of_batch))
         }

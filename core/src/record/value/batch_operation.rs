@@ -93,6 +93,11 @@ record_value! {
         partition_ids "partitionIds": Vec<PartitionId>,
         /// Claims of the caller.
         authentication "": Document,
+        /// Process of the one instance that it is about, whose update is what the caller needs to be
+        /// allowed; empty = what batch operations need.
+        of_process "": Text,
+        /// Tenant of that instance.
+        of_tenant "": Text,
         /// True in the record of the partition that leads it.
         leading "": bool,
         /// Definition whose history goes when all items are done; -1 = none.

@@ -49,7 +49,12 @@ pub(super) fn path_rule(operation: &str, field: &str) -> PathRule {
 
 /// Whether a key in the path of `operation` is a text there, which may be none at all.
 pub(super) fn is_key_text(operation: &str) -> bool {
-    operation == "getAuditLog"
+    ["getAuditLog", "activateAdHocSubProcessActivities"].contains(&operation)
+}
+
+/// Whether a filter looks for numbers by the texts of `field`.
+pub(super) fn is_number_text(operation: &str, field: &str) -> bool {
+    operation == "searchBatchOperationItems" && field == "itemKey"
 }
 
 /// Whether dates among the parameters of `operation` are texts there, checked with all others.

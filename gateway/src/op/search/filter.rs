@@ -72,7 +72,10 @@ impl Translation<'_> {
                     for group in value.as_array().into_iter().flatten() {
                         any.push(self.group(groups.items, group)?);
                     }
-                    conditions.push(Filter::Any(any));
+                    // No groups is no condition: the Java client sends empty lists.
+                    if !any.is_empty() {
+                        conditions.push(Filter::Any(any));
+                    }
                 }
                 "variables" | "processInstanceVariables" => {
                     self.variables(value, false, &mut conditions)?;
@@ -366,9 +369,12 @@ mod tests {
         let contract = Contract::load().unwrap();
         let body = serde_json::json!({"filter": {
             "processInstanceKey": {"$eq": "5", "$in": [], "$notIn": []},
+            "tags": [],
+            "variables": [],
+            "$or": [],
         }});
         assert_eq!(
-            translated(&contract, "searchVariables", body),
+            translated(&contract, "searchProcessInstances", body),
             Filter::All(vec![field(
                 "processInstanceKey",
                 Op::Eq,

@@ -40,6 +40,14 @@ pub(super) async fn ask(call: &Call, of: Aggregate, all: bool) -> Result<Page, P
     reads.aggregate(question).await.map_err(refused)
 }
 
+/// Asks for the numbers of jobs, which are the system's: who may not see it sees none.
+async fn ask_metrics(call: &Call, of: Aggregate) -> Result<Page, Problem> {
+    if call.access.shows_nothing() {
+        return Ok(Page::default());
+    }
+    ask(call, of, false).await
+}
+
 /// `getProcessDefinitionInstanceStatistics`.
 pub(crate) async fn instances_by_definition(call: Call) -> Result<Answer, Problem> {
     let visible = visible(&call, Entity::ProcessDefinition);
@@ -151,7 +159,7 @@ pub(crate) async fn jobs(call: Call) -> Result<Answer, Problem> {
             .into_iter()
             .collect(),
     };
-    let page = ask(&call, Aggregate::Jobs(span), false).await?;
+    let page = ask_metrics(&call, Aggregate::Jobs(span)).await?;
     let empty = Row(Vec::new());
     let row = page.items.first().unwrap_or(&empty);
     let mut out = ObjectWriter::new();
@@ -258,7 +266,7 @@ pub(crate) async fn job_errors(call: Call) -> Result<Answer, Problem> {
 
 /// Counters as objects of their own, everything else as it is.
 async fn counted(call: &Call, of: Aggregate) -> Result<Answer, Problem> {
-    let mut page = ask(call, of, false).await?;
+    let mut page = ask_metrics(call, of).await?;
     for row in &mut page.items {
         let mut out = String::new();
         for (name, count, at) in COUNTERS {
