@@ -411,6 +411,7 @@ fn group(setup: &mut IdentitySetupRecord, item: &Tree, path: &str) -> Result<(),
         "users",
         "clients",
         "mapping-rules",
+        "roles",
     ];
     let fields = item.fields(path, &names)?;
     let id = fields.required("group-id")?;
@@ -421,6 +422,16 @@ fn group(setup: &mut IdentitySetupRecord, item: &Tree, path: &str) -> Result<(),
         ..GroupRecord::default()
     });
     for (entity_type, entity_id) in fields.members()? {
+        if entity_type == EntityType::Role {
+            // What the group has, not who is in it.
+            setup.role_members.push(RoleRecord {
+                role_id: entity_id,
+                entity_type: EntityType::Group,
+                entity_id: id.clone(),
+                ..RoleRecord::default()
+            });
+            continue;
+        }
         setup.group_members.push(GroupRecord {
             group_id: id.clone(),
             entity_type,

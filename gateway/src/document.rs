@@ -20,7 +20,7 @@ const SHOWN: usize = 200;
 /// # Errors
 /// The text is not JSON, or not an object.
 pub(crate) fn from_text(field: &'static str, text: &str) -> Result<Document, Problem> {
-    if text.trim().is_empty() {
+    if ["", "null"].contains(&text.trim()) {
         return Ok(Document::EMPTY);
     }
     let bytes = json::to_msgpack(text).map_err(|error| Problem::Document {

@@ -149,6 +149,8 @@ pub(crate) fn wanted_timeout(limits: &Limits, millis: i64) -> Option<Duration> {
 pub(crate) fn operation_reference(given: Option<u64>) -> Result<Option<i64>, Problem> {
     match given {
         None => Ok(None),
+        // What is no reference is -1 in the engine, which some clients send.
+        Some(u64::MAX) => Ok(None),
         Some(number) => match i64::try_from(number) {
             Ok(number) if number > 0 => Ok(Some(number)),
             Ok(_) | Err(_) => Err(Problem::invalid(format!(

@@ -229,6 +229,28 @@ impl<'e> Processing<'e> {
         Ok(self.push(record)?)
     }
 
+    /// As [`Processing::deferred_command`], in the name of whom `claims` tell of.
+    pub(crate) fn deferred_command_of(
+        &mut self,
+        claims: &Document,
+        key: Key,
+        intent: impl Into<Intent>,
+        value: impl Into<Value>,
+    ) -> Outcome {
+        let record = Record {
+            authorization: claims.clone(),
+            ..self.record(
+                RecordType::Command,
+                key,
+                intent.into(),
+                value.into(),
+                DEFERRED_COMMAND_VERSION,
+            )
+        };
+        self.grow(&record)?;
+        Ok(self.push(record)?)
+    }
+
     /// From here on the records of the step refer to a batch operation.
     pub(crate) fn refer_to_batch_operation(&mut self, key: Key) {
         self.origin.batch_operation_reference = key;

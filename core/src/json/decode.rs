@@ -308,6 +308,7 @@ impl Decoder<'_> {
                 msgpack::write_uint(&mut self.out, value);
                 return Ok(());
             }
+            return Err("MessagePack cannot serialize BigInteger larger than 2^64-1");
         }
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => {

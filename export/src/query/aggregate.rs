@@ -415,7 +415,8 @@ fn statement(out: &mut Statement, of: &Aggregate) -> Result<(), QueryError> {
             out.push("SELECT worker AS grouped, ");
             counters(out);
             metrics(out, span)?;
-            out.push(" GROUP BY worker");
+            // A job that was created and not yet taken has no worker.
+            out.push(" AND worker <> '' GROUP BY worker");
         }
         Aggregate::JobsOverTime { span, resolution } => {
             let minutes = (resolution / WINDOW_MS).max(1);

@@ -1,5 +1,8 @@
 //! How many elements of a model are active, stuck, canceled or done.
 //!
+//! A multi-instance body is no instance of its element beside those inside it; in the counts over a
+//! definition, which are of process instances, that makes no difference.
+//!
 //! An element with an incident counts under incidents, not under active. For one instance element
 //! instances are counted; for a definition process instances are, so that a loop counts once, as in
 //! the reference. Only elements that were reached appear.
@@ -68,6 +71,9 @@ pub(super) async fn count(
         });
         out.push(" FROM ");
         members(&mut out, of)?;
+        if matches!(of, StatisticsOf::Instance(_)) {
+            out.push(" AND f.type <> 'MULTI_INSTANCE_BODY'");
+        }
         out.push(&format!(
             " AND f.state = {state}{more} GROUP BY f.flow_node_id"
         ));

@@ -1,6 +1,6 @@
 //! User tasks, with their candidates, tags and the name of their process.
 //!
-//! Variables of the process instance are those of its root scope; local ones are those of the user
+//! Variables of the process instance are those of all its scopes; local ones are those of the user
 //! task's element instance.
 
 use super::field::{EntityFields, Field, ListField, Related, VariableScopes};
@@ -88,8 +88,7 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
     ],
     key: &["userTaskKey"],
     variables: Some(VariableScopes {
-        instance: "v.process_instance_key = t.process_instance_key \
-                   AND v.scope_key = t.process_instance_key",
+        instance: "v.process_instance_key = t.process_instance_key",
         local: Some("v.scope_key = t.element_instance_key"),
     }),
 };

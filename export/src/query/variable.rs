@@ -21,9 +21,8 @@ pub(crate) const FIELDS: EntityFields = EntityFields {
         Field::key("scopeKey", "t.scope_key").present(),
         Field::key("processInstanceKey", "t.process_instance_key").present(),
         Field::key("rootProcessInstanceKey", "t.root_process_instance_key").unsorted(),
-        Field::text("processDefinitionId", "t.process_definition_id")
-            .hidden()
-            .unsorted(),
+        // Shown to nobody, but it says who may see the variable.
+        Field::text("processDefinitionId", "t.process_definition_id").unsorted(),
     ],
     lists: &[],
     key: &["variableKey"],

@@ -43,7 +43,8 @@ pub fn write(
         context
             .names
             .element(value.process_definition_key, &value.element_id)
-            .map_or(Datum::Null, Datum::Text)
+            // Without a name the element is known by its id, as in the reference.
+            .map_or_else(|| Datum::from(&value.element_id), Datum::Text)
     };
     match intent {
         of::UserTask::Creating => {

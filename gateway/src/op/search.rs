@@ -160,11 +160,9 @@ pub(crate) async fn search_definitions(call: Call) -> Result<Answer, Problem> {
 /// `getProcessInstanceSequenceFlows`: all of an instance, without pages.
 pub(crate) async fn sequence_flows(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");
-    if !call.access.settled() {
-        require_instance(&call, key.0).await?;
-    }
+    let filter = equals("processInstanceKey", Literal::Int(key.0));
     let query = Query {
-        filter: equals("processInstanceKey", Literal::Int(key.0)),
+        filter: call.access.narrow(Entity::SequenceFlow, filter),
         page: PageSpec {
             limit: PAGE_MAX,
             start: PageStart::From(0),

@@ -30,6 +30,11 @@ impl Set {
     /// # Errors
     /// The engine refused, or no answer came.
     pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Key, Problem> {
+        // Unlike with other keys, no partition is asked in place of one that is none.
+        let partition = self.scope.partition();
+        if self.scope.0 >= 0 && partition.0 == 0 {
+            return Err(Problem::NoSuchPartition(partition));
+        }
         let command = caller.command(
             Key::NONE,
             of::VariableDocument::Update,

@@ -179,13 +179,15 @@ fn execute_item(
     operation: &BatchOperationCreationRecord,
     item: Key,
 ) -> Outcome {
+    // What is done to an item needs the permission that doing it by itself would need.
+    let claims = &operation.authentication;
     match operation.batch_operation_type {
         BatchOperationType::CancelProcessInstance => {
             let record = ProcessInstanceRecord {
                 process_instance_key: item,
                 ..ProcessInstanceRecord::default()
             };
-            p.deferred_command(item, of::ProcessInstance::Cancel, record)
+            p.deferred_command_of(claims, item, of::ProcessInstance::Cancel, record)
         }
         BatchOperationType::ResolveIncident => {
             let incident = p.state().incidents.get(&item)?;
@@ -195,9 +197,14 @@ fn execute_item(
                     retries: 1,
                     ..JobRecord::default()
                 };
-                p.deferred_command(job, of::Job::UpdateRetries, record)?;
+                p.deferred_command_of(claims, job, of::Job::UpdateRetries, record)?;
             }
-            p.deferred_command(item, of::Incident::Resolve, IncidentRecord::default())
+            p.deferred_command_of(
+                claims,
+                item,
+                of::Incident::Resolve,
+                IncidentRecord::default(),
+            )
         }
         BatchOperationType::DeleteProcessInstance => {
             delete_history(p, item, HistoryDeletionType::ProcessInstance)
@@ -213,7 +220,7 @@ fn execute_item(
                 mapping_instructions: plan.mapping_instructions.clone(),
                 ..ProcessInstanceMigrationRecord::default()
             };
-            p.deferred_command(item, of::ProcessInstanceMigration::Migrate, record)
+            p.deferred_command_of(claims, item, of::ProcessInstanceMigration::Migrate, record)
         }
         BatchOperationType::ModifyProcessInstance => {
             let record = ProcessInstanceModificationRecord {
@@ -221,7 +228,12 @@ fn execute_item(
                 move_instructions: operation.modification_plan.move_instructions.clone(),
                 ..ProcessInstanceModificationRecord::default()
             };
-            p.deferred_command(item, of::ProcessInstanceModification::Modify, record)
+            p.deferred_command_of(
+                claims,
+                item,
+                of::ProcessInstanceModification::Modify,
+                record,
+            )
         }
         BatchOperationType::UpdateJob => {
             let plan = &operation.job_update_plan;
@@ -232,7 +244,7 @@ fn execute_item(
                 changed_attributes: plan.changed_attributes.clone(),
                 ..JobRecord::default()
             };
-            p.deferred_command(item, of::Job::Update, record)
+            p.deferred_command_of(claims, item, of::Job::Update, record)
         }
     }
 }

@@ -6,12 +6,15 @@
 use super::super::shape::{ObjectWriter, put_list};
 use super::{SCOPES_MAX, entity, equals, first, key_in, missing, put_cell, refused, search_where};
 use crate::backend::{Cell, Entity, Filter, KeyLiteral, Literal, Op, Row};
+use crate::identity::rights::Access;
 use crate::problem::Problem;
 use crate::rest::{Answer, Call};
 
 /// `searchUserTaskVariables`: of the task and of all that encloses it.
-pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn search_task_variables(mut call: Call) -> Result<Answer, Problem> {
     let scopes = task_scopes(&call).await?;
+    // Who may see the task may see what it sees.
+    call.access = Access::open();
     let condition = Filter::Field {
         field: "scopeKey".into(),
         op: Op::In,
@@ -21,8 +24,9 @@ pub(crate) async fn search_task_variables(call: Call) -> Result<Answer, Problem>
 }
 
 /// `searchUserTaskEffectiveVariables`: as the task sees them, inner scopes hiding outer ones.
-pub(crate) async fn search_effective_variables(call: Call) -> Result<Answer, Problem> {
+pub(crate) async fn search_effective_variables(mut call: Call) -> Result<Answer, Problem> {
     let scopes = task_scopes(&call).await?;
+    call.access = Access::open();
     search_where(call, Entity::Variable, vec![Filter::Effective { scopes }]).await
 }
 
@@ -67,7 +71,8 @@ pub(crate) async fn start_form(call: Call) -> Result<Answer, Problem> {
     first(&call, filter, Entity::Form).await
 }
 
-/// `getProcessInstanceCallHierarchy`: the instance and those that called it, root first.
+/// `getProcessInstanceCallHierarchy`: the instance and those that called it, root first; nothing if
+/// nobody did.
 pub(crate) async fn call_hierarchy(call: Call) -> Result<Answer, Problem> {
     let key = call.path_key("processInstanceKey");
     let reads = call.front.reads()?;
@@ -95,6 +100,10 @@ pub(crate) async fn call_hierarchy(call: Call) -> Result<Answer, Problem> {
         };
         next = key_in(&row, "parentProcessInstanceKey");
         levels.push(row);
+    }
+    if levels.len() == 1 {
+        // Nobody called it: there is no hierarchy.
+        levels.clear();
     }
     levels.reverse();
     let mut text = String::new();
