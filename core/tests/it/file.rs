@@ -375,7 +375,8 @@ fn what_a_model_binds_to_its_deployment_is_deployed_with_it() {
     assert_eq!(
         text.trim_end(),
         "Expected to deploy new resources, but encountered the following errors:
-'p.bpmn': - Element: ask > extensionElements > formDefinition
+'p.bpmn':
+- Element: ask > extensionElements > formDefinition
     - ERROR: Expected to find form with id 'f' in current deployment, but not found.
 - Element: call > extensionElements > calledElement
     - ERROR: Expected to find process with id 'child' in current deployment, but not found.

@@ -16,7 +16,7 @@ use crate::engine::output::Processing;
 use crate::engine::rule::subscriptions;
 use crate::engine::rule::variables::{self, Owner};
 use crate::ids::Key;
-use crate::model::{Behavior, Element, ElementId, Process};
+use crate::model::{Behavior, Element, ElementId, Process, hash_order};
 use crate::msgpack;
 use crate::record::intent::of;
 use crate::record::value::{
@@ -180,20 +180,24 @@ fn check_unique(p: &Processing<'_>, id: &Text, definition: &ProcessRecord) -> Ou
 fn check_tags(tags: &[Text]) -> Outcome {
     if tags.len() > TAGS_MAX {
         return Err(Stop::invalid_argument(format!(
-            "Expected to create instance of process with tags, but the number of tags exceeds the limit of {TAGS_MAX}"
+            "Expected to create instance of process with tags, but the number of tags exceeds the limit of {TAGS_MAX}."
         )));
     }
-    for tag in tags {
+    let wrong = |tag: &&str| {
         let mut characters = tag.chars();
         let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic());
         let goes_on = characters.all(|c| c.is_ascii_alphanumeric() || "_-:.".contains(c));
-        if !starts || !goes_on || tag.len() > TAG_LENGTH_MAX {
-            return Err(Stop::invalid_argument(format!(
-                "Expected to create instance of process with tags, but the tag '{tag}' is invalid. Tags must start with a letter (a-z, A-Z), followed by alphanumerics, underscores, minuses, colons, or periods. It must not be blank and must be {TAG_LENGTH_MAX} characters or less."
-            )));
-        }
+        !starts || !goes_on || tag.len() > TAG_LENGTH_MAX
+    };
+    let mut listed = hash_order::in_table(tags.iter().map(Text::as_str), hash_order::of_text);
+    listed.retain(wrong);
+    if listed.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(Stop::invalid_argument(format!(
+        "Expected to create instance of process with tags, but the tags '{}' are invalid. Tags must start with a letter (a-z, A-Z), followed by alphanumerics, underscores, minuses, colons, or periods. It must not be blank and must be {TAG_LENGTH_MAX} characters or less.",
+        listed.join("', '")
+    )))
 }
 
 /// Elements of start instructions are checked rule by rule.

@@ -321,7 +321,7 @@ fn check_bindings(value: &DeploymentRecord, deployed: &Parsed, errors: &mut Vec<
             continue;
         }
         if let Err(refused) = model::check_bindings(resource.resource.as_bytes(), &mut has) {
-            errors.push(format!("'{name}': {refused}"));
+            errors.push(format!("'{name}':\n{refused}"));
         }
     }
 }
