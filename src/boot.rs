@@ -30,7 +30,7 @@ use ringflow_io::{
 use crate::arguments::{Failure, StartOptions};
 use crate::backups::Keeping;
 use crate::config::{Access, Config, IoDriver};
-use crate::feed::{BrokerFeed, follow_leaders};
+use crate::feed::{BrokerFeed, follow_leaders, tell_exported};
 use crate::initialization::Initialization;
 use crate::items;
 use crate::placement::{Placement, has_cpu_quota};
@@ -223,6 +223,9 @@ async fn serve(
             .asked_items()
             .map(|asked| tokio::spawn(items::answer(asked, queries.clone(), broker.submitter())));
         phases = Some(queries.clone());
+        if config.cluster.is_many() {
+            tokio::spawn(tell_exported(Arc::downgrade(broker), queries.clone()));
+        }
         reads = Some(Arc::new(queries));
         let alone = !config.cluster.is_many();
         let feeds = broker

@@ -11,14 +11,15 @@
 //!
 //! In a cluster the leader of a partition exports it. [`follow_leaders`] gives the exporter a feed
 //! whenever a partition begins to be led here; it ends when the partition is led elsewhere. The cursor
-//! in the database is what the next leader's feed begins with, and what fences the old one.
+//! in the database is what the next leader's feed begins with, and what fences the old one. A replica
+//! that must know this cursor before it may lead is told it by [`tell_exported`].
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_export::feed::FeedFuture;
-use ringflow_export::{Elastic, ExportError, Exporter, FeedBatch, FeedError, RecordFeed};
+use ringflow_export::{Elastic, ExportError, Exporter, FeedBatch, FeedError, Queries, RecordFeed};
 use ringflow_io::{Broker, Export, FeedReader};
 
 /// The committed records of one partition of a running broker.
@@ -160,5 +161,26 @@ pub(crate) async fn follow_leaders<T: Exports>(broker: Weak<Broker>, exporter: W
         }
         drop((running, exporter));
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// How often the cursor is read for a replica that waits for it.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells replicas that wait for it how far the database is, for as long as the broker lives. While
+/// exporting is paused nothing is told, because the log is to be kept then.
+pub(crate) async fn tell_exported(broker: Weak<Broker>, queries: Queries) {
+    loop {
+        tokio::time::sleep(ASK_EVERY).await;
+        let Some(running) = broker.upgrade() else {
+            return;
+        };
+        for partition in running.awaited_exports() {
+            match queries.exported(partition).await {
+                Ok(Some(position)) => running.hear_exported(partition, position),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%partition, %error, "the cursor cannot be read"),
+            }
+        }
     }
 }

@@ -16,6 +16,8 @@
 //!
 //! Processing goes on in any of them; the log is kept from what was acknowledged last.
 
+use ringflow_core::ids::{PartitionId, Position};
+
 use crate::database::Dialect;
 use crate::error::QueryError;
 use crate::query::field::Kind;
@@ -91,6 +93,38 @@ impl Queries {
         out.push(OR_OF_ALL);
         let rows = fetch::rows(self, out, &[Kind::Int]).await?;
         Ok(read(rows).next().unwrap_or_default())
+    }
+
+    /// Up to where the log of a partition is in the database for good; `None` while its log shall be
+    /// kept.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn exported(&self, partition: PartitionId) -> Result<Option<Position>, QueryError> {
+        // Before the cursor: a pause that begins between the two came after what the cursor says.
+        if self.phase(partition.0).await? != Phase::Exporting {
+            return Ok(None);
+        }
+        let mut out = self.statement("SELECT ");
+        out.push(&crate::link::readable(
+            out.dialect,
+            Kind::Int,
+            "last_exported_position",
+        ));
+        out.push(" FROM exporter_position WHERE partition_id = ");
+        out.bind(Bind::Int(partition.0.into()));
+        let rows = fetch::rows(self, out, &[Kind::Int]).await?;
+        Ok(rows.into_iter().flatten().find_map(|cell| match cell {
+            Cell::Int(position) => u64::try_from(position).ok().map(Position),
+            Cell::Null
+            | Cell::Text(_)
+            | Cell::Key(_)
+            | Cell::Bool(_)
+            | Cell::Time(_)
+            | Cell::Float(_)
+            | Cell::Json(_)
+            | Cell::List(_) => None,
+        }))
     }
 
     /// Sets the phase of partitions 1 to `partitions` and of those to come, and waits for the windows under way.

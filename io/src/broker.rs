@@ -253,6 +253,24 @@ impl Broker {
         FeedReader::open(Arc::clone(mailbox), export, resume)
     }
 
+    /// Partitions whose replica here may not lead before it is known how far the secondary storage is
+    /// ([`Self::hear_exported`]): it began with a snapshot, and records before it may not be there.
+    #[must_use]
+    pub fn awaited_exports(&self) -> Vec<PartitionId> {
+        let awaited = self.shared.partitions.iter();
+        awaited
+            .filter(|mailbox| mailbox.feed.is_awaited())
+            .map(|mailbox| mailbox.partition)
+            .collect()
+    }
+
+    /// Says that the secondary storage has all records of `partition` up to `position` for good.
+    pub fn hear_exported(&self, partition: PartitionId, position: Position) {
+        if let Some(mailbox) = self.shared.partitions.get(partition) {
+            mailbox.feed.hear_exported(position);
+        }
+    }
+
     /// The cluster as it is meant to be, as far as this broker has heard.
     #[must_use]
     pub fn configuration(&self) -> Arc<Configuration> {

@@ -5,6 +5,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use ringflow_core::ids::PartitionId;
 use ringflow_export::{Exporter, Phase, Queries, QueriesOptions};
 
 use super::database::{Db, block_on};
@@ -22,6 +23,15 @@ fn phases(db: &Db, partitions: u16) -> Vec<Phase> {
     block_on(async {
         let queries = Queries::open(&QueriesOptions::new(db.database())).unwrap();
         queries.phases(partitions).await.unwrap()
+    })
+}
+
+/// What a replica that waits for it is told.
+fn exported(db: &Db, partition: u16) -> Option<u64> {
+    block_on(async {
+        let queries = Queries::open(&QueriesOptions::new(db.database())).unwrap();
+        let exported = queries.exported(PartitionId(partition)).await.unwrap();
+        exported.map(|position| position.0)
     })
 }
 
@@ -91,9 +101,12 @@ fn softly(db: &Db) {
         std::thread::sleep(Duration::from_millis(100));
         assert_eq!(acknowledged.load(Ordering::Acquire), 0);
         assert_eq!(db.number(INSTANCES), 20);
+        assert_eq!(exported(db, 1), None);
         exporter.stop();
     }
     set(db, 1, Phase::Exporting);
+    assert_eq!(exported(db, 1), Some(scenario.last()));
+    assert_eq!(exported(db, 2), None);
     let (feed, acknowledged) = feed(&scenario, 13);
     let exporter = Exporter::start(options(db), vec![feed]).unwrap();
     let last = scenario.last();

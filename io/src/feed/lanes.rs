@@ -4,6 +4,8 @@
 //! acknowledged is what every export is done with, because the log is kept for all of them. A broker
 //! without any export has the first lane nevertheless, for what it says about the log.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use ringflow_core::ids::Position;
 use ringflow_storage::log;
 
@@ -27,6 +29,8 @@ pub(crate) struct Lanes {
     beside: Option<FeedLane>,
     /// The first one is read by somebody.
     exporting: bool,
+    /// The replica has to know how far the secondary storage is before it may lead.
+    awaited: AtomicBool,
 }
 
 impl Lanes {
@@ -37,6 +41,7 @@ impl Lanes {
                 .exporting_beside
                 .then(|| FeedLane::new(&options.limits)),
             exporting: options.exporting,
+            awaited: AtomicBool::new(false),
         }
     }
 
@@ -99,6 +104,36 @@ impl Lanes {
             Some(beside) if !self.exporting => beside.acknowledged(),
             Some(beside) => beside.acknowledged().min(self.storage.acknowledged()),
         }
+    }
+
+    /// The lane of the export that misses nothing if it is there, else of the one beside it.
+    fn strictest(&self) -> &FeedLane {
+        match &self.beside {
+            Some(beside) if !self.exporting => beside,
+            Some(_) | None => &self.storage,
+        }
+    }
+
+    /// Last position that is exported, without regard to an export that may miss something.
+    pub(crate) fn exported(&self) -> Position {
+        self.strictest().acknowledged()
+    }
+
+    /// Hears of what [`Self::exported`] says from elsewhere.
+    pub(crate) fn hear_exported(&self, position: Position) {
+        self.strictest().acknowledge(position);
+    }
+
+    /// Whether somebody should ask the secondary storage how far it is, and say it to
+    /// [`Self::hear_exported`].
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Acquire)
+    }
+
+    /// See [`Self::is_awaited`].
+    pub(crate) fn set_awaited(&self, awaited: bool) {
+        self.awaited
+            .store(awaited && self.exporting, Ordering::Release);
     }
 
     /// Says that the state was opened or exchanged and stands at `mark`.

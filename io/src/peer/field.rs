@@ -83,6 +83,11 @@ impl Fields {
         self.rest
     }
 
+    /// True if nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Says that nothing is left.
     pub(crate) fn end(self) -> Result<(), String> {
         if self.rest.is_empty() {

@@ -225,13 +225,13 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
         let mut known_term = 0;
         for peer in &mut peers {
             match peer.stands(partition.joining.has_nothing()).await {
-                Ok((stands, term)) => {
+                Ok(standing) => {
                     answered += 1;
-                    established |= stands;
-                    if !stands {
+                    established |= standing.established;
+                    if !standing.established {
                         partition.joining.heard_empty(peer.target as u32);
                     }
-                    known_term = known_term.max(term);
+                    known_term = known_term.max(standing.term);
                 }
                 Err(why) => {
                     tracing::debug!(partition = %partition.id(), why, "no answer yet");
@@ -303,7 +303,7 @@ pub(crate) async fn run(partition: Rc<Partition>, raft: Handle) {
 }
 
 /// The ways to the other replicas.
-fn peers(partition: &Rc<Partition>, placed: &Placed) -> Vec<Peer> {
+pub(crate) fn peers(partition: &Rc<Partition>, placed: &Placed) -> Vec<Peer> {
     let own = partition.shared.options.node_id;
     let others = placed.all.iter().map(|(replica, _)| replica.node);
     let others = others.filter(|node| *node != own);

@@ -16,7 +16,7 @@
 //! | 32 | appended | `u8` 0 all, 1 up to the entry that follows, 2 conflict, 3 the vote that follows is higher |
 //! | 33 | voted | vote, `u8` granted, last entry |
 //! | 34 | transferred | none |
-//! | 35 | stands | `u8` 1 if its log holds more than the first entry, `u64` term it knows |
+//! | 35 | stands | `u8` 1 if its log holds more than the first entry, `u64` term it knows, `u64` exported position it knows (older brokers leave it out) |
 //! | 36 | received | `u32` count, `u64` bytes of each file that are there |
 //! | 37 | installed | vote |
 //! | 47 | failed | text |
@@ -28,6 +28,8 @@ use bytes::Bytes;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
 };
+
+use ringflow_core::ids::Position;
 
 use crate::peer::field::{Fields, put_bytes, put_u32, put_u64};
 use crate::peer::frame::{self, Frame};
@@ -296,16 +298,34 @@ pub(crate) fn take_standing(body: Bytes) -> Result<bool, String> {
     Ok(Fields::of("a question for the standing", body).u8()? == 1)
 }
 
-pub(crate) fn stands(established: bool, term: u64) -> Vec<u8> {
+/// What a replica knows of its group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Standing {
+    /// Its group was led: the log holds more than the first entry.
+    pub(crate) established: bool,
+    pub(crate) term: u64,
+    /// Up to where the records are exported; 0 if it does not know.
+    pub(crate) exported: Position,
+}
+
+pub(crate) fn stands(standing: Standing) -> Vec<u8> {
     let mut out = frame::begin(STANDS);
-    out.push(u8::from(established));
-    out.extend_from_slice(&term.to_le_bytes());
+    out.push(u8::from(standing.established));
+    put_u64(&mut out, standing.term);
+    put_u64(&mut out, standing.exported.0);
     frame::finish(out)
 }
 
-pub(crate) fn take_stands(body: Bytes) -> Result<(bool, u64), String> {
+pub(crate) fn take_stands(body: Bytes) -> Result<Standing, String> {
     let mut fields = Fields::of("a standing", body);
-    Ok((fields.u8()? == 1, fields.u64()?))
+    let (established, term) = (fields.u8()? == 1, fields.u64()?);
+    // Brokers that do not say it end here, and they do not look at what follows either.
+    let exported = if fields.is_empty() { 0 } else { fields.u64()? };
+    Ok(Standing {
+        established,
+        term,
+        exported: Position(exported),
+    })
 }
 
 /// A frame that says nothing but its kind.
@@ -399,6 +419,19 @@ mod tests {
             assert_eq!(take_appended(body(&appended(&response))), Ok(response));
         }
         assert_eq!(take_received(body(&received(&[1, 2]))), Ok(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_standing_comes_back_also_from_brokers_that_do_not_speak_of_the_export() {
+        let standing = |exported| Standing {
+            established: true,
+            term: 5,
+            exported: Position(exported),
+        };
+        let frame = stands(standing(9));
+        assert_eq!(take_stands(body(&frame)), Ok(standing(9)));
+        assert_eq!(take_stands(body(&frame[..9 + 9])), Ok(standing(0)));
+        assert!(take_stands(body(&frame[..9 + 12])).is_err());
     }
 
     #[test]

@@ -30,7 +30,8 @@ use crate::driver::stream::Stream;
 use crate::partition::Partition;
 use crate::peer::frame::{self, Frame, Reader};
 use crate::peer::hello::{self, Purpose};
-use crate::raft::{Group, Member, Snapshot, Vote, message, pipeline, send};
+use crate::raft::message::{self, Standing};
+use crate::raft::{Group, Member, Snapshot, Vote, pipeline, send};
 
 /// Longest attempt to connect.
 const CONNECT_WITHIN: Duration = Duration::from_millis(1_000);
@@ -273,9 +274,9 @@ impl Peer {
             .map_err(misunderstood)
     }
 
-    /// Whether the member's group was ever led, and the term it knows, see `raft/join.rs`; tells it
-    /// whether this replica has nothing.
-    pub(crate) async fn stands(&mut self, has_nothing: bool) -> Result<(bool, u64), String> {
+    /// What the member knows of the group, see `raft/join.rs`; tells it whether this replica has
+    /// nothing.
+    pub(crate) async fn stands(&mut self, has_nothing: bool) -> Result<Standing, String> {
         let answer = self
             .call(&message::standing(has_nothing), ANSWER_WITHIN)
             .await?;

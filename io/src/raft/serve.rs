@@ -28,8 +28,9 @@ use crate::driver::stream::Stream;
 use crate::partition::Partition;
 use crate::peer::frame::{self, Frame, FrameError, Reader};
 use crate::peer::listener::GroupConnection;
+use crate::raft::message::{self, Standing};
 use crate::raft::receive::Receiving;
-use crate::raft::{Handle, join, message};
+use crate::raft::{Handle, join};
 
 /// Appends of one connection under way at once; no more is read from it then.
 const APPENDS_MAX: usize = 32;
@@ -223,7 +224,11 @@ async fn answer(
                 partition.joining.heard_empty(from);
             }
             let term = raft.metrics().borrow_watched().current_term;
-            Ok(message::stands(join::is_established(partition), term))
+            Ok(message::stands(Standing {
+                established: join::is_established(partition),
+                term,
+                exported: partition.mailbox.feed.exported(),
+            }))
         }
         message::SNAPSHOT => receiving.begin(partition, request.body).await,
         message::CHUNK => receiving.take(partition, request.body).await,

@@ -133,6 +133,17 @@ impl World {
         response
     }
 
+    /// Tells replicas that wait for it how far the database is, as a broker does.
+    fn tell_exported(&self, partition: PartitionId, position: Position) {
+        for node in self.nodes.borrow().iter() {
+            let running = node.running.as_ref();
+            let mailbox = running.and_then(|it| it.shared.partitions.get(partition));
+            if let Some(mailbox) = mailbox.filter(|mailbox| mailbox.feed.is_awaited()) {
+                mailbox.feed.hear_exported(position);
+            }
+        }
+    }
+
     /// Gives `command` a number of its own.
     fn numbered(&self, mut command: Command) -> Command {
         command.operation_reference = self.number.replace(self.number.get() + 1);
@@ -242,6 +253,7 @@ pub(crate) async fn export(world: Rc<World>, partition: u16) {
             })
         };
         let resume = Position(world.exported.borrow()[at].position());
+        world.tell_exported(PartitionId(partition), resume);
         let reader = mailbox
             .as_ref()
             .and_then(|mailbox| FeedReader::open(Arc::clone(mailbox), Export::Storage, resume));
