@@ -28,7 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
 use crate::backup::BackupTask;
-use crate::clock::{Clock, ClockChange, FixedClock};
+use crate::clock::Clock;
 use crate::cluster::replicas::Local;
 use crate::driver;
 use crate::metrics::{MetricsSnapshot, ShardMetrics, ShardSnapshot};
@@ -511,20 +511,6 @@ impl Submitter {
             }
             Place::Nowhere => false,
         }
-    }
-
-    /// The time that this broker's partitions process by, in milliseconds since 1970.
-    #[must_use]
-    pub fn time(&self) -> i64 {
-        self.shared.clock.millis()
-    }
-
-    /// Moves that time; the new one.
-    ///
-    /// # Errors
-    /// The clock is not controlled.
-    pub fn change_clock(&self, change: ClockChange) -> Result<i64, FixedClock> {
-        self.shared.clock.change(change)
     }
 
     /// Asks every leader that is not the preferred one to hand over to it; how many were asked.

@@ -101,6 +101,7 @@ pub struct StateMemory {
     cache: Cache,
     write_buffers: WriteBufferManager,
     env: Env,
+    compacts: bool,
 }
 
 impl std::fmt::Debug for StateMemory {
@@ -143,7 +144,16 @@ impl StateMemory {
             cache,
             write_buffers,
             env,
+            compacts: true,
         })
+    }
+
+    /// Stores opened with it never compact, so that their files follow from what was written alone
+    /// and not from when a background thread came to run: for simulations that are played again.
+    #[must_use]
+    pub fn without_compaction(mut self) -> Self {
+        self.compacts = false;
+        self
     }
 
     /// Bytes in use.
@@ -175,6 +185,7 @@ impl StateMemory {
         options.set_soft_pending_compaction_bytes_limit(0);
         options.set_hard_pending_compaction_bytes_limit(0);
         options.set_max_background_jobs(2);
+        options.set_disable_auto_compactions(!self.compacts);
         options.set_avoid_unnecessary_blocking_io(true);
         options.set_ratelimiter(BACKGROUND_BYTES_PER_SECOND, 100_000, 10);
         options.set_bytes_per_sync(1 << 20);
