@@ -268,6 +268,8 @@ mod tests {
         assert_eq!(operation_reference(None), Ok(None));
         assert_eq!(operation_reference(Some(7)), Ok(Some(7)));
         assert!(operation_reference(Some(0)).is_err());
-        assert!(operation_reference(Some(u64::MAX)).is_err());
+        assert!(operation_reference(Some(1 << 63)).is_err());
+        // What a client sends as -1, which is none.
+        assert_eq!(operation_reference(Some(u64::MAX)), Ok(None));
     }
 }

@@ -9,7 +9,6 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::driver;
-use crate::submit::Submitter;
 
 /// What happens to the clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,22 +89,6 @@ impl Clock {
             }
         }
         Ok(self.millis())
-    }
-}
-
-impl Submitter {
-    /// The time that this broker's partitions process by, in milliseconds since 1970.
-    #[must_use]
-    pub fn time(&self) -> i64 {
-        self.shared.clock.millis()
-    }
-
-    /// Moves that time; the new one.
-    ///
-    /// # Errors
-    /// The clock is not controlled.
-    pub fn change_clock(&self, change: ClockChange) -> Result<i64, FixedClock> {
-        self.shared.clock.change(change)
     }
 }
 

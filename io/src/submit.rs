@@ -43,8 +43,9 @@ use crate::shard::mailbox::{Control, Loss, PartitionTable, Request};
 use crate::topology::{self, Topology};
 
 mod change;
+mod clock;
 
-/// Longest time a command waits for its partition to have a leader. Elections end well within it.
+/// Longest time a command waits for a leader. Elections end well within it.
 const LEADER_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a command that waits for a leader looks again although nobody told it of one.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -264,9 +265,8 @@ impl Submitter {
         link.is_some_and(|link| link.is_up())
     }
 
-    /// Hands `command` to the leader of partition `to`, on whichever broker, and waits for its
-    /// answer, at most for `timeout`. While it is certain that nothing happened because the
-    /// partition has no leader, it is tried again for some seconds.
+    /// Hands `command` to the leader of partition `to`, on whichever broker, and waits for its answer.
+    /// While it is certain that nothing happened for want of a leader, it is tried again for seconds.
     ///
     /// # Errors
     /// See [`SubmitError`]: the first two and the last say that nothing happened.

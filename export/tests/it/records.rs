@@ -290,7 +290,7 @@ impl Scenario {
         if number % 5 == 0 {
             return instance;
         }
-        job.worker = "w1".into();
+        job.worker = if number % 2 == 0 { "w1" } else { "w2" }.into();
         self.event(job_key, of::Job::Completed, job);
         variable.value = text_value("done");
         self.event(name, of::Variable::Updated, variable);

@@ -585,7 +585,8 @@ fn variables_are_found_by_kind() {
         );
         assert_eq!(
             tasks(variable("form", Op::Eq, &["\"local\""], false)).await,
-            0
+            2,
+            "a variable of any scope of the instance"
         );
         assert_eq!(tasks(variable("number", Op::Eq, &["0"], false)).await, 2);
         assert!(world.task.is_some());

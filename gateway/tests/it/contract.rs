@@ -154,8 +154,9 @@ async fn path_keys_that_are_no_numbers_are_refused_by_every_operation() {
         let numeric = params
             .iter()
             .any(|name| keyed(name) && *name != "batchOperationKey");
-        // The key of an entry of the audit log is a text.
-        if !numeric || operation["id"] == "getAuditLog" {
+        // Texts in the reference: what is no number is not found, or refused behind the body.
+        let texts = ["getAuditLog", "activateAdHocSubProcessActivities"];
+        if !numeric || texts.iter().any(|id| operation["id"] == *id) {
             continue;
         }
         seen += 1;

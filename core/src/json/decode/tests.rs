@@ -42,8 +42,23 @@ fn values_survive_both_ways() {
     }
     assert_eq!(round(" [ 1 , 2.0e0 ] "), "[1,2.0]");
     assert_eq!(round(r#""\u00e9\ud83d\ude00\/""#), "\"\u{e9}\u{1f600}/\"");
-    assert_eq!(round("18446744073709551616"), "1.8446744073709552E19");
     assert_eq!(round("-0"), "0");
+}
+
+#[test]
+fn integers_beyond_64_bits_are_refused_and_numbers_with_a_point_are_not() {
+    for text in [
+        "18446744073709551616",
+        "[-9223372036854775809]",
+        "{\"a\":1234567890123456789012}",
+    ] {
+        let why = to_msgpack(text).unwrap_err().to_string();
+        assert!(
+            why.contains("MessagePack cannot serialize BigInteger larger than 2^64-1"),
+            "{why}"
+        );
+    }
+    assert_eq!(round("18446744073709551616.0"), "1.8446744073709552E19");
 }
 
 #[test]

@@ -90,11 +90,16 @@ impl Translation<'_> {
                 "eventTypes" | "elementInstanceKeys" => {
                     self.each_of(name, schema, value, &mut conditions)?
                 }
-                "tags" => conditions.push(Filter::Field {
-                    field: name.clone(),
-                    op: Op::Eq,
-                    values: self.literals(schema, value)?,
-                }),
+                "tags" => {
+                    let values = self.literals(schema, value)?;
+                    if !values.is_empty() {
+                        conditions.push(Filter::Field {
+                            field: name.clone(),
+                            op: Op::Eq,
+                            values,
+                        });
+                    }
+                }
                 _ => {
                     for (op, values) in self.comparisons(schema, value)? {
                         conditions.push(Filter::Field {
