@@ -33,6 +33,7 @@ use crate::config::{Access, Config, IoDriver};
 use crate::feed::{BrokerFeed, follow_leaders, tell_exported};
 use crate::initialization::Initialization;
 use crate::items;
+use crate::logging;
 use crate::placement::{Placement, has_cpu_quota};
 use crate::shutdown::EndSignals;
 
@@ -70,7 +71,7 @@ pub(crate) struct Addresses {
 /// If the configuration is wrong or a part cannot start.
 pub(crate) fn start(options: &StartOptions) -> Result<(), Failure> {
     let config = Config::from_settings(&options.settings()?)?;
-    log_lines(&config)?;
+    logging::begin(&config)?;
     let placement = place(&config)?;
     runtime(placement.gateway_threads)?.block_on(async {
         let mut signals = EndSignals::register()?;
@@ -289,6 +290,7 @@ async fn serve(
             )
             .collect(),
         backups: keeping.as_ref().map(|keeping| keeping.backups.clone()),
+        loggers: logging::loggers(),
     };
     let gateway = Gateway::start(gateway_options(config), backend).await?;
     Ok(Served {
@@ -535,31 +537,8 @@ fn gateway_options(config: &Config) -> GatewayOptions {
     };
     options.limits.request_timeout = config.request_timeout;
     options.documents = config.documents.clone();
+    options.headers = config.headers.clone();
     options
-}
-
-/// Log lines go to standard error; standard output has only what a task prints.
-///
-/// # Errors
-/// If the filter does not parse.
-pub(crate) fn log_lines(config: &Config) -> Result<(), Failure> {
-    use tracing_subscriber::EnvFilter;
-    // The consensus library tells each of its steps at this level: for its developers only.
-    let filter = match config.log_filter.as_str() {
-        "info" => "info,openraft=error",
-        other => other,
-    };
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| Failure(format!("setting 'log.level': {error}")))?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if config.log_json {
-        lines.json().init()
-    } else {
-        lines.with_ansi(false).init()
-    }
-    Ok(())
 }
 
 /// The one line that tells scripts and people that clients may come, and where.

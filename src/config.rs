@@ -15,7 +15,9 @@ use ringflow_io::cluster::CLUSTER_SIZE_MAX;
 use ringflow_io::{ClusterOptions, PROTOCOL_VERSION};
 
 use ringflow_export::{Audit, Database, ElasticOptions, Prefix, RetainOptions};
-use ringflow_gateway::{DocumentOptions, GATEWAY_VERSION, OidcOptions, TlsIdentity};
+use ringflow_gateway::{
+    DocumentOptions, GATEWAY_VERSION, OidcOptions, SecurityHeaders, TlsIdentity,
+};
 
 use crate::initialization::{self, InitialUser, Initialization};
 use crate::settings::{Id, SettingError, Settings};
@@ -23,6 +25,7 @@ use crate::settings::{Id, SettingError, Settings};
 mod backup;
 mod documents;
 mod elastic;
+mod headers;
 mod security;
 mod storage;
 
@@ -102,6 +105,8 @@ pub(crate) struct Config {
     pub grpc_tls: Option<TlsIdentity>,
     /// The same of the REST API.
     pub rest_tls: Option<TlsIdentity>,
+    /// What answers of REST tell browsers.
+    pub headers: SecurityHeaders,
     /// The same of the management port.
     pub management_tls: Option<TlsIdentity>,
     /// How long a command may take.
@@ -151,6 +156,7 @@ impl Config {
         let read = Reader { settings };
         let data_dir = PathBuf::from(settings.get(Id::DataDirectory).0);
         let initialization = read.initialization()?;
+        let rest_tls = read.tls(Id::RestTls, Id::RestTlsCertificates, Id::RestTlsKey)?;
         Ok(Self {
             snapshot_period: read.duration(Id::SnapshotPeriod, 10 * SECOND, DAY)?,
             // One segment holds the largest batch (8 MB) and its frame; whole blocks.
@@ -181,7 +187,8 @@ impl Config {
             rest_address: read.address(Id::RestAddress)?,
             management_address: read.address(Id::ManagementAddress)?,
             grpc_tls: read.tls(Id::GrpcTls, Id::GrpcTlsCertificates, Id::GrpcTlsKey)?,
-            rest_tls: read.tls(Id::RestTls, Id::RestTlsCertificates, Id::RestTlsKey)?,
+            headers: read.headers(rest_tls.is_some())?,
+            rest_tls,
             management_tls: read.tls(
                 Id::ManagementTls,
                 Id::ManagementTlsCertificates,

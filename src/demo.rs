@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::arguments::{DemoOptions, Failure, StartOptions};
 use crate::boot::{self, Running};
 use crate::config::Config;
+use crate::logging;
 use crate::settings::Id;
 
 mod rest;
@@ -44,7 +45,7 @@ pub(crate) fn run(options: &DemoOptions) -> Result<(), Failure> {
     settings.set(Id::Unprotected, "true");
     settings.set(Id::LogLevel, "error");
     let config = Config::from_settings(&settings)?;
-    boot::log_lines(&config)?;
+    logging::begin(&config)?;
     let placement = boot::place(&config)?;
     boot::runtime(placement.gateway_threads)?.block_on(async {
         let begun = Instant::now();

@@ -10,8 +10,10 @@
 //! | a name that is not in the tables below | names its path |
 //! | a member of a list lacks what it needs | names the member and the field |
 //! | a kind of owner, resource or permission that does not exist | names it |
+//! | an id or a name that a client could not give either | says what is wrong with it |
 
-use std::collections::BTreeMap;
+mod tree;
+
 use std::sync::Arc;
 
 use ringflow_core::engine::{GLOBAL_LISTENER_EVENTS, identity_defaults};
@@ -21,6 +23,10 @@ use ringflow_core::record::value::{
     GlobalListenerSource, GroupRecord, IdentitySetupRecord, MappingRuleRecord, OwnerType,
     PermissionType, ResourceMatcher, ResourceType, RoleRecord, TenantRecord,
 };
+use ringflow_gateway::{id_violation, name_violation, tenant_id_violation};
+
+pub(crate) use tree::Tree;
+use tree::{Fields, bare};
 
 /// Where users, roles and the like stand that have to be there from the start: in a file, and in
 /// the environment.
@@ -46,140 +52,6 @@ pub(crate) const LISTENERS: [(&[&str], &str); 2] = [
     ),
 ];
 
-/// Items of one list; more are no configuration but a mistake.
-const ITEMS_MAX: usize = 10_000;
-
-/// Settings as a tree: members by name as it stood, leaves with their text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tree {
-    text: Option<String>,
-    members: BTreeMap<String, Tree>,
-}
-
-impl Tree {
-    /// Puts `value` at `path`.
-    pub(crate) fn put(&mut self, path: &[&str], value: &str) {
-        match path.split_first() {
-            None => self.text = Some(value.to_owned()),
-            Some((first, rest)) => {
-                let member = self.members.entry((*first).to_owned()).or_default();
-                member.put(rest, value);
-            }
-        }
-    }
-
-    /// Takes over what is below a member of a configuration file.
-    pub(crate) fn put_json(&mut self, value: &serde_json::Value) {
-        match value {
-            serde_json::Value::Object(members) => {
-                for (name, member) in members {
-                    self.members
-                        .entry(name.clone())
-                        .or_default()
-                        .put_json(member);
-                }
-            }
-            serde_json::Value::Array(items) => {
-                for (at, item) in items.iter().enumerate() {
-                    self.members
-                        .entry(at.to_string())
-                        .or_default()
-                        .put_json(item);
-                }
-            }
-            serde_json::Value::String(text) => self.text = Some(text.clone()),
-            serde_json::Value::Null => {}
-            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
-                self.text = Some(value.to_string());
-            }
-        }
-    }
-
-    /// Its items in the order of their numbers.
-    fn items(&self, path: &str) -> Result<Vec<(String, &Self)>, String> {
-        let mut items = Vec::new();
-        for (name, item) in &self.members {
-            let number: usize = name
-                .parse()
-                .ok()
-                .filter(|number| *number < ITEMS_MAX)
-                .ok_or_else(|| format!("{path}.{name}: a list wants numbers"))?;
-            items.push((number, item));
-        }
-        items.sort_by_key(|(number, _)| *number);
-        Ok(items
-            .into_iter()
-            .map(|(number, item)| (format!("{path}[{number}]"), item))
-            .collect())
-    }
-
-    /// Texts of a list: items, or one text with commas or blanks between.
-    fn texts(&self, path: &str) -> Result<Vec<String>, String> {
-        let mut texts: Vec<String> = self
-            .text
-            .iter()
-            .flat_map(|text| text.split([',', ' ']))
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-            .collect();
-        for (_, item) in self.items(path)? {
-            texts.extend(item.text.clone());
-        }
-        Ok(texts)
-    }
-
-    /// Its members, each of which has to have one of the names.
-    fn fields(&self, path: &str, names: &[&'static str]) -> Result<Fields<'_>, String> {
-        let mut fields = BTreeMap::new();
-        for (name, member) in &self.members {
-            let known = names.iter().find(|known| bare(known) == bare(name));
-            let known = known.ok_or_else(|| format!("{path}.{name}: no such setting"))?;
-            fields.insert(*known, member);
-        }
-        Ok(Fields {
-            path: path.to_owned(),
-            fields,
-        })
-    }
-}
-
-struct Fields<'t> {
-    path: String,
-    fields: BTreeMap<&'static str, &'t Tree>,
-}
-
-impl Fields<'_> {
-    fn text(&self, name: &str) -> Text {
-        let text = self.fields.get(name).and_then(|it| it.text.as_deref());
-        Text::from(text.unwrap_or_default())
-    }
-
-    fn required(&self, name: &str) -> Result<Text, String> {
-        let text = self.text(name);
-        if text.trim().is_empty() {
-            return Err(format!("{}: {name} is missing", self.path));
-        }
-        Ok(text)
-    }
-
-    fn texts(&self, name: &str) -> Result<Vec<String>, String> {
-        match self.fields.get(name) {
-            Some(tree) => tree.texts(&format!("{}.{name}", self.path)),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Members of all kinds.
-    fn members(&self) -> Result<Vec<(EntityType, Text)>, String> {
-        let mut members = Vec::new();
-        for (name, kind) in MEMBERS {
-            let ids = self.texts(name)?;
-            members.extend(ids.into_iter().map(|id| (kind, Text::from(id))));
-        }
-        Ok(members)
-    }
-}
-
 /// Names of lists of members, and what the members are.
 const MEMBERS: [(&str, EntityType); 5] = [
     ("users", EntityType::User),
@@ -189,11 +61,28 @@ const MEMBERS: [(&str, EntityType); 5] = [
     ("roles", EntityType::Role),
 ];
 
-fn bare(name: &str) -> String {
-    name.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+/// Members of all kinds.
+fn all_members(fields: &Fields<'_>) -> Result<Vec<(EntityType, Text)>, String> {
+    let mut members = Vec::new();
+    for (name, kind) in MEMBERS {
+        let ids = fields.texts(name)?;
+        members.extend(ids.into_iter().map(|id| (kind, Text::from(id))));
+    }
+    Ok(members)
+}
+
+/// Members of all kinds, by ids that clients could name as well. Groups may be those of an identity
+/// provider, which have any id.
+fn checked_members(fields: &Fields<'_>) -> Result<Vec<(EntityType, Text)>, String> {
+    let members = all_members(fields)?;
+    fields.refuse(members.iter().map(|(kind, id)| match kind {
+        EntityType::Unspecified | EntityType::Group => None,
+        EntityType::User => id_violation("username", id),
+        EntityType::Client => id_violation("clientId", id),
+        EntityType::MappingRule => id_violation("mappingRuleId", id),
+        EntityType::Role => id_violation("roleId", id),
+    }))?;
+    Ok(members)
 }
 
 /// A user to create, with the password as it was configured.
@@ -243,15 +132,15 @@ pub(crate) fn read(tree: &Tree) -> Result<Initialization, String> {
             "tenants",
         ],
     )?;
-    for (section, tree) in &sections.fields {
-        if *section == "default-roles" {
+    for (section, tree) in sections.each() {
+        if section == "default-roles" {
             for (role, members) in &tree.members {
                 default_role(&mut setup, role, members)?;
             }
             continue;
         }
         for (path, item) in tree.items(section)? {
-            match *section {
+            match section {
                 "users" => users.push(user(item, &path)?),
                 "mapping-rules" => mapping_rule(&mut setup, item, &path)?,
                 "authorizations" => authorization(&mut setup, item, &path)?,
@@ -271,11 +160,10 @@ pub(crate) fn read(tree: &Tree) -> Result<Initialization, String> {
 pub(crate) fn listeners(tree: &Tree) -> Result<GlobalListenerBatchRecord, String> {
     let kinds = tree.fields("global-listeners", &["user-task"])?;
     let mut batch = GlobalListenerBatchRecord::default();
-    let Some(listed) = kinds.fields.get("user-task") else {
-        return Ok(batch);
-    };
-    for (path, item) in listed.items("global-listeners.user-task")? {
-        batch.listeners.push(Arc::new(listener(item, &path)?));
+    for (_, listed) in kinds.each() {
+        for (path, item) in listed.items("global-listeners.user-task")? {
+            batch.listeners.push(Arc::new(listener(item, &path)?));
+        }
     }
     Ok(batch)
 }
@@ -363,7 +251,7 @@ fn default_role(setup: &mut IdentitySetupRecord, name: &str, members: &Tree) -> 
         .find(|id| bare(id) == bare(name))
         .ok_or_else(|| format!("{path}: there is no such default role"))?;
     let fields = members.fields(&path, &MEMBERS.map(|(name, _)| name))?;
-    for (entity_type, entity_id) in fields.members()? {
+    for (entity_type, entity_id) in all_members(&fields)? {
         setup.role_members.push(RoleRecord {
             role_id: role.clone(),
             entity_type,
@@ -386,13 +274,17 @@ fn role(setup: &mut IdentitySetupRecord, item: &Tree, path: &str) -> Result<(), 
     ];
     let fields = item.fields(path, &names)?;
     let id = fields.required("role-id")?;
+    fields.refuse([
+        id_violation("roleId", &id),
+        name_violation("name", &fields.text("name")),
+    ])?;
     setup.roles.push(RoleRecord {
         role_id: id.clone(),
         name: fields.text("name"),
         description: fields.text("description"),
         ..RoleRecord::default()
     });
-    for (entity_type, entity_id) in fields.members()? {
+    for (entity_type, entity_id) in checked_members(&fields)? {
         setup.role_members.push(RoleRecord {
             role_id: id.clone(),
             entity_type,
@@ -415,13 +307,17 @@ fn group(setup: &mut IdentitySetupRecord, item: &Tree, path: &str) -> Result<(),
     ];
     let fields = item.fields(path, &names)?;
     let id = fields.required("group-id")?;
+    fields.refuse([
+        id_violation("groupId", &id),
+        name_violation("name", &fields.text("name")),
+    ])?;
     setup.groups.push(GroupRecord {
         group_id: id.clone(),
         name: fields.text("name"),
         description: fields.text("description"),
         ..GroupRecord::default()
     });
-    for (entity_type, entity_id) in fields.members()? {
+    for (entity_type, entity_id) in checked_members(&fields)? {
         if entity_type == EntityType::Role {
             // What the group has, not who is in it.
             setup.role_members.push(RoleRecord {
@@ -455,13 +351,17 @@ fn tenant(setup: &mut IdentitySetupRecord, item: &Tree, path: &str) -> Result<()
     ];
     let fields = item.fields(path, &names)?;
     let id = fields.required("tenant-id")?;
+    fields.refuse([
+        tenant_id_violation(&id),
+        name_violation("name", &fields.text("name")),
+    ])?;
     setup.tenants.push(TenantRecord {
         tenant_id: id.clone(),
         name: fields.text("name"),
         description: fields.text("description"),
         ..TenantRecord::default()
     });
-    for (entity_type, entity_id) in fields.members()? {
+    for (entity_type, entity_id) in checked_members(&fields)? {
         setup.tenant_members.push(TenantRecord {
             tenant_id: id.clone(),
             entity_type,
@@ -513,9 +413,18 @@ fn authorization(setup: &mut IdentitySetupRecord, item: &Tree, path: &str) -> Re
     } else {
         (Text::EMPTY, ResourceMatcher::Property)
     };
+    let owner_id = fields.required("owner-id")?;
+    fields.refuse([
+        id_violation("ownerId", &owner_id),
+        match resource_matcher {
+            ResourceMatcher::Unspecified | ResourceMatcher::Any => None,
+            ResourceMatcher::Id => id_violation("resourceId", &resource_id),
+            ResourceMatcher::Property => id_violation("resourcePropertyName", &property),
+        },
+    ])?;
     setup.authorizations.push(AuthorizationRecord {
         owner_type,
-        owner_id: fields.required("owner-id")?,
+        owner_id,
         resource_type,
         resource_matcher,
         resource_id,
@@ -573,6 +482,25 @@ mod tests {
             ("USERS_X_NAME", "a", "users.X: a list wants numbers"),
             ("OTHER_0", "a", "initialization.OTHER: no such setting"),
             (
+                "AUTHORIZATIONS_0_OWNERID",
+                "a b",
+                "authorizations[0]: owner-type is missing",
+            ),
+            ("ROLES_0_ROLEID", "r", "roles[0]: No name provided"),
+            (
+                "GROUPS_0_GROUPID",
+                "a b",
+                "groups[0]: The provided groupId contains illegal characters. It must match the \
+                 pattern '^[a-zA-Z0-9_~@.+-]+$'",
+            ),
+            ("TENANTS_0_TENANTID", "t", "tenants[0]: No name provided"),
+            (
+                "TENANTS_0_TENANTID",
+                "t@t",
+                "tenants[0]: The provided tenantId contains illegal characters. It must match the \
+                 pattern '^[\\w\\.-]{1,31}$'",
+            ),
+            (
                 "DEFAULTROLES_BOSS_USERS",
                 "a",
                 "default-roles.BOSS: there is no such default role",
@@ -582,5 +510,44 @@ mod tests {
             tree.put(&path.split('_').collect::<Vec<_>>(), value);
             assert_eq!(read(&tree).unwrap_err(), refusal);
         }
+    }
+
+    #[test]
+    fn ids_are_those_that_clients_could_give() {
+        let refused = |item: serde_json::Value| {
+            let mut file = Tree::default();
+            file.put_json(&item);
+            read(&file).unwrap_err()
+        };
+        let pattern = "contains illegal characters. It must match the pattern \
+                       '^[a-zA-Z0-9_~@.+-]+$'";
+        assert_eq!(
+            refused(serde_json::json!({"authorizations": [{
+                "owner-type": "USER", "owner-id": "bad id!", "resource-type": "MESSAGE",
+                "resource-id": "*", "permissions": ["CREATE"],
+            }]})),
+            format!("authorizations[0]: The provided ownerId {pattern}")
+        );
+        assert_eq!(
+            refused(serde_json::json!({"roles": [{
+                "role-id": "r", "name": "R", "users": ["anna", "bad id!"],
+            }]})),
+            format!("roles[0]: The provided username {pattern}")
+        );
+    }
+
+    #[test]
+    fn several_spellings_of_a_list_all_count() {
+        let mut file = Tree::default();
+        file.put_json(&serde_json::json!({
+            "default-roles": {"admin": {
+                "mappingRules": ["m1"], "mappingrules": ["m2"], "mapping-rules": ["m3"],
+            }},
+        }));
+        let setup = read(&file).unwrap().setup;
+        let members = setup.role_members.iter().map(|it| it.entity_id.to_string());
+        let mut members: Vec<String> = members.collect();
+        members.sort();
+        assert_eq!(members, ["m1", "m2", "m3"]);
     }
 }

@@ -14,6 +14,7 @@ mod feed;
 mod initialization;
 mod inspect;
 mod items;
+mod logging;
 mod placement;
 mod restore;
 mod settings;

@@ -21,6 +21,7 @@ use ringflow_storage::log::EntryId;
 use crate::arguments::{Failure, RestoreOptions};
 use crate::boot;
 use crate::config::Config;
+use crate::logging;
 
 /// How long the database has to say where it stands.
 const DATABASE_WITHIN: Duration = Duration::from_secs(30);
@@ -31,7 +32,7 @@ const DATABASE_WITHIN: Duration = Duration::from_secs(30);
 /// If nothing was restored; the sentence says why.
 pub(crate) fn run(options: &RestoreOptions) -> Result<(), Failure> {
     let config = Config::from_settings(&options.start.settings()?)?;
-    boot::log_lines(&config)?;
+    logging::begin(&config)?;
     let wanted = match (options.backup_id, &options.to) {
         (Some(id), _) => Wanted::Backup(id),
         (None, Some(to)) => Wanted::Nearest(

@@ -368,6 +368,60 @@ settings! {
     Tenancy = "security.multi-tenancy", default "false",
         aliases ["camunda.security.multi-tenancy.checks-enabled"],
         "true: callers do and see only what is of their tenants.";
+    HeaderContentType = "security.http-headers.content-type-options.enabled", default "true",
+        aliases ["camunda.security.http-headers.content-type-options.enabled"],
+        "true: answers of REST carry X-Content-Type-Options.";
+    HeaderCache = "security.http-headers.cache-control.enabled", default "true",
+        aliases ["camunda.security.http-headers.cache-control.enabled"],
+        "true: answers of REST say that nobody keeps them (Cache-Control, Pragma, Expires).";
+    HeaderFrame = "security.http-headers.frame-options.enabled", default "true",
+        aliases ["camunda.security.http-headers.frame-options.enabled"],
+        "true: answers of REST carry X-Frame-Options.";
+    HeaderFrameMode = "security.http-headers.frame-options.mode", default "sameorigin",
+        aliases ["camunda.security.http-headers.frame-options.mode"],
+        "What it says: sameorigin or deny.";
+    HeaderContentPolicy = "security.http-headers.content-security-policy.enabled", default "true",
+        aliases ["camunda.security.http-headers.content-security-policy.enabled"],
+        "true: answers of REST carry Content-Security-Policy.";
+    HeaderContentPolicyText = "security.http-headers.content-security-policy.policy-directives",
+        default "",
+        aliases ["camunda.security.http-headers.content-security-policy.policy-directives"],
+        "What it says; empty: nothing may be loaded.";
+    HeaderContentPolicyReport = "security.http-headers.content-security-policy.report-only",
+        default "false",
+        aliases ["camunda.security.http-headers.content-security-policy.report-only"],
+        "true: browsers only report what it forbids.";
+    HeaderReferrer = "security.http-headers.referrer-policy.value",
+        default "strict-origin-when-cross-origin",
+        aliases ["camunda.security.http-headers.referrer-policy.value"],
+        "Referrer-Policy of answers of REST.";
+    HeaderPermissions = "security.http-headers.permissions-policy.value", default "",
+        aliases ["camunda.security.http-headers.permissions-policy.value"],
+        "Permissions-Policy of answers of REST; empty: none.";
+    HeaderOpener = "security.http-headers.cross-origin-opener-policy.value",
+        default "same-origin-allow-popups",
+        aliases ["camunda.security.http-headers.cross-origin-opener-policy.value"],
+        "Cross-Origin-Opener-Policy of answers of REST.";
+    HeaderEmbedder = "security.http-headers.cross-origin-embedder-policy.value",
+        default "unsafe-none",
+        aliases ["camunda.security.http-headers.cross-origin-embedder-policy.value"],
+        "Cross-Origin-Embedder-Policy of answers of REST.";
+    HeaderResource = "security.http-headers.cross-origin-resource-policy.value",
+        default "same-site",
+        aliases ["camunda.security.http-headers.cross-origin-resource-policy.value"],
+        "Cross-Origin-Resource-Policy of answers of REST.";
+    HeaderTransport = "security.http-headers.hsts.enabled", default "true",
+        aliases ["camunda.security.http-headers.hsts.enabled"],
+        "true: answers of REST over TLS carry Strict-Transport-Security.";
+    HeaderTransportAge = "security.http-headers.hsts.max-age-in-seconds", default "31536000",
+        aliases ["camunda.security.http-headers.hsts.max-age-in-seconds"],
+        "Seconds for which it holds.";
+    HeaderTransportDomains = "security.http-headers.hsts.include-sub-domains", default "false",
+        aliases ["camunda.security.http-headers.hsts.include-sub-domains"],
+        "true: it holds for all below the host.";
+    HeaderTransportPreload = "security.http-headers.hsts.preload", default "false",
+        aliases ["camunda.security.http-headers.hsts.preload"],
+        "true: browsers may know it beforehand.";
     BackupStore = "backup.store", default "none",
         aliases ["camunda.data.primary-storage.backup.store", "zeebe.broker.data.backup.store"],
         "Where backups are kept: none, filesystem or s3; the same for all brokers.";

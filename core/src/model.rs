@@ -52,6 +52,7 @@ pub use element::{
     Listener, Message, MultiInstance, MultiInstanceOutput, OutputMapping, PublishMessage, Script,
     TaskListener, TaskListenerEvent, ThrowEvent, Timer, UserTask,
 };
+pub(crate) use expression::write_static;
 pub use expression::{Code, Expr};
 pub use validate::loops::StraightThroughLoop;
 

@@ -18,7 +18,7 @@ use ringflow_core::record::value::JobRecord;
 use ringflow_export::{ExporterMetrics, Queries};
 use ringflow_io::{
     ChangeError, ChangeRequest, ClockChange, FixedClock, JobStream, MetricsSnapshot, PlannedChange,
-    Submitter, Topology,
+    StreamInfo, Submitter, Topology,
 };
 use tokio::sync::broadcast;
 
@@ -45,6 +45,9 @@ pub trait Commands: Send + Sync + 'static {
 
     /// Opens a stream of jobs on all partitions.
     fn open_stream(&self, spec: StreamSpec) -> Box<dyn PushedJobs>;
+
+    /// The streams that are open on the broker.
+    fn job_streams(&self) -> Vec<StreamInfo>;
 
     /// Types of which jobs became available; a receiver that lags looks at everything.
     fn jobs_available(&self) -> broadcast::Receiver<Text>;
@@ -129,6 +132,19 @@ pub trait Reads: Send + Sync + 'static {
     fn set_phase(&self, partitions: u16, phase: Phase) -> BoxFuture<'_, Result<(), QueryError>>;
 }
 
+/// What the process logs, by module. The empty name is everything that no other name fits; levels are
+/// `OFF`, `ERROR`, `WARN`, `INFO`, `DEBUG`, `TRACE`.
+pub trait Loggers: Send + Sync + 'static {
+    /// Names that have a level, by name.
+    fn levels(&self) -> Vec<(String, String)>;
+
+    /// Gives a name a level, or takes it away.
+    ///
+    /// # Errors
+    /// It is no name of a module.
+    fn set(&self, module: &str, level: Option<&str>) -> Result<(), String>;
+}
+
 /// The backups of the cluster.
 #[derive(Clone, Debug)]
 pub struct Backups {
@@ -149,6 +165,8 @@ pub struct Backend {
     pub exporters: Vec<(&'static str, Arc<ExporterMetrics>)>,
     /// Backups; `None` if nothing is configured to keep them.
     pub backups: Option<Backups>,
+    /// What is logged; `None` if nobody may change it.
+    pub loggers: Option<Arc<dyn Loggers>>,
 }
 
 impl Commands for Submitter {
@@ -167,6 +185,10 @@ impl Commands for Submitter {
 
     fn open_stream(&self, spec: StreamSpec) -> Box<dyn PushedJobs> {
         Box::new(Submitter::open_stream(self, spec))
+    }
+
+    fn job_streams(&self) -> Vec<StreamInfo> {
+        Submitter::job_streams(self)
     }
 
     fn jobs_available(&self) -> broadcast::Receiver<Text> {

@@ -35,6 +35,7 @@ use crate::backend::{Cell, Entity, Filter, Literal, Op, PageSpec, PageStart, Que
 use crate::limits::Limits;
 use crate::problem::{CredentialFault, Problem};
 
+pub mod names;
 pub mod password;
 pub(crate) mod rights;
 pub mod token;

@@ -33,12 +33,14 @@ mod rest;
 mod route;
 mod submit;
 
-pub use backend::{Backend, Backups, Commands, PushedJobs, Reads};
+pub use backend::{Backend, Backups, Commands, Loggers, PushedJobs, Reads};
 pub use contract::ContractError;
 pub use documents::{BucketOptions, DocumentOptions};
+pub use identity::names::{id_violation, name_violation, tenant_id_violation};
 pub use identity::password::stored_form;
 pub use identity::token::OidcOptions;
 pub use identity::{Auth, AuthError, Guards, User};
 pub use limits::Limits;
+pub use rest::headers::{SecurityHeader, SecurityHeaders};
 pub use server::{GATEWAY_VERSION, Gateway, GatewayOptions, RunningGateway, StartError};
 pub use tls::{TlsFault, TlsFile, TlsIdentity};

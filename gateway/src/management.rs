@@ -12,6 +12,7 @@
 //! | `/actuator/cluster`, `/actuator/rebalance` | see [`cluster`], [`change`] |
 //! | `/actuator/exporting/...`, `/actuator/exporters` | see [`exporting`] |
 //! | `/actuator/clock` | see [`clock`] |
+//! | `/actuator/jobstreams`, `/actuator/partitions`, `/actuator/loggers` | see [`streams`], [`partitions`], [`loggers`] |
 //! | `/actuator/backupRuntime`, `/actuator/backupHistory` | see [`backup`] |
 //!
 //! UP is 200, DOWN is 503. Everything else is 404.
@@ -37,6 +38,9 @@ mod change;
 mod clock;
 mod cluster;
 mod exporting;
+mod loggers;
+mod partitions;
+mod streams;
 
 /// The text format of the metrics.
 const METRICS_MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -117,6 +121,14 @@ pub(crate) fn router(management: Arc<Management>) -> Router {
         .route("/actuator/backupHistory/{backup}", any(backup::history))
         .route("/actuator/clock", get(clock::show).delete(clock::reset))
         .route("/actuator/clock/{change}", post(clock::change))
+        .route("/actuator/jobstreams", get(streams::list))
+        .route("/actuator/jobstreams/{kind}", get(streams::list_of))
+        .route("/actuator/partitions", get(partitions::list))
+        .route("/actuator/loggers", get(loggers::list))
+        .route(
+            "/actuator/loggers/{name}",
+            get(loggers::show).post(loggers::change),
+        )
         .route("/actuator/rebalance", post(cluster::rebalance))
         .route("/actuator/exporting/pause", post(exporting::pause))
         .route("/actuator/exporting/resume", post(exporting::resume))

@@ -103,13 +103,59 @@ pub(crate) fn tenant(
     tenant_if(front.tenancy, operation, given)
 }
 
+/// The tenants that `given` names, each as [`tenant`]; no names stand for none.
+///
+/// # Errors
+/// As [`tenant`], with all names that cannot be used.
+pub(crate) fn tenants(
+    front: &Front,
+    operation: OperationName,
+    given: &[String],
+) -> Result<Vec<Text>, Problem> {
+    tenants_if(front.tenancy, operation, given)
+}
+
+fn tenants_if(
+    tenancy: bool,
+    operation: OperationName,
+    given: &[String],
+) -> Result<Vec<Text>, Problem> {
+    let default = default_tenant();
+    if given.iter().all(|id| id.trim().is_empty()) {
+        return Ok(vec![tenant_if(tenancy, operation, None)?]);
+    }
+    if !tenancy {
+        if given.iter().all(|id| default.as_str() == id) {
+            return Ok(vec![default]);
+        }
+        let (ids, faults) = (given.to_vec(), vec![TenantFault::Disabled]);
+        return Err(Problem::Tenant {
+            operation,
+            ids,
+            faults,
+        });
+    }
+    let faulty = given
+        .iter()
+        .filter_map(|id| Some((id.clone(), name_fault(id)?)));
+    let (ids, faults): (Vec<String>, Vec<TenantFault>) = faulty.unzip();
+    if ids.is_empty() {
+        Ok(given.iter().map(|id| Text::from(id.as_str())).collect())
+    } else {
+        Err(Problem::Tenant {
+            operation,
+            ids,
+            faults,
+        })
+    }
+}
+
 fn tenant_if(
     tenancy: bool,
     operation: OperationName,
     given: Option<&str>,
 ) -> Result<Text, Problem> {
     let default = default_tenant();
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let id = given.unwrap_or_default();
     let fault = if id.trim().is_empty() {
         if !tenancy {
@@ -118,20 +164,31 @@ fn tenant_if(
         TenantFault::Missing
     } else if default == *id {
         return Ok(default);
-    } else if id.chars().count() > TENANT_CHARACTERS {
-        TenantFault::TooLong
-    } else if !id.chars().all(legal) {
-        TenantFault::IllegalCharacters
-    } else if tenancy {
-        return Ok(Text::from(id));
-    } else {
+    } else if !tenancy {
         TenantFault::Disabled
+    } else {
+        match name_fault(id) {
+            None => return Ok(Text::from(id)),
+            Some(fault) => fault,
+        }
     };
     Err(Problem::Tenant {
         operation,
-        id: id.to_owned(),
-        fault,
+        ids: vec![id.to_owned()],
+        faults: vec![fault],
     })
+}
+
+/// Why `id` cannot name a tenant.
+fn name_fault(id: &str) -> Option<TenantFault> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if id.chars().count() > TENANT_CHARACTERS {
+        Some(TenantFault::TooLong)
+    } else if default_tenant() == *id || (!id.is_empty() && id.chars().all(legal)) {
+        None
+    } else {
+        Some(TenantFault::IllegalCharacters)
+    }
 }
 
 /// The time a caller wants to wait: `None` for the default, which zero asks for as well.
@@ -208,15 +265,8 @@ mod tests {
             assert_eq!(tenant_if(false, NAME, given), Ok(default_tenant()));
         }
         let long = "x".repeat(32);
-        let cases = [
-            ("other", "multi-tenancy is disabled"),
-            (
-                long.as_str(),
-                "tenant identifier is longer than 31 characters",
-            ),
-            ("a b", "tenant identifier contains illegal characters"),
-        ];
-        for (id, reason) in cases {
+        for id in ["other", long.as_str(), "a b"] {
+            let reason = "multi-tenancy is disabled";
             let problem = tenant_if(false, NAME, Some(id)).unwrap_err();
             assert_eq!(
                 problem.grpc_text(),
@@ -255,12 +305,51 @@ mod tests {
         }
         let long = "x".repeat(32);
         for (id, reason) in [
-            (long.as_str(), "longer than 31"),
-            ("a b", "illegal characters"),
+            (
+                long.as_str(),
+                "tenant identifier is longer than 31 characters",
+            ),
+            ("a b", "tenant identifier contains illegal characters"),
         ] {
             let problem = tenant_if(true, NAME, Some(id)).unwrap_err();
-            assert!(problem.detail().contains(reason), "{id}");
+            assert_eq!(
+                problem.detail(),
+                format!(
+                    "Expected to handle request Create Process Instance with tenant identifier \
+                     '{id}', but {reason}."
+                )
+            );
         }
+    }
+
+    #[test]
+    fn several_tenants_are_refused_together() {
+        let given = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let handle = "Expected to handle request Create Process Instance with tenant identifier";
+        assert_eq!(tenants_if(false, NAME, &[]), Ok(vec![default_tenant()]));
+        assert_eq!(
+            tenants_if(true, NAME, &given(&["a", "<default>"])),
+            Ok(vec![Text::from("a"), default_tenant()])
+        );
+        let off = tenants_if(false, NAME, &given(&["a", "b"])).unwrap_err();
+        assert_eq!(
+            off.detail(),
+            format!("{handle}s [a, b], but multi-tenancy is disabled")
+        );
+        let long = "x".repeat(32);
+        let on = tenants_if(true, NAME, &given(&["a b", "a", &long])).unwrap_err();
+        assert_eq!(
+            on.detail(),
+            format!(
+                "{handle} 'a b', but tenant identifier contains illegal characters. {handle} \
+                 '{long}', but tenant identifier is longer than 31 characters."
+            )
+        );
+        let none = tenants_if(true, NAME, &given(&[" "])).unwrap_err();
+        assert!(
+            none.detail()
+                .ends_with("no tenant identifier was provided.")
+        );
     }
 
     #[test]

@@ -23,9 +23,15 @@
 //! Titles and texts are Camunda's: clients match some of them. RESOURCE_EXHAUSTED is sent for
 //! nothing but pressure, because clients shrink their concurrency when they see it.
 
+mod violations;
+
+use std::borrow::Cow;
+
 use ringflow_core::ids::PartitionId;
+use ringflow_core::record::value::default_tenant;
 use ringflow_core::record::{Intent, Rejection, RejectionType};
 use tonic::Code;
+pub(crate) use violations::Violations;
 
 /// How an operation names itself in texts: the RPC and the words REST uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,17 +96,17 @@ pub enum Problem {
     /// The request breaks rules of its fields; one text each, without final period.
     Invalid(Vec<String>),
     /// The request breaks one rule, in a text that the reference does not close with a period.
-    Plain(&'static str),
+    Plain(Cow<'static, str>),
     /// The request is not of the expected shape.
     Malformed(String),
-    /// The request names a tenant it cannot name.
+    /// The request names tenants it cannot name.
     Tenant {
         /// The operation.
         operation: OperationName,
-        /// The tenant as given.
-        id: String,
-        /// Why not.
-        fault: TenantFault,
+        /// Those tenants, as given; while multi-tenancy is off all that were given.
+        ids: Vec<String>,
+        /// Why not, for each of them; one for all while multi-tenancy is off.
+        faults: Vec<TenantFault>,
     },
     /// A JSON document field is unusable.
     Document {
@@ -209,6 +215,11 @@ const fn row(grpc: Code, http: u16, title: &'static str) -> Row {
 }
 
 impl Problem {
+    /// One violated rule in a text that is not closed with a period.
+    pub fn plain(violation: impl Into<Cow<'static, str>>) -> Self {
+        Self::Plain(violation.into())
+    }
+
     /// One violated rule.
     pub fn invalid(violation: impl Into<String>) -> Self {
         Self::Invalid(vec![violation.into()])
@@ -272,12 +283,16 @@ impl Problem {
             Self::Timeout => "Time out between gateway and broker: Request timed out".into(),
             Self::Tenant {
                 operation,
-                id,
-                fault,
+                ids,
+                faults,
             } => format!(
-                "Expected to handle gRPC request {} with tenant identifier '{id}', but {}",
+                "Expected to handle gRPC request {} with tenant identifier '{}', but {}",
                 operation.rpc,
-                fault.reason()
+                // Who is asked for the default one is nobody's fault.
+                ids.iter()
+                    .find(|id| default_tenant() != *id.as_str())
+                    .map_or("", String::as_str),
+                faults.first().map_or("", |fault| fault.reason()),
             ),
             Self::Document { field, fault } => match fault {
                 DocumentFault::NotJson { value, reason } => {
@@ -335,7 +350,7 @@ impl Problem {
                 rejection.reason
             ),
             Self::Invalid(violations) => sentences(violations),
-            Self::Plain(text) => (*text).to_owned(),
+            Self::Plain(text) => text.to_string(),
             Self::Malformed(text)
             | Self::Forbidden(text)
             | Self::Missing(text)
@@ -344,22 +359,9 @@ impl Problem {
             | Self::Unimplemented(text) => text.clone(),
             Self::Tenant {
                 operation,
-                id,
-                fault,
-            } => match fault {
-                TenantFault::Missing => format!(
-                    "Expected to handle request {} with multi-tenancy enabled, but {}.",
-                    operation.human,
-                    fault.reason()
-                ),
-                TenantFault::Disabled | TenantFault::TooLong | TenantFault::IllegalCharacters => {
-                    format!(
-                        "Expected to handle request {} with tenant identifier '{id}', but {}",
-                        operation.human,
-                        fault.reason()
-                    )
-                }
-            },
+                ids,
+                faults,
+            } => tenant_sentences(operation.human, ids, faults),
             Self::Document { .. } => {
                 "Expected to handle request, but JSON property was invalid".into()
             }
@@ -459,6 +461,32 @@ impl HttpFault {
             }
             Self::BodyTooLarge(limit) => format!("The request body exceeds {limit} bytes."),
             Self::Slow => "The request was not received in time.".into(),
+        }
+    }
+}
+
+/// What REST says about tenants: one sentence for all of them while there are none, else one each.
+fn tenant_sentences(operation: &str, ids: &[String], faults: &[TenantFault]) -> String {
+    let handle = format!("Expected to handle request {operation} with");
+    match (faults, ids) {
+        ([TenantFault::Disabled], [_, _, ..]) => format!(
+            "{handle} tenant identifiers [{}], but {}",
+            ids.join(", "),
+            TenantFault::Disabled.reason()
+        ),
+        ([TenantFault::Disabled], [id]) => format!(
+            "{handle} tenant identifier '{id}', but {}",
+            TenantFault::Disabled.reason()
+        ),
+        ([TenantFault::Missing], _) => format!(
+            "{handle} multi-tenancy enabled, but {}.",
+            TenantFault::Missing.reason()
+        ),
+        (faults, ids) => {
+            let each = ids.iter().zip(faults).map(|(id, fault)| {
+                format!("{handle} tenant identifier '{id}', but {}", fault.reason())
+            });
+            sentences(&each.collect::<Vec<_>>())
         }
     }
 }

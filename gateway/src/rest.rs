@@ -7,15 +7,18 @@
 //! | step | file |
 //! |---|---|
 //! | reading parameters, body, files | [`extract`], [`multipart`] |
-//! | writing answers and problems | [`answer`] |
+//! | writing answers and problems | [`answer`], [`headers`] |
+//! | what the contract cannot say is wrong | [`rules`] |
 //! | which function serves which operation | [`served`] |
 //! | what the server says about itself | [`openapi`] |
 //! | the operation | [`crate::op`] |
 
 pub(crate) mod answer;
 mod extract;
+pub(crate) mod headers;
 mod multipart;
 mod openapi;
+mod rules;
 mod served;
 
 use std::collections::HashMap;
@@ -33,14 +36,17 @@ use tokio::sync::Semaphore;
 
 pub(crate) use answer::Answer;
 pub(crate) use multipart::{File, Upload};
+pub(crate) use rules::Given;
 
 use crate::contract::schema::SchemaId;
 use crate::contract::{Contract, ContractError, Operation};
 use crate::identity::Identity;
 use crate::identity::rights::Access;
 use crate::op::Caller;
-use crate::problem::{HttpFault, Problem};
+use crate::problem::{HttpFault, Problem, Violations};
 use crate::submit::Front;
+use headers::SecurityHeaders;
+use rules::Rules;
 use served::{Handler, SERVED};
 
 /// A request that passed all checks of the contract.
@@ -121,6 +127,8 @@ pub(crate) struct Rest {
     pub(crate) front: Arc<Front>,
     pub(crate) identity: Arc<Identity>,
     handlers: Vec<Option<Handler>>,
+    rules: Vec<Rules>,
+    headers: Arc<SecurityHeaders>,
     places: Semaphore,
 }
 
@@ -130,6 +138,7 @@ impl Rest {
     pub(crate) fn new(
         front: Arc<Front>,
         identity: Arc<Identity>,
+        headers: SecurityHeaders,
     ) -> Result<Arc<Self>, ContractError> {
         let contract = Contract::load()?;
         let mut handlers: Vec<Option<Handler>> = vec![None; contract.operations.len()];
@@ -142,6 +151,8 @@ impl Rest {
             handlers[at] = Some(handler);
         }
         Ok(Arc::new(Self {
+            rules: Rules::of(&contract)?,
+            headers: Arc::new(headers),
             contract,
             places: Semaphore::new(front.limits.concurrent_requests),
             front,
@@ -176,15 +187,29 @@ impl Rest {
             router = router.route(&path, routes);
         }
         let served = SERVED.iter().map(|(id, _)| *id).collect();
+        let headers = Arc::clone(&self.headers);
+        let described = openapi::routes(self.front.version.clone(), served).layer(
+            axum::middleware::map_response(move |mut response: Response| {
+                headers.put(response.headers_mut());
+                std::future::ready(response)
+            }),
+        );
+        let headers = Arc::clone(&self.headers);
+        let refuse = move |fault: HttpFault, path: &str| {
+            let mut response = answer::problem(&Problem::Http(fault), path);
+            headers.put(response.headers_mut());
+            response
+        };
+        let refuse_method = refuse.clone();
         Ok(router
-            .merge(openapi::routes(self.front.version.clone(), served))
+            .merge(described)
             .fallback(|request: Request| async move {
-                let path = request.uri().path().to_owned();
-                answer::problem(&Problem::Http(HttpFault::NoRoute(path.clone())), &path)
+                let path = request.uri().path();
+                refuse(HttpFault::NoRoute(path.to_owned()), path)
             })
             .method_not_allowed_fallback(|request: Request| async move {
                 let fault = HttpFault::Method(request.method().to_string());
-                answer::problem(&Problem::Http(fault), request.uri().path())
+                refuse_method(fault, request.uri().path())
             }))
     }
 
@@ -217,7 +242,7 @@ impl Rest {
 
     async fn serve(self: Arc<Self>, operation: usize, request: Request) -> Response {
         let instance = request.uri().path().to_owned();
-        let response = match self.answer(operation, request).await {
+        let mut response = match self.answer(operation, request).await {
             Ok(answer) => answer.into_response(),
             Err(problem) => {
                 if let Problem::Internal(text) = &problem {
@@ -230,6 +255,7 @@ impl Rest {
                 answer::problem(&problem, &instance)
             }
         };
+        self.headers.put(response.headers_mut());
         let id = &self.contract.operations[operation].id;
         self.front.metrics.rest(id, response.status().as_u16());
         response
@@ -247,8 +273,10 @@ impl Rest {
             let header = header.map(|value| value.as_bytes().to_vec());
             Caller(self.identity.check(header.as_deref()).await?)
         };
+        let (limits, mut found) = (&self.front.limits, Violations::default());
         let parts =
-            extract::extract(&self.contract, operation, &self.front.limits, request).await?;
+            extract::extract(&self.contract, operation, limits, request, &mut found).await?;
+        self.rules[at].end(&self.front, &parts.body, &parts.query, found)?;
         let Some(handler) = self.handlers[at] else {
             return Err(Problem::Unimplemented(format!(
                 "The operation {} ({} {}) is not implemented yet.",

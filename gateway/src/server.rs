@@ -48,6 +48,7 @@ use crate::identity::{Auth, AuthError, Guards, Identity};
 use crate::limits::Limits;
 use crate::management::{self, Management};
 use crate::rest::Rest;
+use crate::rest::headers::SecurityHeaders;
 use crate::submit::Front;
 use crate::tls::{Acceptor, TlsIdentity};
 use patience::Patient;
@@ -86,6 +87,8 @@ pub struct GatewayOptions {
     pub version: String,
     /// Where documents are kept.
     pub documents: DocumentOptions,
+    /// What every answer of REST tells browsers.
+    pub headers: SecurityHeaders,
 }
 
 impl Default for GatewayOptions {
@@ -103,6 +106,7 @@ impl Default for GatewayOptions {
             limits: Limits::default(),
             version: GATEWAY_VERSION.to_owned(),
             documents: DocumentOptions::default(),
+            headers: SecurityHeaders::default(),
         }
     }
 }
@@ -183,7 +187,8 @@ impl Gateway {
         )
         .map_err(|error| StartError::Documents(error.to_string()))?;
         let front = Arc::new(front);
-        let rest = Rest::new(Arc::clone(&front), Arc::clone(&identity))?.router()?;
+        let rest =
+            Rest::new(Arc::clone(&front), Arc::clone(&identity), options.headers)?.router()?;
 
         let (grpc_listener, grpc) = bind("gRPC", options.grpc).await?;
         let (rest_listener, rest_address) = bind("REST", options.rest).await?;

@@ -41,6 +41,8 @@ mod permission;
 mod reads;
 #[path = "it/rest.rs"]
 mod rest;
+#[path = "it/rules.rs"]
+mod rules;
 #[path = "it/search.rs"]
 mod search;
 #[path = "it/slow.rs"]

@@ -53,5 +53,5 @@ pub use metrics::{
 pub use options::{BrokerOptions, DriverChoice, Limits, RequestLimit};
 pub use peer::hello::PROTOCOL_VERSION;
 pub use peer::tls::PeerTls;
-pub use submit::{AskedItems, JobStream, StreamSpec, SubmitError, Submitter};
+pub use submit::{AskedItems, JobStream, StreamInfo, StreamSpec, SubmitError, Submitter};
 pub use topology::{BrokerAddress, BrokerInfo, Health, PartitionInfo, Role, Topology};

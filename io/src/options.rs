@@ -229,6 +229,9 @@ pub struct Limits {
     pub due_commands: usize,
     /// Jobs that wait in a stream for its reader before pushes are yielded.
     pub stream_buffer: usize,
+    /// Their bytes, roughly: a reader that is blocked holds few large jobs back, whose deadlines run
+    /// meanwhile. Small jobs are bounded by their number.
+    pub stream_bytes: usize,
     /// Notifications of available job types that a slow listener may lag behind.
     pub available_buffer: usize,
     /// Committed batches kept in memory for the feed reader, per partition.
@@ -257,6 +260,7 @@ impl Default for Limits {
             iteration_time: Duration::from_micros(500),
             due_commands: 256,
             stream_buffer: 128,
+            stream_bytes: 1 << 20,
             available_buffer: 1024,
             feed_batches: 1024,
             feed_records: 64 * 1024,
@@ -278,6 +282,7 @@ impl Limits {
             ("iteration_records", self.iteration_records),
             ("due_commands", self.due_commands),
             ("stream_buffer", self.stream_buffer),
+            ("stream_bytes", self.stream_bytes),
             ("available_buffer", self.available_buffer),
             ("feed_batches", self.feed_batches),
             ("feed_records", self.feed_records),

@@ -1,4 +1,4 @@
-//! What callers hold: a [`Submitter`] for commands, a [`JobStream`] for pushed jobs.
+//! What callers hold: a [`Submitter`] for commands, a [`JobStream`] for pushed jobs (see [`stream`]).
 //!
 //! A submitted command is accepted when it is in a lane and done when its answer arrives, which is
 //! after its records are committed. The two points fail differently: before acceptance nothing has
@@ -17,13 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::peer::link::Jobs;
 pub use ringflow_core::engine::StreamSpec;
 use ringflow_core::engine::effect::{ItemQuery, Response, StreamId};
 use ringflow_core::engine::input::{Command, RequestId};
-use ringflow_core::ids::{Key, PartitionId};
+use ringflow_core::ids::PartitionId;
 use ringflow_core::record::Text;
-use ringflow_core::record::value::JobRecord;
+pub(crate) use stream::OpenedStream;
+pub use stream::{JobStream, StreamInfo};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::background::Background;
@@ -36,14 +36,15 @@ use crate::options::BrokerOptions;
 use crate::partition::cut::Stamped;
 use crate::partition::unsent::Sent;
 use crate::peer::link::ToPeer;
+use crate::peer::message;
 use crate::peer::roster::Cluster;
-use crate::peer::{message, thread};
 use crate::shard::budget::is_exempt;
 use crate::shard::mailbox::{Control, Loss, PartitionTable, Request};
 use crate::topology::{self, Topology};
 
 mod change;
 mod clock;
+pub(crate) mod stream;
 
 /// Longest time a command waits for a leader. Elections end well within it.
 const LEADER_PATIENCE: Duration = Duration::from_secs(5);
@@ -112,7 +113,7 @@ pub(crate) struct Shared {
     /// What replicas are begun and ended with; gone when the broker stops.
     local: Mutex<Option<Local>>,
     /// Streams that are open here: a replica that begins is told of them.
-    streams: Mutex<BTreeMap<StreamId, (StreamSpec, Jobs)>>,
+    streams: Mutex<BTreeMap<StreamId, OpenedStream>>,
     next_request: AtomicU64,
     next_stream: AtomicU64,
     next_link: AtomicU64,
@@ -175,7 +176,7 @@ impl Shared {
     }
 
     /// The streams that are open here; while they are held no other opens.
-    pub(crate) fn streams(&self) -> MutexGuard<'_, BTreeMap<StreamId, (StreamSpec, Jobs)>> {
+    pub(crate) fn streams(&self) -> MutexGuard<'_, BTreeMap<StreamId, OpenedStream>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -424,63 +425,6 @@ impl Submitter {
         })
     }
 
-    /// Opens a stream of jobs on all partitions, on whichever brokers they are led now or later. Jobs
-    /// that were activatable before are not pushed.
-    #[must_use]
-    pub fn open_stream(&self, spec: StreamSpec) -> JobStream {
-        let (mut stream, jobs) = self.register_stream(&spec);
-        for (node, link) in self.shared.cluster.links.iter().enumerate() {
-            if node as u32 == self.shared.options.node_id {
-                continue;
-            }
-            let open = ToPeer::OpenStream {
-                id: stream.id,
-                spec: spec.clone(),
-                jobs: jobs.clone(),
-            };
-            if link.try_send(open).is_err() {
-                // As below.
-                stream.jobs.close();
-            }
-        }
-        stream.everywhere = true;
-        stream
-    }
-
-    /// Opens a stream of jobs on the partitions of this broker.
-    pub(crate) fn open_stream_here(&self, spec: StreamSpec) -> JobStream {
-        self.register_stream(&spec).0
-    }
-
-    fn register_stream(&self, spec: &StreamSpec) -> (JobStream, Jobs) {
-        let id = StreamId(self.shared.next_stream.fetch_add(1, Ordering::Relaxed));
-        let (sender, jobs) = mpsc::channel(self.shared.options.limits.stream_buffer);
-        let mut streams = self.shared.streams();
-        streams.insert(id, (spec.clone(), sender.clone()));
-        let registered = self.shared.partitions.iter().all(|mailbox| {
-            mailbox
-                .push_control(Control::AddStream {
-                    id,
-                    spec: spec.clone(),
-                    jobs: sender.clone(),
-                })
-                .is_ok()
-        });
-        drop(streams);
-        let mut stream = JobStream {
-            id,
-            jobs,
-            submitter: self.clone(),
-            everywhere: false,
-        };
-        if !registered {
-            // A stream that misses a partition would miss its jobs without anybody noticing; an
-            // ended one is opened again by its client.
-            stream.jobs.close();
-        }
-        (stream, sender)
-    }
-
     /// Types of which jobs became available while no stream took them; for parked long polls.
     /// A receiver that lags is told so and should look at everything.
     #[must_use]
@@ -550,51 +494,6 @@ impl Submitter {
                     longest_stall_micros: metrics.longest_stall_micros.get(),
                 })
                 .collect(),
-        }
-    }
-}
-
-/// Jobs pushed to one worker. Dropping it closes it; jobs not yet read are given back.
-#[derive(Debug)]
-pub struct JobStream {
-    id: StreamId,
-    jobs: mpsc::Receiver<(Key, Arc<JobRecord>)>,
-    submitter: Submitter,
-    /// Open on the other brokers as well.
-    everywhere: bool,
-}
-
-impl JobStream {
-    /// The next job, activated for this stream's worker; `None` when the stream has ended because
-    /// the broker stops or is overloaded.
-    pub async fn next(&mut self) -> Option<(Key, Arc<JobRecord>)> {
-        self.jobs.recv().await
-    }
-
-    /// Gives back a job that could not be delivered: it becomes activatable at once, and that does
-    /// not count as a failure.
-    pub fn give_back(&self, key: Key, job: Arc<JobRecord>) {
-        // If even the reserved lane is full the job's time-out gives it back.
-        thread::yield_job(&self.submitter.shared, key, job);
-    }
-}
-
-impl Drop for JobStream {
-    fn drop(&mut self) {
-        self.jobs.close();
-        self.submitter.shared.streams().remove(&self.id);
-        for mailbox in self.submitter.shared.partitions.iter() {
-            // A partition that misses this learns it from its next push.
-            let _ = mailbox.push_control(Control::RemoveStream(self.id));
-        }
-        if self.everywhere {
-            for link in &self.submitter.shared.cluster.links {
-                // A broker that misses this sees it when it pushes.
-                let _ = link.try_send(ToPeer::CloseStream(self.id));
-            }
-        }
-        while let Ok((key, job)) = self.jobs.try_recv() {
-            self.give_back(key, job);
         }
     }
 }

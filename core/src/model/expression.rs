@@ -6,6 +6,7 @@
 //! input mapping is the exception: there static text is always a string ([`Expr::literal`]).
 
 use crate::feel;
+use crate::msgpack;
 use crate::record::Text;
 
 /// A parsed attribute together with its text as the model has it.
@@ -99,6 +100,37 @@ pub(crate) fn is_feel(source: &str) -> bool {
     source.len() > 1 && source.starts_with('=')
 }
 
+/// The value that static text stands for where any value will do: null, a truth value, a number with
+/// its fraction, a string. Camunda: `StaticExpression`.
+pub(crate) fn write_static(text: &str, out: &mut Vec<u8>) {
+    match text {
+        "null" => msgpack::write_nil(out),
+        "true" | "false" => msgpack::write_bool(out, text == "true"),
+        _ => match (exact_whole(text), whole_number(text), text.parse::<f64>()) {
+            (Some(number), _, _) => msgpack::write_int(out, number),
+            (None, Some(_), Ok(number)) => msgpack::write_double(out, number),
+            (None, _, _) => msgpack::write_str(out, text),
+        },
+    }
+}
+
+/// The number that static text is, if it is written without fraction and fits 64 bits.
+fn exact_whole(text: &str) -> Option<i64> {
+    whole_number(text)?;
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let zeros = exponent
+        .parse::<i64>()
+        .ok()?
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?;
+    let digits = [whole, fraction].concat().parse::<i128>().ok()?;
+    if digits == 0 && zeros >= 0 {
+        return Some(0);
+    }
+    let scale = 10_i128.checked_pow(u32::try_from(zeros).ok()?)?;
+    i64::try_from(digits.checked_mul(scale)?).ok()
+}
+
 /// `new BigDecimal(text).longValue()`: sign, digits with at most one dot, exponent; cut towards
 /// zero; low 64 bits where it does not fit. None if it is not a number.
 fn whole_number(text: &str) -> Option<i64> {
@@ -171,6 +203,41 @@ mod tests {
             ("--1", None),
         ] {
             assert_eq!(whole_number(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn static_values_have_their_types() {
+        let written = |text: &str| {
+            let (mut bytes, mut json) = (Vec::new(), String::new());
+            write_static(text, &mut bytes);
+            crate::json::from_msgpack(&bytes, &mut json).unwrap();
+            json
+        };
+        for (text, expected) in [
+            ("null", "null"),
+            ("true", "true"),
+            ("false", "false"),
+            ("True", "\"True\""),
+            ("3.14", "3.14"),
+            ("3.0", "3.0"),
+            ("42", "42"),
+            ("-7", "-7"),
+            ("1e3", "1000"),
+            ("1.5e1", "15"),
+            ("0e9", "0"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("9223372036854775808", "9.223372036854775807E18"),
+            ("hello", "\"hello\""),
+            ("1 2", "\"1 2\""),
+            ("", "\"\""),
+        ] {
+            let json = written(text);
+            let same = json == expected
+                || json
+                    .parse::<f64>()
+                    .is_ok_and(|it| Ok(it) == expected.parse::<f64>());
+            assert!(same, "{text}: {json}");
         }
     }
 

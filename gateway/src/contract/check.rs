@@ -9,8 +9,10 @@
 //! Filters are checked for shapes, keys and dates only, because any text may be searched for. Where
 //! the reference has other words for a rule than the contract suggests, they are in [`words`].
 //!
-//! Limits: [`crate::limits::VIOLATIONS`]; recursion is bounded by the depth the body parser takes.
+//! Broken rules go to the request's [`Violations`]; recursion is bounded by the depth the body parser
+//! takes.
 
+mod address;
 mod words;
 
 use jiff::Timestamp;
@@ -21,23 +23,23 @@ use self::words::PathRule;
 use super::schema::{
     ArrayShape, Choice, IntegerShape, Library, ObjectShape, Property, SchemaId, Shape, TextShape,
 };
-use crate::limits::VIOLATIONS;
-use crate::problem::Problem;
+use crate::identity::names;
+use crate::problem::{Problem, Violations};
 
-/// Checks the body `value` of `operation` against `schema` and makes it canonical.
+/// Checks the body `value` of `operation` against `schema`, makes it canonical, and adds broken
+/// rules to `found`.
 ///
 /// # Errors
-/// [`Problem::Malformed`] for the first wrong shape, [`Problem::Invalid`] for broken rules,
-/// [`Problem::BadCursor`] if nothing else is wrong.
+/// [`Problem::Malformed`] for the first wrong shape.
 pub(crate) fn check(
     library: &Library,
     operation: &str,
     schema: SchemaId,
     value: &mut Value,
+    found: &mut Violations,
 ) -> Result<(), Problem> {
-    let mut check = Check::new(library, operation);
-    check.value(schema, value).map_err(Problem::Malformed)?;
-    check.end()
+    let mut check = Check::new(library, operation, found);
+    check.value(schema, value).map_err(Problem::Malformed)
 }
 
 /// Whether a text is a date with time and offset, as RFC 3339 and the reference's parser have it.
@@ -65,8 +67,8 @@ pub(crate) fn check_param(
     library: &Library,
     operation: &str,
     schema: SchemaId,
-    name: &str,
-    text: &str,
+    (name, text): (&str, &str),
+    found: &mut Violations,
 ) -> Result<Value, Problem> {
     let unconvertible =
         || Problem::Malformed(format!("Failed to convert '{name}' with value: '{text}'"));
@@ -92,19 +94,18 @@ pub(crate) fn check_param(
             Value::from(text)
         }
         Shape::Choice(Choice::Kind { scalar, .. }) => {
-            return check_param(library, operation, *scalar, name, text);
+            return check_param(library, operation, *scalar, (name, text), found);
         }
         Shape::Any | Shape::Text(_) | Shape::Array(_) | Shape::Object(_) | Shape::Choice(_) => {
             Value::from(text)
         }
     };
-    let mut check = Check::new(library, operation);
+    let mut check = Check::new(library, operation, found);
     check.is_param = true;
     check.path.push(Step::Member(name.to_owned()));
     check
         .value(schema, &mut value)
         .map_err(|_| unconvertible())?;
-    check.end()?;
     Ok(value)
 }
 
@@ -117,33 +118,20 @@ enum Step {
 struct Check<'l> {
     library: &'l Library,
     operation: &'l str,
-    violations: Vec<String>,
+    found: &'l mut Violations,
     /// The value is that of a parameter.
     is_param: bool,
-    /// A cursor that nobody handed out.
-    bad_cursor: Option<String>,
     path: Vec<Step>,
 }
 
 impl<'l> Check<'l> {
-    fn new(library: &'l Library, operation: &'l str) -> Self {
+    fn new(library: &'l Library, operation: &'l str, found: &'l mut Violations) -> Self {
         Self {
             library,
             operation,
-            violations: Vec::new(),
+            found,
             is_param: false,
-            bad_cursor: None,
             path: Vec::new(),
-        }
-    }
-
-    fn end(self) -> Result<(), Problem> {
-        if !self.violations.is_empty() {
-            return Err(Problem::Invalid(self.violations));
-        }
-        match self.bad_cursor {
-            Some(cursor) => Err(Problem::BadCursor(cursor)),
-            None => Ok(()),
         }
     }
 
@@ -189,7 +177,7 @@ impl<'l> Check<'l> {
             };
             let page = if paged { "page." } else { "" };
             let field = self.named();
-            self.violation(format!(
+            self.found.add(format!(
                 "The value for {page}{field} is '{number}' but must be {rule}"
             ));
         }
@@ -225,7 +213,7 @@ impl<'l> Check<'l> {
         }
         if shape.key {
             if text.parse::<i64>().is_err() {
-                self.violation(format!(
+                self.found.add(format!(
                     "The provided {field} '{text}' is not a valid key. Expected a numeric \
                      value. Did you pass an entity id instead of an entity key?"
                 ));
@@ -240,7 +228,7 @@ impl<'l> Check<'l> {
                     "followUpDate" => "follow-up date",
                     other => other,
                 };
-                self.violation(format!(
+                self.found.add(format!(
                     "The provided {label} '{text}' cannot be parsed as a date according to \
                      RFC 3339, section 5.6"
                 ));
@@ -250,36 +238,38 @@ impl<'l> Check<'l> {
         if words::is_number_text(self.operation, &field) && text.parse::<i64>().is_err() {
             return Err(format!("For input string: \"{text}\""));
         }
+        if let Some(broken) = words::broken(self.operation, &field, text) {
+            self.found.add(broken);
+            return Ok(());
+        }
         match self.looked_up(shape, &field, text) {
             Ok(false) => {}
             Ok(true) => return Ok(()),
             Err(violation) => {
-                self.violation(violation);
+                self.found.add(violation);
                 return Ok(());
             }
         }
         if text.chars().count() < shape.min_length {
-            self.violation(format!("No {field} provided"));
+            self.found.absent(&field);
         } else if let Some(limit) = shape.max_length
             && text.chars().count() > limit
         {
-            if field == "tags" {
-                self.violation(bad_tag(text));
+            self.found.add(if field == "tags" {
+                bad_tag(text)
             } else {
-                self.violation(format!(
-                    "The provided {field} exceeds the limit of {limit} characters"
-                ));
-            }
+                names::too_long(&field, limit)
+            });
         } else if let Some(pattern) = &shape.pattern
             && !pattern.is_match(text)
         {
             match field.as_str() {
-                "tags" => self.violation(bad_tag(text)),
-                "after" | "before" => self.bad_cursor = Some(text.clone()),
-                _ => self.violation(illegal(&field, pattern.as_str())),
+                "tags" => self.found.add(bad_tag(text)),
+                "after" | "before" => self.found.bad_cursor(text),
+                _ => self.found.add(words::illegal(&field, pattern.as_str())),
             }
         } else if matches!(field.as_str(), "after" | "before") && !is_cursor(text) {
-            self.bad_cursor = Some(text.clone());
+            self.found.bad_cursor(text);
         }
         Ok(())
     }
@@ -305,10 +295,10 @@ impl<'l> Check<'l> {
             PathRule::All => Ok(false),
             PathRule::Free => Ok(true),
             PathRule::Characters if text.chars().all(words::is_of_id) => Ok(true),
-            PathRule::Characters => Err(illegal(
-                field,
-                pattern.map_or("", |pattern| pattern.as_str()),
-            )),
+            PathRule::Characters => {
+                let pattern = pattern.map_or("", |pattern| pattern.as_str());
+                Err(words::illegal(field, pattern))
+            }
         }
     }
 
@@ -321,7 +311,7 @@ impl<'l> Check<'l> {
             && items.len() > limit
         {
             let found = items.len();
-            self.violation(if field == "tags" {
+            self.found.add(if field == "tags" {
                 format!(
                     "The provided number of tags '{found}' is not supported. Ensure to not add \
                      more than {limit} tags."
@@ -330,8 +320,9 @@ impl<'l> Check<'l> {
                 format!("The value for {field} is '{found} items' but must be at most {limit}")
             });
         }
-        if items.len() < shape.min_items {
-            self.violation(format!("No {field} provided"));
+        let needed = usize::from(words::needs_content(self.operation, &field));
+        if items.len() < shape.min_items.max(needed) {
+            self.found.absent(&field);
         }
         for (at, item) in items.iter_mut().enumerate() {
             self.path.push(Step::Item(at));
@@ -344,7 +335,7 @@ impl<'l> Check<'l> {
         if shape.unique {
             for (at, item) in items.iter().enumerate() {
                 if items[..at].contains(item) {
-                    self.violation(format!(
+                    self.found.add(format!(
                         "The value for {field} contains {item} more than once but must be \
                          free of duplicates"
                     ));
@@ -369,10 +360,22 @@ impl<'l> Check<'l> {
             && members.len() > limit
         {
             let field = self.field().to_owned();
-            self.violation(format!(
+            self.found.add(format!(
                 "The provided {field} has {} entries but must not exceed {limit} entries",
                 members.len()
             ));
+        }
+        let named = matches!(self.path.last(), Some(Step::Member(_)));
+        if named && members.is_empty() && words::needs_content(self.operation, self.field()) {
+            let field = self.field().to_owned();
+            self.found.absent(&field);
+        }
+        if self.path.len() == 1
+            && words::is_condition(self.operation, self.field())
+            && members.values().all(Value::is_null)
+        {
+            self.found
+                .add("At least one of filter criteria is required");
         }
         for property in &shape.properties {
             self.property(property, members)?;
@@ -389,7 +392,7 @@ impl<'l> Check<'l> {
         match given {
             Some(value) if !value.is_null() => {
                 let blank = value.as_str().is_some_and(|text| text.trim().is_empty());
-                if property.required && blank {
+                if property.required && blank && !words::may_be_blank(self.operation) {
                     self.absent(&property.name);
                     return Ok(());
                 }
@@ -517,13 +520,7 @@ impl<'l> Check<'l> {
         } else {
             words::absent(self.operation, self.field(), name)
         };
-        self.violation(text);
-    }
-
-    fn violation(&mut self, text: String) {
-        if self.violations.len() < VIOLATIONS && !self.violations.contains(&text) {
-            self.violations.push(text);
-        }
+        self.found.add(text);
     }
 
     /// Names of the members on the way to the value, operators left out, the nearest first.
@@ -576,13 +573,6 @@ impl<'l> Check<'l> {
             .collect();
         format!("Request property [{}] cannot be parsed", steps.join("."))
     }
-}
-
-fn illegal(field: &str, pattern: &str) -> String {
-    format!(
-        "The provided {field} contains illegal characters. It must match the pattern '{}'",
-        words::pattern(field, pattern)
-    )
 }
 
 fn bad_tag(tag: &str) -> String {

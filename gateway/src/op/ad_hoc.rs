@@ -17,9 +17,6 @@ use crate::route::Target;
 pub(crate) async fn activate(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
     let elements = body.list("elements");
-    if elements.is_empty() {
-        return Err(Problem::invalid("No elements provided."));
-    }
     let key = call.path_text("adHocSubProcessInstanceKey");
     let key = key
         .parse()

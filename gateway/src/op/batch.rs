@@ -109,14 +109,6 @@ pub(crate) fn put_created(out: &mut ObjectWriter, key: Key, kind: BatchOperation
 /// `cancelProcessInstancesBatchOperation` and its like: an operation on what a filter finds.
 pub(crate) async fn create(call: Call, kind: BatchOperationType) -> Result<Answer, Problem> {
     let body = Members(&call.body);
-    let filter = body
-        .object("filter")
-        .ok_or_else(|| Problem::invalid("No filter provided"))?;
-    if filter.is_empty() {
-        return Err(Problem::invalid(
-            "At least one of filter criteria is required",
-        ));
-    }
     let operation_reference = body.int("operationReference");
     let filter = search::filter_of(&call)?.unwrap_or(Filter::All(Vec::new()));
     let (entity, read) = found_by(kind);
@@ -182,7 +174,7 @@ async fn start(
         migration: migration(Members(&call.body)),
         modification: modification(Members(&call.body)),
         job_update: match kind {
-            BatchOperationType::UpdateJob => job_update(Change::of(Members(&call.body))?),
+            BatchOperationType::UpdateJob => job_update(Change::of(Members(&call.body))),
             BatchOperationType::CancelProcessInstance
             | BatchOperationType::ResolveIncident
             | BatchOperationType::MigrateProcessInstance

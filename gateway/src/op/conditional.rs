@@ -16,7 +16,7 @@ use crate::rest::{Answer, Call};
 use crate::route::Target;
 use crate::submit::Front;
 
-const EVALUATE: OperationName = OperationName {
+pub(crate) const EVALUATE: OperationName = OperationName {
     rpc: "EvaluateConditional",
     human: "Evaluate Conditional",
 };

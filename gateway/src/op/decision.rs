@@ -21,7 +21,7 @@ use crate::rest::{Answer, Call};
 use crate::route::Target;
 use crate::submit::Front;
 
-const EVALUATE: OperationName = OperationName {
+pub(crate) const EVALUATE: OperationName = OperationName {
     rpc: "EvaluateDecision",
     human: "Evaluate Decision",
 };

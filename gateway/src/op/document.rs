@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::shape::{Members, ObjectWriter, date_time, put_list};
 use crate::contract::check::check;
 use crate::documents::{About, DocumentError, ID_CHARACTERS, Store, hash};
-use crate::problem::Problem;
+use crate::problem::{Problem, Violations};
 use crate::rest::{Answer, Call, File};
 
 /// What a document is if nobody says.
@@ -138,7 +138,9 @@ pub(crate) async fn link(call: Call) -> Result<Answer, Problem> {
     let lasts = Members(&call.body).int("timeToLive").unwrap_or(HOUR_MS);
     let millis = u64::try_from(lasts).unwrap_or(0);
     if millis == 0 {
-        return Err(Problem::invalid("Duration must be greater than 0"));
+        return Err(Problem::invalid(format!(
+            "The value for timeToLive is '{lasts}' but must be greater than 0"
+        )));
     }
     let now = now();
     let id = call.path_text("documentId");
@@ -206,14 +208,16 @@ fn metadata_of(call: &Call, text: &str) -> Result<Value, Problem> {
     let schema = library
         .named("DocumentMetadata")
         .ok_or_else(|| Problem::Internal("DocumentMetadata has no schema".into()))?;
-    check(library, "createDocument", schema, &mut value)?;
+    let mut found = Violations::default();
+    check(library, "createDocument", schema, &mut value, &mut found)?;
+    found.end()?;
     Ok(value)
 }
 
 fn store_of(call: &Call) -> Result<(&'static str, &Store), Problem> {
     let name = call.query_text("storeId");
     call.front.documents.store(name).ok_or_else(|| {
-        Problem::invalid(format!(
+        Problem::plain(format!(
             "Document store with id '{}' does not exist",
             name.unwrap_or_default()
         ))
@@ -256,7 +260,8 @@ fn refused(error: DocumentError) -> Problem {
     match error {
         DocumentError::Exists(_) => Problem::Taken(text),
         DocumentError::Missing(_) => Problem::Missing(text),
-        DocumentError::Hash(_) | DocumentError::Full => Problem::invalid(text),
+        DocumentError::Hash(_) => Problem::plain(text),
+        DocumentError::Full => Problem::invalid(text),
         DocumentError::Io(_) => Problem::StorageUnavailable(text),
         DocumentError::NoLinks(_) => Problem::Forbidden(text),
     }

@@ -51,7 +51,7 @@ pub(crate) async fn set(front: &Front, phase: Phase) -> Result<(), Problem> {
 }
 
 /// The word for the phase of all partitions.
-async fn standing(front: &Front) -> Result<&'static str, Problem> {
+pub(crate) async fn standing(front: &Front) -> Result<&'static str, Problem> {
     let partitions = partitions(front)?;
     let phases = front.reads()?.phases(partitions).await.map_err(refused)?;
     Ok(match phases.as_slice() {

@@ -10,14 +10,14 @@ use ringflow_core::record::{Document, RawValue, Text};
 
 use super::shape::{Members, ObjectWriter, put_list};
 use super::{Caller, answered, tenant};
-use crate::problem::{OperationName, Problem};
-use crate::rest::{Answer, Call};
+use crate::problem::{OperationName, Problem, Violations};
+use crate::rest::{Answer, Call, Given};
 use crate::route::Target;
 use crate::submit::Front;
 
 const EVALUATE: OperationName = OperationName {
     rpc: "EvaluateExpression",
-    human: "Evaluate Expression",
+    human: "Expression Evaluation",
 };
 
 /// Evaluate an expression.
@@ -67,6 +67,15 @@ impl Evaluate {
             warnings: evaluated.warnings.clone(),
         })
     }
+}
+
+/// What is wrong with the body of `evaluateExpression`: this comes alone, and without period.
+pub(crate) fn rules(given: &Given<'_>, _: &mut Violations) -> Result<(), Problem> {
+    let expression = given.body.str("expression").unwrap_or_default();
+    if expression.trim().is_empty() {
+        return Err(Problem::plain("No expression provided"));
+    }
+    Ok(())
 }
 
 /// `evaluateExpression`.

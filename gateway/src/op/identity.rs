@@ -1,8 +1,7 @@
 //! Users, groups, roles, tenants, mapping rules, authorizations: REST only, as in the reference.
 //!
-//! Every change goes to the first partition, which hands it on. Ids in paths and bodies were
-//! checked against the contract's patterns; what a contract cannot say (texts that are not blank)
-//! is checked here, with the reference's words. Searches for members are searches of the tables of
+//! Every change goes to the first partition, which hands it on. What is wrong with ids, names and
+//! addresses has been said before (`contract::check`). Searches for members are searches of the tables of
 //! memberships; entities that are members as a whole (mapping rules, roles) are searched by what
 //! they are in.
 
@@ -25,8 +24,6 @@ use crate::route::Target;
 
 /// Id that stands for every resource of a type.
 const WILDCARD: &str = "*";
-/// Most characters of an id.
-const ID_LENGTH_MAX: usize = 256;
 
 async fn send(
     call: &Call,
@@ -35,56 +32,6 @@ async fn send(
 ) -> Result<ringflow_core::engine::effect::Response, Problem> {
     let command = call.caller.command(Key::NONE, intent, value, None);
     call.front.call(&Target::Deployment, command, None).await
-}
-
-/// The members `names` of a body, none of them blank.
-fn require(body: Members<'_>, names: &[&str]) -> Result<(), Problem> {
-    let blank = |name: &&&str| body.str(name).unwrap_or_default().trim().is_empty();
-    let violations: Vec<String> = names
-        .iter()
-        .filter(blank)
-        .map(|name| format!("No {name} provided"))
-        .collect();
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(Problem::Invalid(violations))
-    }
-}
-
-/// Whether a text has the characters of an id only.
-fn is_of_id(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_~@.+-".contains(c);
-    text.chars().all(fits)
-}
-
-fn illegal(name: &str) -> String {
-    format!(
-        "The provided {name} contains illegal characters. It must match the pattern \
-         '^[a-zA-Z0-9_~@.+-]+$'"
-    )
-}
-
-/// What is wrong with the id that the member `name` is to be.
-fn id_violation(body: Members<'_>, name: &str) -> Option<String> {
-    let id = body.str(name).unwrap_or_default();
-    if id.trim().is_empty() {
-        Some(format!("No {name} provided"))
-    } else if id.chars().count() > ID_LENGTH_MAX {
-        Some(format!(
-            "The provided {name} exceeds the limit of {ID_LENGTH_MAX} characters"
-        ))
-    } else {
-        (!is_of_id(id)).then(|| illegal(name))
-    }
-}
-
-/// Ids of groups are as other ids, unless groups are named by an identity provider.
-fn require_group_id(call: &Call, id: &str) -> Result<(), Problem> {
-    if !call.rest.identity.keeps_users() || is_of_id(id) {
-        return Ok(());
-    }
-    Err(Problem::invalid(illegal("groupId")))
 }
 
 fn user_json(record: &UserRecord) -> String {
@@ -111,43 +58,9 @@ async fn user_of(body: Members<'_>) -> Result<UserRecord, Problem> {
     })
 }
 
-/// Whether a text is a mail address as the reference takes it: of a host with a domain.
-fn is_address(email: &str) -> bool {
-    let Some((name, host)) = email.rsplit_once('@') else {
-        return false;
-    };
-    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"@,;:<>()[]\"\\".contains(c);
-    let dotted = |text: &str| text.split('.').all(|part| !part.is_empty());
-    let label = |part: &str| {
-        part.chars().all(|c| c.is_alphanumeric() || c == '-')
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    let domain = host.rsplit_once('.').map_or("", |(_, domain)| domain);
-    dotted(name)
-        && name.chars().all(plain)
-        && dotted(host)
-        && host.split('.').all(label)
-        && domain.len() > 1
-        && !domain.chars().all(|c| c.is_ascii_digit())
-}
-
-/// What is given as a mail address is one.
-fn require_address(body: Members<'_>) -> Result<(), Problem> {
-    let email = body.str("email").unwrap_or_default();
-    if email.trim().is_empty() || is_address(email) {
-        return Ok(());
-    }
-    Err(Problem::invalid(format!(
-        "The provided email '{email}' is not valid"
-    )))
-}
-
 /// `createUser`.
 pub(crate) async fn create_user(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
-    require(body, &["username", "password"])?;
-    require_address(body)?;
     let response = send(&call, of::User::Create, user_of(body).await?).await?;
     Ok(Answer::Created(user_json(&*answered!(response, User)?)))
 }
@@ -160,8 +73,6 @@ pub(crate) async fn create_admin(call: Call) -> Result<Answer, Problem> {
         ));
     }
     let body = Members(&call.body);
-    require(body, &["username", "password"])?;
-    require_address(body)?;
     let record = user_of(body).await?;
     let response = send(&call, of::User::CreateInitialAdmin, record).await?;
     Ok(Answer::Created(user_json(&*answered!(response, User)?)))
@@ -170,7 +81,6 @@ pub(crate) async fn create_admin(call: Call) -> Result<Answer, Problem> {
 /// `updateUser`.
 pub(crate) async fn update_user(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
-    require_address(body)?;
     let record = UserRecord {
         username: call.path_id("username"),
         ..user_of(body).await?
@@ -214,17 +124,12 @@ macro_rules! container {
             }
 
             pub(crate) async fn create(call: Call) -> Result<Answer, Problem> {
-                require(Members(&call.body), &[$json, "name"])?;
                 let record = record(&call, Members(&call.body).text($json));
-                if $json == "groupId" {
-                    require_group_id(&call, &record.$id)?;
-                }
                 let response = send(&call, of::$intent::Create, record).await?;
                 Ok(Answer::Created(json(&*answered!(response, $intent)?)))
             }
 
             pub(crate) async fn update(call: Call) -> Result<Answer, Problem> {
-                require(Members(&call.body), &["name"])?;
                 let record = record(&call, call.path_id($json));
                 let response = send(&call, of::$intent::Update, record).await?;
                 Ok(Answer::Json(json(&*answered!(response, $intent)?)))
@@ -322,14 +227,9 @@ fn rule_of(call: &Call, id: Text) -> MappingRuleRecord {
     }
 }
 
-const RULE_TEXTS: [&str; 3] = ["claimName", "claimValue", "name"];
-
 /// `createMappingRule`.
 pub(crate) async fn create_rule(call: Call) -> Result<Answer, Problem> {
-    let body = Members(&call.body);
-    require(body, &["mappingRuleId"])?;
-    require(body, &RULE_TEXTS)?;
-    let record = rule_of(&call, body.text("mappingRuleId"));
+    let record = rule_of(&call, Members(&call.body).text("mappingRuleId"));
     let response = send(&call, of::MappingRule::Create, record).await?;
     Ok(Answer::Created(rule_json(&*answered!(
         response,
@@ -339,7 +239,6 @@ pub(crate) async fn create_rule(call: Call) -> Result<Answer, Problem> {
 
 /// `updateMappingRule`.
 pub(crate) async fn update_rule(call: Call) -> Result<Answer, Problem> {
-    require(Members(&call.body), &RULE_TEXTS)?;
     let record = rule_of(&call, call.path_id("mappingRuleId"));
     let response = send(&call, of::MappingRule::Update, record).await?;
     Ok(Answer::Json(rule_json(&*answered!(response, MappingRule)?)))
@@ -355,9 +254,8 @@ pub(crate) async fn delete_rule(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::NoContent)
 }
 
-fn authorization_of(call: &Call, key: Key) -> Result<AuthorizationRecord, Problem> {
+fn authorization_of(call: &Call, key: Key) -> AuthorizationRecord {
     let body = Members(&call.body);
-    let mut violations: Vec<String> = id_violation(body, "ownerId").into_iter().collect();
     let owner = body.str("ownerType").unwrap_or_default();
     let resource = body.str("resourceType").unwrap_or_default();
     let mut record = AuthorizationRecord {
@@ -376,11 +274,7 @@ fn authorization_of(call: &Call, key: Key) -> Result<AuthorizationRecord, Proble
             .collect(),
         ..AuthorizationRecord::default()
     };
-    if record.permission_types.is_empty() {
-        violations.push("No permissionTypes provided".to_owned());
-    }
     if let Some(property) = body.str("resourcePropertyName") {
-        violations.extend(id_violation(body, "resourcePropertyName"));
         record.resource_matcher = ResourceMatcher::Property;
         record.resource_property_name = Text::from(property);
     } else {
@@ -388,15 +282,10 @@ fn authorization_of(call: &Call, key: Key) -> Result<AuthorizationRecord, Proble
         record.resource_matcher = if record.resource_id.as_str() == WILDCARD {
             ResourceMatcher::Any
         } else {
-            violations.extend(id_violation(body, "resourceId"));
             ResourceMatcher::Id
         };
     }
-    if violations.is_empty() {
-        Ok(record)
-    } else {
-        Err(Problem::Invalid(violations))
-    }
+    record
 }
 
 /// `searchOwnAuthorizations`: what the caller has itself, by its groups, roles and mapping rules.
@@ -408,7 +297,7 @@ pub(crate) async fn search_own_authorizations(call: Call) -> Result<Answer, Prob
 
 /// `createAuthorization`.
 pub(crate) async fn create_authorization(call: Call) -> Result<Answer, Problem> {
-    let record = authorization_of(&call, Key::NONE)?;
+    let record = authorization_of(&call, Key::NONE);
     let response = send(&call, of::Authorization::Create, record).await?;
     let mut out = ObjectWriter::new();
     out.key("authorizationKey", response.key);
@@ -417,7 +306,7 @@ pub(crate) async fn create_authorization(call: Call) -> Result<Answer, Problem> 
 
 /// `updateAuthorization`.
 pub(crate) async fn update_authorization(call: Call) -> Result<Answer, Problem> {
-    let record = authorization_of(&call, call.path_key("authorizationKey"))?;
+    let record = authorization_of(&call, call.path_key("authorizationKey"));
     send(&call, of::Authorization::Update, record).await?;
     Ok(Answer::NoContent)
 }
@@ -430,43 +319,4 @@ pub(crate) async fn delete_authorization(call: Call) -> Result<Answer, Problem> 
     };
     send(&call, of::Authorization::Delete, record).await?;
     Ok(Answer::NoContent)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn addresses_are_of_a_host_with_a_domain() {
-        for (text, fits) in [
-            ("a@b.de", true),
-            ("first.last+tag@mail.example.com", true),
-            ("a@localhost", false),
-            ("a", false),
-            ("@b.de", false),
-            ("a@", false),
-            ("a b@c.de", false),
-            ("a@b@c.de", false),
-            ("a..b@c.de", false),
-            ("a@-b.de", false),
-            ("a@b..de", false),
-            ("a@1.2.3.4", false),
-        ] {
-            assert_eq!(is_address(text), fits, "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_are_there_short_and_of_few_characters() {
-        let violation = |id: &str| id_violation(Members(&json!({ "ownerId": id })), "ownerId");
-        assert_eq!(violation("a.b-c_d~e@f+1"), None);
-        assert_eq!(violation(" ").as_deref(), Some("No ownerId provided"));
-        assert_eq!(violation(";;;;"), Some(illegal("ownerId")));
-        assert_eq!(
-            violation(&"x".repeat(257)).as_deref(),
-            Some("The provided ownerId exceeds the limit of 256 characters")
-        );
-    }
 }

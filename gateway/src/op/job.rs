@@ -13,8 +13,8 @@ use ringflow_core::record::{Document, Intent, Text};
 
 use super::Caller;
 use super::shape::Members;
-use crate::problem::Problem;
-use crate::rest::{Answer, Call};
+use crate::problem::{Problem, Violations};
+use crate::rest::{Answer, Call, Given};
 use crate::route::Target;
 use crate::submit::Front;
 
@@ -170,20 +170,14 @@ fn record_of(action: Action) -> (Intent, JobRecord) {
 }
 
 impl Change {
-    /// The changes that a body asks for, at least one.
-    pub(crate) fn of(body: Members<'_>) -> Result<Self, Problem> {
+    /// The changes that a body asks for.
+    pub(crate) fn of(body: Members<'_>) -> Self {
         let changeset = body.object("changeset").unwrap_or(body);
-        let change = Self {
+        Self {
             retries: changeset.int32("retries"),
             timeout: changeset.int("timeout"),
             priority: changeset.int32("priority"),
-        };
-        if change == Self::default() {
-            return Err(Problem::invalid(
-                "At least one of [retries, timeout, priority] is required",
-            ));
         }
-        Ok(change)
     }
 
     /// Names of what changes.
@@ -382,9 +376,18 @@ pub(crate) async fn throw_error(call: Call) -> Result<Answer, Problem> {
     answer(&call, action).await
 }
 
+/// What else is wrong with a body that asks for changes: it names none.
+pub(crate) fn update_rules(given: &Given<'_>, found: &mut Violations) -> Result<(), Problem> {
+    let changeset = given.body.object("changeset");
+    if changeset.is_some_and(|changeset| Change::of(changeset) == Change::default()) {
+        found.add("At least one of [retries, timeout, priority] is required");
+    }
+    Ok(())
+}
+
 /// `updateJob`.
 pub(crate) async fn update(call: Call) -> Result<Answer, Problem> {
-    let change = Change::of(Members(&call.body))?;
+    let change = Change::of(Members(&call.body));
     answer(&call, Action::Update(change)).await
 }
 

@@ -14,11 +14,11 @@ use crate::rest::{Answer, Call};
 use crate::route::Target;
 use crate::submit::Front;
 
-const PUBLISH: OperationName = OperationName {
+pub(crate) const PUBLISH: OperationName = OperationName {
     rpc: "PublishMessage",
     human: "Publish Message",
 };
-const CORRELATE: OperationName = OperationName {
+pub(crate) const CORRELATE: OperationName = OperationName {
     rpc: "CorrelateMessage",
     human: "Correlate Message",
 };

@@ -19,7 +19,7 @@ use crate::rest::{Answer, Call};
 use crate::route::Target;
 use crate::submit::Front;
 
-const CREATE: OperationName = OperationName {
+pub(crate) const CREATE: OperationName = OperationName {
     rpc: "CreateProcessInstance",
     human: "Create Process Instance",
 };

@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
+use jiff::tz::TimeZone;
 use ringflow_core::ids::Key;
 use ringflow_core::json;
 use ringflow_core::record::{Document, RawValue, Text};
@@ -25,11 +26,6 @@ impl<'v> Members<'v> {
 
     pub(crate) fn object(self, name: &str) -> Option<Self> {
         self.get(name).filter(|value| value.is_object()).map(Self)
-    }
-
-    /// True for an object without members.
-    pub(crate) fn is_empty(self) -> bool {
-        self.0.as_object().is_none_or(serde_json::Map::is_empty)
     }
 
     pub(crate) fn str(self, name: &str) -> Option<&'v str> {
@@ -224,9 +220,22 @@ pub(crate) fn date_time(millis: i64) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
     match Timestamp::from_millisecond(millis) {
         Ok(time) => PRINTER.timestamp_to_string(&time),
-        // Beyond the years a calendar has; the number still says which it is.
-        Err(_) => millis.to_string(),
+        Err(_) => far_date_time(millis),
     }
+}
+
+/// A date beyond the years that the calendar at hand has: those have a sign (ISO 8601), as in Java.
+fn far_date_time(millis: i64) -> String {
+    const DAY_MS: i64 = 24 * 3_600_000;
+    // The Gregorian calendar repeats itself after 400 years.
+    const ERA_MS: i64 = 146_097 * DAY_MS;
+    let era = millis.div_euclid(ERA_MS);
+    let Ok(time) = Timestamp::from_millisecond(millis.rem_euclid(ERA_MS)) else {
+        return millis.to_string();
+    };
+    let time = time.to_zoned(TimeZone::UTC);
+    let year = i64::from(time.year()) + 400 * era;
+    format!("{year:+05}{}", time.strftime("-%m-%dT%H:%M:%S.%3fZ"))
 }
 
 #[cfg(test)]
@@ -237,6 +246,9 @@ mod tests {
     fn dates_have_milliseconds_and_z() {
         assert_eq!(date_time(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(date_time(1_762_855_810_120), "2025-11-11T10:10:10.120Z");
+        assert_eq!(date_time(253_402_300_800_000), "+10000-01-01T00:00:00.000Z");
+        assert_eq!(date_time(i64::MAX), "+292278994-08-17T07:12:55.807Z");
+        assert_eq!(date_time(i64::MIN), "-292275055-05-16T16:47:04.192Z");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::rest::{Answer, Call};
 use crate::route::Target;
 use crate::submit::Front;
 
-const BROADCAST: OperationName = OperationName {
+pub(crate) const BROADCAST: OperationName = OperationName {
     rpc: "BroadcastSignal",
     human: "Broadcast Signal",
 };

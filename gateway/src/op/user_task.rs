@@ -37,7 +37,7 @@ pub(crate) async fn assign(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
     let assignee = body.str("assignee").unwrap_or_default();
     if assignee.trim().is_empty() {
-        return Err(Problem::Plain("No assignee provided"));
+        return Err(Problem::plain("No assignee provided"));
     }
     let (intent, default) = if body.flag("allowOverride").unwrap_or(true) {
         (of::UserTask::Assign, "assign")

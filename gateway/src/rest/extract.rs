@@ -7,6 +7,7 @@
 //! |---|---|
 //! | none, of no type, but required | 415, as where the type is another |
 //! | none, of the right type, but required; or `null` | 400, it is missing |
+//! | none, and not required | as an empty object |
 //! | blanks only | 400, a value is missing |
 
 use std::collections::HashMap;
@@ -25,7 +26,7 @@ use crate::contract::check::{check, check_param};
 use crate::contract::schema::{SchemaId, Shape};
 use crate::contract::{Contract, Operation, Place};
 use crate::limits::Limits;
-use crate::problem::{HttpFault, Problem};
+use crate::problem::{HttpFault, Problem, Violations};
 
 /// What a request carries.
 pub(super) struct Extracted {
@@ -35,13 +36,16 @@ pub(super) struct Extracted {
     pub(super) upload: Upload,
 }
 
+/// Reads a request; rules of the contract that it breaks are added to `found`.
+///
 /// # Errors
-/// The request is not what the contract asks for.
+/// The request is not of the shape that the contract asks for.
 pub(super) async fn extract(
     contract: &Contract,
     operation: &Operation,
     limits: &Limits,
     request: Request,
+    found: &mut Violations,
 ) -> Result<Extracted, Problem> {
     let (parts, body) = request.into_parts();
     if let Some(wanted) = &operation.body
@@ -51,8 +55,8 @@ pub(super) async fn extract(
         json_content(&parts.headers)?;
     }
     accepts(operation, &parts.headers)?;
-    let path = path_params(contract, operation, parts.uri.path())?;
-    let query = query_params(contract, operation, &parts)?;
+    let path = path_params(contract, operation, parts.uri.path(), found)?;
+    let query = query_params(contract, operation, &parts, found)?;
     let mut extracted = Extracted {
         path,
         query,
@@ -68,26 +72,24 @@ pub(super) async fn extract(
         return Ok(extracted);
     }
     let bytes = read_body(body, limits).await?;
-    if bytes.is_empty() {
-        if wanted.required {
-            return Err(missing_body());
-        }
-        return Ok(extracted);
-    }
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+    let mut value = if bytes.is_empty() {
+        Value::Null
+    } else if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::Malformed(
             "Request property [] cannot be parsed".into(),
         ));
-    }
-    let mut value: Value = serde_json::from_slice(&bytes)
-        .map_err(|_| Problem::Malformed("Failed to read request".into()))?;
+    } else {
+        serde_json::from_slice(&bytes)
+            .map_err(|_| Problem::Malformed("Failed to read request".into()))?
+    };
     if value.is_null() {
         if wanted.required {
             return Err(missing_body());
         }
-        return Ok(extracted);
+        value = Value::Object(Map::new());
     }
-    check(&contract.library, &operation.id, wanted.schema, &mut value)?;
+    let library = &contract.library;
+    check(library, &operation.id, wanted.schema, &mut value, found)?;
     extracted.body = value;
     Ok(extracted)
 }
@@ -178,6 +180,7 @@ fn path_params(
     contract: &Contract,
     operation: &Operation,
     path: &str,
+    found: &mut Violations,
 ) -> Result<HashMap<String, Value>, Problem> {
     let unreadable = || Problem::Malformed("Failed to read request".into());
     let mut values = HashMap::new();
@@ -194,7 +197,8 @@ fn path_params(
             .find(|param| param.place == Place::Path && param.name == name);
         let value = match param {
             Some(param) => {
-                check_param(&contract.library, &operation.id, param.schema, name, &text)?
+                let (library, given) = (&contract.library, (name, &*text));
+                check_param(library, &operation.id, param.schema, given, found)?
             }
             None => Value::from(&*text),
         };
@@ -207,25 +211,20 @@ fn query_params(
     contract: &Contract,
     operation: &Operation,
     parts: &Parts,
+    found: &mut Violations,
 ) -> Result<HashMap<String, Value>, Problem> {
     let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
         .map_err(|_| Problem::Malformed("Failed to read request".into()))?;
     let mut values = HashMap::new();
-    let mut violations = Vec::new();
     for param in &operation.params {
         if param.place != Place::Query {
             continue;
         }
         match given.iter().find(|(name, _)| *name == param.name) {
             Some((name, text)) => {
-                let schema = param.schema;
-                match check_param(&contract.library, &operation.id, schema, name, text) {
-                    Ok(value) => {
-                        values.insert(name.clone(), value);
-                    }
-                    Err(Problem::Invalid(broken)) => violations.extend(broken),
-                    Err(problem) => return Err(problem),
-                }
+                let (library, pair) = (&contract.library, (name.as_str(), text.as_str()));
+                let value = check_param(library, &operation.id, param.schema, pair, found)?;
+                values.insert(name.clone(), value);
             }
             None if param.required => {
                 return Err(Problem::Malformed(format!(
@@ -236,9 +235,5 @@ fn query_params(
             None => {}
         }
     }
-    if violations.is_empty() {
-        Ok(values)
-    } else {
-        Err(Problem::Invalid(violations))
-    }
+    Ok(values)
 }

@@ -127,6 +127,7 @@ async fn world() -> World {
         reads: Some(Arc::new(FakeReads::default())),
         exporters: Vec::new(),
         backups: None,
+        loggers: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();
     World { gateway, held }

@@ -107,18 +107,18 @@ async fn hashes_stores_and_links_are_refused_by_name() {
     };
     assert_eq!(
         detail("GET", format!("/documents/{id}")).await,
-        (400, format!("No document hash provided for document {id}."))
+        (400, format!("No document hash provided for document {id}"))
     );
     assert_eq!(
         detail("GET", format!("/documents/{id}?contentHash=x")).await,
         (
             400,
-            format!("Document hash for document {id} doesn't match the provided hash x.")
+            format!("Document hash for document {id} doesn't match the provided hash x")
         )
     );
     assert_eq!(
         detail("GET", format!("/documents/{id}?storeId=s3")).await,
-        (400, "Document store with id 's3' does not exist.".into())
+        (400, "Document store with id 's3' does not exist".into())
     );
     // Whether there is such a document is known before whether it can be linked.
     for (id, hash, refused) in [

@@ -26,7 +26,7 @@ use ringflow_gateway::{
 use ringflow_io::{
     BrokerAddress, BrokerInfo, ChangeError, ChangeRequest, ClockChange, ClusterOptions,
     Configuration, FixedClock, Health, MetricsSnapshot, Operation, PartitionInfo, PlannedChange,
-    Role, Topology,
+    Role, StreamInfo, Topology,
 };
 use tokio::sync::{broadcast, mpsc};
 
@@ -105,6 +105,18 @@ impl Commands for Fake {
         let (sender, receiver) = mpsc::channel(8);
         self.streams.lock().unwrap().push((spec, sender));
         Box::new(Pushed(receiver))
+    }
+
+    fn job_streams(&self) -> Vec<StreamInfo> {
+        let streams = self.streams.lock().unwrap();
+        let streams = streams.iter().zip(1_u64..);
+        streams
+            .map(|((spec, _), id)| StreamInfo {
+                id,
+                gateway: 0,
+                spec: spec.clone(),
+            })
+            .collect()
     }
 
     fn jobs_available(&self) -> broadcast::Receiver<Text> {
@@ -388,6 +400,7 @@ pub(crate) async fn start_guarded(
         reads: Some(reads.clone()),
         exporters: Vec::new(),
         backups: None,
+        loggers: None,
     };
     Running {
         gateway: Gateway::start(options, backend).await.unwrap(),

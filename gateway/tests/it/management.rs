@@ -8,6 +8,7 @@ use ringflow_core::ids::PartitionId;
 use ringflow_io::{ChangeRequest, Role};
 
 use crate::fake::{self, Fake, Http, Running, http, start};
+use crate::proto;
 
 async fn get(running: &Running, path: &str) -> Http {
     let url = format!("http://{}{path}", running.gateway.management);
@@ -281,4 +282,56 @@ async fn the_clock_is_read_moved_and_refuses_what_is_no_time() {
     let refused = http("DELETE", &at("/actuator/clock"), &[], Vec::new()).await;
     assert_eq!(refused.status, 403, "{refused:?}");
     assert!(refused.text.contains("zeebe.clock.controlled"));
+}
+
+#[tokio::test]
+async fn streams_replicas_and_levels_are_shown() {
+    let running = start(Fake::new(2, fake::echo)).await;
+    let empty = get(&running, "/actuator/jobstreams").await;
+    assert_eq!(
+        (empty.status, empty.json()),
+        (200, serde_json::json!({"remote": [], "client": []}))
+    );
+    let mut client = running.grpc().await;
+    let wanted = proto::StreamActivatedJobsRequest {
+        r#type: "pay".into(),
+        worker: "w".into(),
+        timeout: 30_000,
+        fetch_variable: vec!["a".into()],
+        ..proto::StreamActivatedJobsRequest::default()
+    };
+    let _first = client.stream_activated_jobs(wanted.clone()).await.unwrap();
+    let _second = client.stream_activated_jobs(wanted).await.unwrap();
+    let metadata = serde_json::json!({"worker": "w", "timeout": "PT30S", "fetchVariables": ["a"]});
+    let remote = get(&running, "/actuator/jobstreams/remote").await.json();
+    assert_eq!(remote.as_array().unwrap().len(), 1, "{remote}");
+    assert_eq!(remote[0]["jobType"], "pay");
+    assert_eq!(remote[0]["metadata"], metadata);
+    assert_eq!(remote[0]["consumers"].as_array().unwrap().len(), 2);
+    assert_eq!(remote[0]["consumers"][0]["receiver"], "0");
+    let both = get(&running, "/actuator/jobstreams/client").await.json();
+    assert_eq!(both.as_array().unwrap().len(), 2, "{both}");
+    assert_eq!(both[1]["metadata"], metadata);
+    assert_eq!(both[1]["connectedTo"], serde_json::json!([0]));
+    assert_ne!(both[0]["id"], both[1]["id"]);
+    let refused = get(&running, "/actuator/jobstreams/other").await;
+    assert_eq!(refused.status, 400);
+    assert_eq!(
+        refused.json()["error"],
+        "No known stream type 'other'; should be one of [client, remote]"
+    );
+
+    let partitions = get(&running, "/actuator/partitions").await.json();
+    assert_eq!(partitions.as_object().unwrap().len(), 2, "{partitions}");
+    assert_eq!(partitions["1"]["role"], "LEADER");
+    assert_eq!(partitions["1"]["streamProcessorPhase"], "PROCESSING");
+    assert_eq!(partitions["1"]["exporterPhase"], "EXPORTING");
+    assert!(partitions["2"]["processedPosition"].is_i64());
+    *running.fake.role.lock().unwrap() = Role::Follower;
+    let partitions = get(&running, "/actuator/partitions").await.json();
+    assert_eq!(partitions["2"]["streamProcessorPhase"], "REPLAY");
+    assert_eq!(partitions["2"]["exporterPhase"], "CLOSED");
+
+    // This gateway was started without anything that logs.
+    assert_eq!(get(&running, "/actuator/loggers").await.status, 501);
 }

@@ -352,7 +352,8 @@ async fn answers_of_reads_are_what_the_document_says() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             if parameter["in"] == "query" && parameter["required"] == json!(true) {
                 let name = parameter["name"].as_str().unwrap();
-                query.push(format!("{name}=2025-01-01T00:00:00Z"));
+                let day = 1 + query.len();
+                query.push(format!("{name}=2025-01-0{day}T00:00:00Z"));
             }
         }
         if !query.is_empty() {

@@ -137,6 +137,9 @@ fn body(contract: &Contract, operation: &Value) -> Option<Value> {
     Some(match id {
         "assignUserTask" => json!({"assignee": "a"}),
         "evaluateDecision" => json!({"decisionDefinitionId": "d"}),
+        "createElementInstanceVariables" | "evaluateConditionals" => {
+            json!({"variables": {"a": 1}})
+        }
         "updateJobsBatchOperation" => {
             json!({"filter": {"processDefinitionId": "a"}, "changeset": {"retries": 1}})
         }

@@ -170,6 +170,7 @@ async fn without_secondary_storage_reads_are_forbidden_and_commands_are_not() {
         reads: None,
         exporters: Vec::new(),
         backups: None,
+        loggers: None,
     };
     let gateway = Gateway::start(options, backend).await.unwrap();
     let url = format!("http://{}/v2/incidents/search", gateway.rest);

@@ -61,6 +61,7 @@ async fn start(files: &Files, limits: Limits) -> RunningGateway {
         reads: None,
         exporters: Vec::new(),
         backups: None,
+        loggers: None,
     };
     Gateway::start(options, backend).await.unwrap()
 }

@@ -174,11 +174,11 @@ fn begin(shared: &Shared, partition: PartitionId) -> Result<(), String> {
         if !shared.partitions.open(Arc::clone(&mailbox)) {
             return Err("it has come and gone too often: start the broker again".to_owned());
         }
-        for (id, (spec, jobs)) in &*streams {
+        for (id, opened) in &*streams {
             let add = Control::AddStream {
                 id: *id,
-                spec: spec.clone(),
-                jobs: jobs.clone(),
+                spec: opened.spec.clone(),
+                jobs: opened.jobs.clone(),
             };
             if mailbox.push_control(add).is_err() {
                 tracing::warn!(%partition, "a job stream does not reach a new replica");

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use ringflow_core::engine::effect::StreamId;
 use ringflow_core::ids::Key;
 use ringflow_core::record::value::JobRecord;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::submit::StreamSpec;
+use crate::submit::stream::Jobs;
 
 /// What became of a push.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,16 +36,11 @@ pub(crate) struct OpenStreams {
 #[derive(Debug)]
 struct OpenStream {
     spec: StreamSpec,
-    jobs: mpsc::Sender<(Key, Arc<JobRecord>)>,
+    jobs: Jobs,
 }
 
 impl OpenStreams {
-    pub(crate) fn open(
-        &mut self,
-        id: StreamId,
-        spec: StreamSpec,
-        jobs: mpsc::Sender<(Key, Arc<JobRecord>)>,
-    ) {
+    pub(crate) fn open(&mut self, id: StreamId, spec: StreamSpec, jobs: Jobs) {
         self.streams.insert(id, OpenStream { spec, jobs });
     }
 
@@ -82,6 +77,8 @@ mod tests {
     use ringflow_core::record::{Document, Text};
 
     use super::*;
+    use crate::options::Limits;
+    use crate::submit::stream::lane;
 
     #[test]
     fn a_full_stream_refuses_and_a_closed_one_is_forgotten() {
@@ -94,7 +91,11 @@ mod tests {
             authorization: Document::EMPTY,
         };
         let job = Arc::new(JobRecord::default());
-        let (sender, jobs) = mpsc::channel(1);
+        let limits = Limits {
+            stream_buffer: 1,
+            ..Limits::default()
+        };
+        let (sender, jobs) = lane(&limits);
         let mut streams = OpenStreams::default();
         streams.open(StreamId(1), spec, sender);
         let push = |streams: &mut OpenStreams| streams.push(StreamId(1), Key(1), job.clone());

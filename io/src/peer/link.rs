@@ -19,9 +19,7 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use futures::io::{AsyncReadExt as _, ReadHalf, WriteHalf};
 use ringflow_core::engine::effect::{Response, StreamId};
-use ringflow_core::ids::Key;
 use ringflow_core::record::Value;
-use ringflow_core::record::value::JobRecord;
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,6 +33,7 @@ use crate::peer::gossip::{self, Gossip};
 use crate::peer::hello::{self, HelloError, Met, Purpose};
 use crate::peer::roster::Roster;
 use crate::peer::{message, thread};
+use crate::submit::stream::Jobs;
 use crate::submit::{Shared, StreamSpec, SubmitError};
 
 /// Messages that wait for a link.
@@ -50,8 +49,6 @@ const SWEEP_AT: usize = 4 * 1024;
 
 /// Where the answer of a command goes.
 pub(crate) type Answer = oneshot::Sender<Result<Response, SubmitError>>;
-/// Where the jobs of a stream go.
-pub(crate) type Jobs = mpsc::Sender<(Key, Arc<JobRecord>)>;
 
 /// What a link is asked to carry.
 #[derive(Debug)]

@@ -145,7 +145,7 @@ impl Served {
             message::OPEN_STREAM => {
                 let (id, spec) = message::take_open_stream(frame.body)?;
                 let submitter = Submitter::new(Arc::clone(&self.shared));
-                let mut jobs = submitter.open_stream_here(spec);
+                let mut jobs = submitter.open_stream_here(spec, self.from);
                 let (close, closed) = oneshot::channel();
                 self.streams.insert(id, close);
                 let out = self.out.clone();

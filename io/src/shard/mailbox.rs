@@ -19,9 +19,8 @@ use crossbeam::queue::ArrayQueue;
 use futures::task::AtomicWaker;
 use ringflow_core::engine::effect::{Response, StreamId};
 use ringflow_core::engine::input::Command;
-use ringflow_core::ids::{Key, PartitionId};
-use ringflow_core::record::value::JobRecord;
-use tokio::sync::{Notify, mpsc, oneshot};
+use ringflow_core::ids::PartitionId;
+use tokio::sync::{Notify, oneshot};
 
 use crate::cluster::configuration::Configuration;
 use crate::feed::Lanes;
@@ -32,6 +31,7 @@ use crate::peer::listener::GroupConnection;
 use crate::peer::roster::GroupMembers;
 use crate::shard::budget::Budget;
 use crate::submit::StreamSpec;
+use crate::submit::stream::Jobs;
 use crate::topology::PartitionStatus;
 
 /// Connections of members that wait to be adopted.
@@ -84,7 +84,7 @@ pub(crate) enum Control {
     AddStream {
         id: StreamId,
         spec: StreamSpec,
-        jobs: mpsc::Sender<(Key, Arc<JobRecord>)>,
+        jobs: Jobs,
     },
     /// A stream closed.
     RemoveStream(StreamId),

@@ -14,7 +14,7 @@ use crate::feel::{
     warnings_text,
 };
 use crate::ids::Key;
-use crate::model::{Code, Expr};
+use crate::model::{Code, Expr, write_static};
 use crate::msgpack;
 use crate::record::value::{ErrorType, default_tenant};
 use crate::record::{RawValue, RejectionType, Text};
@@ -179,7 +179,8 @@ pub(crate) fn with_warnings(
     let mut bytes = Vec::new();
     let result = match &expr.code {
         Code::Text | Code::Number(_) => {
-            return Ok((any_with(p, expr, scope, before)?, texts));
+            write_static(&expr.source, &mut bytes);
+            return Ok((RawValue::from(bytes), texts));
         }
         Code::Feel(feel) => {
             let variables = Scope {

@@ -6,15 +6,40 @@
 
 use serde_json::Value;
 
-use super::{bad_tag, check, check_param, is_date_time};
+use super::{SchemaId, bad_tag, is_date_time};
 use crate::contract::Contract;
+use crate::problem::{Problem, Violations};
+
+fn check(
+    contract: &Contract,
+    operation: &str,
+    schema: SchemaId,
+    value: &mut Value,
+) -> Result<(), Problem> {
+    let mut found = Violations::default();
+    super::check(&contract.library, operation, schema, value, &mut found)?;
+    found.end()
+}
+
+fn check_param(
+    contract: &Contract,
+    operation: &str,
+    schema: SchemaId,
+    name: &str,
+    text: &str,
+) -> Result<Value, Problem> {
+    let (library, mut found) = (&contract.library, Violations::default());
+    let value = super::check_param(library, operation, schema, (name, text), &mut found)?;
+    found.end()?;
+    Ok(value)
+}
 
 /// Status title, detail of `body` sent to `operation`; `None` = accepted.
 fn outcome(contract: &Contract, operation: &str, body: &str) -> Option<(String, String)> {
     let operation = contract.operation(operation).unwrap();
     let mut value: Value = serde_json::from_str(body).unwrap();
     let schema = operation.body.as_ref().unwrap().schema;
-    check(&contract.library, &operation.id, schema, &mut value)
+    check(contract, &operation.id, schema, &mut value)
         .err()
         .map(|problem| (problem.row().title.to_owned(), problem.detail()))
 }
@@ -443,7 +468,7 @@ fn enums_and_keys_become_canonical() {
         "filter": {"state": "active", "processInstanceKey": "5"},
     });
     let schema = operation.body.as_ref().unwrap().schema;
-    check(&contract.library, &operation.id, schema, &mut value).unwrap();
+    check(&contract, &operation.id, schema, &mut value).unwrap();
     assert_eq!(
         value,
         serde_json::json!({
@@ -458,7 +483,7 @@ fn parameters_are_converted_or_named() {
     let contract = Contract::load().unwrap();
     let get = contract.operation("getProcessInstance").unwrap();
     let refused = check_param(
-        &contract.library,
+        &contract,
         "getProcessInstance",
         get.params[0].schema,
         "processInstanceKey",
@@ -470,15 +495,7 @@ fn parameters_are_converted_or_named() {
     );
     let search = contract.operation("searchVariables").unwrap();
     let schema = search.params[0].schema;
-    let check = |text| {
-        check_param(
-            &contract.library,
-            "searchVariables",
-            schema,
-            "truncateValues",
-            text,
-        )
-    };
+    let check = |text| check_param(&contract, "searchVariables", schema, "truncateValues", text);
     assert!(check("maybe").is_err());
     assert_eq!(check("false").unwrap(), Value::Bool(false));
 }
@@ -489,7 +506,7 @@ fn in_path(operation: &str, name: &str, text: &str) -> Result<Value, String> {
     let known = contract.operation(operation).unwrap();
     let param = known.params.iter().find(|param| param.name == name);
     let schema = param.unwrap().schema;
-    check_param(&contract.library, operation, schema, name, text).map_err(|it| it.detail())
+    check_param(&contract, operation, schema, name, text).map_err(|it| it.detail())
 }
 
 #[test]

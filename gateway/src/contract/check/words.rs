@@ -1,10 +1,12 @@
 //! What the contract cannot say of the reference's checks: which it leaves out, and its own words.
 //!
 //! The contract states lengths and patterns of all texts; the reference looks at those of what is
-//! created, and finds nothing for the others. Owned by [`check`](super): nobody else asks. No state,
+//! created, and finds nothing for the others; some that the contract leaves free it looks at. Owned by [`check`](super): nobody else asks. No state,
 //! no errors; each rule is from the reference's validators of version 8.9.
 
 use super::Step;
+use super::address::is_address;
+use crate::identity::names;
 
 /// Lists of conditions on variables.
 const VARIABLES: [&str; 3] = ["variables", "processInstanceVariables", "localVariables"];
@@ -36,7 +38,11 @@ pub(super) fn path_rule(operation: &str, field: &str) -> PathRule {
     let assigns = ["assign", "unassign"]
         .iter()
         .any(|verb| operation.starts_with(verb));
-    if assigns || operation.ends_with("ClusterVariable") {
+    if assigns
+        || ["ClusterVariable", "GlobalTaskListener"]
+            .iter()
+            .any(|it| operation.ends_with(it))
+    {
         return PathRule::All;
     }
     match field {
@@ -72,11 +78,80 @@ pub(super) fn is_of_id(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_~@.+-<>".contains(character)
 }
 
+/// Whether a list or an object that is there may not be empty.
+pub(super) fn needs_content(operation: &str, field: &str) -> bool {
+    match field {
+        "variables" => matches!(
+            operation,
+            "createElementInstanceVariables" | "evaluateConditionals" | "modifyProcessInstance"
+        ),
+        "mappingInstructions" => true,
+        "moveInstructions" => operation == "modifyProcessInstancesBatchOperation",
+        "elements" => operation == "activateAdHocSubProcessActivities",
+        "eventTypes" => matches!(
+            operation,
+            "createGlobalTaskListener" | "updateGlobalTaskListener"
+        ),
+        "permissionTypes" => matches!(operation, "createAuthorization" | "updateAuthorization"),
+        _ => false,
+    }
+}
+
+/// Whether `field` of the body says what a batch operation is about, and so has to say something.
+pub(super) fn is_condition(operation: &str, field: &str) -> bool {
+    operation.ends_with("BatchOperation") && field == "filter"
+}
+
+/// Whether the texts that `operation` requires may be blank.
+pub(super) fn may_be_blank(operation: &str) -> bool {
+    operation == "broadcastSignal"
+}
+
+/// What is wrong with a text that the contract leaves free.
+pub(super) fn broken(operation: &str, field: &str, text: &str) -> Option<String> {
+    match (operation, field) {
+        ("createAuthorization" | "updateAuthorization", "resourceId") if text == "*" => None,
+        (
+            "createAuthorization" | "updateAuthorization",
+            "ownerId" | "resourceId" | "resourcePropertyName",
+        )
+        | ("createGlobalTaskListener" | "updateGlobalTaskListener", "type")
+        | ("createGroup", "groupId") => names::id_violation(field, text),
+        ("createUser" | "createAdminUser" | "updateUser", "email")
+            if !text.trim().is_empty() && !is_address(text) =>
+        {
+            Some(format!("The provided email '{text}' is not valid"))
+        }
+        ("createUser" | "createAdminUser" | "updateUser", "name" | "email")
+        | ("createMappingRule" | "updateMappingRule", "claimName" | "claimValue" | "name")
+        | (
+            "createGroup" | "updateGroup" | "createRole" | "updateRole" | "createTenant"
+            | "updateTenant",
+            "name",
+        ) => names::length_violation(field, text),
+        ("createDocument", "fileName") if text.trim().is_empty() => {
+            Some("The file name must not be empty, if present".into())
+        }
+        ("createDocument", "contentType") if text.trim().is_empty() => {
+            Some("The content type must not be empty, if present".into())
+        }
+        (_, _) => None,
+    }
+}
+
+/// What is said of a text in `field` with characters outside of the contract's `pattern`.
+pub(super) fn illegal(field: &str, pattern: &str) -> String {
+    names::illegal(field, self::pattern(field, pattern))
+}
+
 /// Whether rules of `operation` name what they are about by its whole path, not by its last name.
 pub(super) fn names_paths(operation: &str) -> bool {
     matches!(
         operation,
-        "createAgentInstance" | "updateAgentInstance" | "createAgentInstanceHistoryItem"
+        "createAgentInstance"
+            | "updateAgentInstance"
+            | "createAgentInstanceHistoryItem"
+            | "activateAdHocSubProcessActivities"
     )
 }
 
@@ -98,10 +173,11 @@ pub(super) fn path(steps: &[Step]) -> String {
 }
 
 /// The pattern of `field` as the reference prints it.
-pub(super) fn pattern<'p>(field: &str, contract: &'p str) -> &'p str {
-    match field {
-        "tenantId" => r"^[\w\.-]{1,31}$",
-        _ => contract,
+fn pattern<'p>(field: &str, contract: &'p str) -> &'p str {
+    match (field, contract) {
+        ("tenantId", _) => names::TENANT_PATTERN,
+        (_, r"^[a-zA-Z0-9_~@.+\-]+$") => names::ID_PATTERN,
+        (_, _) => contract,
     }
 }
 

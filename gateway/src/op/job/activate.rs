@@ -22,10 +22,10 @@ use tokio::time::Instant;
 use crate::backend::StreamSpec;
 use crate::document;
 use crate::op::shape::{Members, ObjectWriter};
-use crate::op::{Caller, answered, tenant, wanted_timeout};
+use crate::op::{Caller, answered, tenants, wanted_timeout};
 use crate::park::Woken;
-use crate::problem::{OperationName, Problem};
-use crate::rest::{Answer, Call};
+use crate::problem::{OperationName, Problem, Violations};
+use crate::rest::{Answer, Call, Given};
 use crate::submit::Front;
 
 const ACTIVATE: OperationName = OperationName {
@@ -142,12 +142,8 @@ impl Activate {
         }
         match self.tenant_filter {
             TenantFilter::Assigned if front.tenancy => Ok(Vec::new()),
-            TenantFilter::Assigned | TenantFilter::Provided if self.tenant_ids.is_empty() => {
-                Ok(vec![tenant(front, operation, None)?])
-            }
             TenantFilter::Assigned | TenantFilter::Provided => {
-                let ids = self.tenant_ids.iter();
-                ids.map(|id| tenant(front, operation, Some(id))).collect()
+                tenants(front, operation, &self.tenant_ids)
             }
         }
     }
@@ -353,6 +349,27 @@ impl Activate {
     }
 }
 
+/// What else is wrong with the body of `activateJobs`.
+pub(crate) fn rules(given: &Given<'_>, found: &mut Violations) -> Result<(), Problem> {
+    let body = given.body;
+    let timeout = body.int("timeout").unwrap_or(1);
+    for (field, value) in [
+        ("timeout", timeout),
+        (
+            "maxJobsToActivate",
+            body.int("maxJobsToActivate").unwrap_or(1),
+        ),
+    ] {
+        if value < 1 {
+            // The reference prints the time-out for either of them, and clients compare texts.
+            found.add(format!(
+                "The value for {field} is '{timeout}' but must be greater than 0"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// `activateJobs`.
 pub(crate) async fn activate(call: Call) -> Result<Answer, Problem> {
     let body = Members(&call.body);
@@ -370,22 +387,6 @@ pub(crate) async fn activate(call: Call) -> Result<Answer, Problem> {
         },
         with_lease: body.flag("withLease").unwrap_or(false),
     };
-    let mut violations = Vec::new();
-    for (field, value) in [
-        ("timeout", request.timeout),
-        ("maxJobsToActivate", i64::from(request.max_jobs)),
-    ] {
-        if value < 1 {
-            // The reference prints the time-out for either of them, and clients compare texts.
-            violations.push(format!(
-                "The value for {field} is '{}' but must be greater than 0",
-                request.timeout
-            ));
-        }
-    }
-    if !violations.is_empty() {
-        return Err(Problem::Invalid(violations));
-    }
     let mut batches = request.start(&call.front, &call.caller)?;
     let mut all = Vec::new();
     while let Some(batch) = batches.recv().await {

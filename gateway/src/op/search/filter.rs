@@ -285,11 +285,21 @@ mod tests {
     use crate::backend::Entity;
     use crate::contract::Contract;
     use crate::contract::check::check;
+    use crate::problem::Violations;
 
     fn translated(contract: &Contract, operation: &str, mut body: Value) -> Filter {
         let operation = contract.operation(operation).unwrap();
         let schema = operation.body.as_ref().unwrap().schema;
-        check(&contract.library, &operation.id, schema, &mut body).unwrap();
+        let mut found = Violations::default();
+        check(
+            &contract.library,
+            &operation.id,
+            schema,
+            &mut body,
+            &mut found,
+        )
+        .unwrap();
+        found.end().unwrap();
         let filter = property(&contract.library, schema, "filter").unwrap();
         condition(&contract.library, filter, &body["filter"]).unwrap()
     }

@@ -14,8 +14,8 @@ use crate::backend::{
 };
 use crate::limits::PAGE_MAX;
 use crate::op::shape::{Members, ObjectWriter, put_list};
-use crate::problem::Problem;
-use crate::rest::{Answer, Call};
+use crate::problem::{Problem, Violations};
+use crate::rest::{Answer, Call, Given};
 
 /// Name in an answer, and names of count and time in a row.
 const COUNTERS: [(&str, &str, &str); 3] = [
@@ -172,6 +172,19 @@ pub(crate) async fn jobs(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::Json(out.finish()))
 }
 
+/// What else is wrong with the span of `getUsageMetrics`.
+pub(crate) fn usage_rules(given: &Given<'_>, found: &mut Violations) -> Result<(), Problem> {
+    let [from, to] = ["startTime", "endTime"].map(|name| given.query_text(name));
+    if from.is_empty() || to.is_empty() {
+        found.add("The startTime and endTime must both be specified");
+    } else if let (Ok(from), Ok(to)) = (from.parse::<Timestamp>(), to.parse::<Timestamp>())
+        && to <= from
+    {
+        found.add("The endTime must be after startTime");
+    }
+    Ok(())
+}
+
 /// `getUsageMetrics`: all tenants together, and each by itself if `withTenants` says so.
 pub(crate) async fn usage(call: Call) -> Result<Answer, Problem> {
     let time = |name: &str| millis(call.query_text(name).unwrap_or_default());
@@ -238,6 +251,7 @@ pub(crate) async fn jobs_over_time(call: Call) -> Result<Answer, Problem> {
         None => MINUTE,
         Some(text) => text
             .parse::<SignedDuration>()
+            .or_else(|error| days(text).ok_or(error))
             .ok()
             .and_then(|duration| i64::try_from(duration.as_millis()).ok())
             .filter(|millis| *millis > 0)
@@ -330,8 +344,35 @@ fn comparisons(call: &Call, name: &str) -> Result<Vec<(Op, Vec<Literal>)>, Probl
 }
 
 /// The contract has checked that it is a date.
+/// A duration that begins with days of 24 hours, as `java.time.Duration` reads it.
+fn days(text: &str) -> Option<SignedDuration> {
+    let text = text.to_ascii_uppercase();
+    let (days, rest) = text.strip_prefix('P')?.split_once('D')?;
+    let days: i64 = days.parse().ok()?;
+    let rest = match rest {
+        "" => SignedDuration::ZERO,
+        rest => format!("P{rest}").parse().ok()?,
+    };
+    SignedDuration::from_secs(days.checked_mul(24 * 3600)?).checked_add(rest)
+}
+
 fn millis(text: &str) -> Result<i64, Problem> {
     text.parse::<Timestamp>()
         .map(Timestamp::as_millisecond)
         .map_err(|_| Problem::Internal(format!("'{text}' is no date")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_of_24_hours() {
+        let hours = |hours| Some(SignedDuration::from_hours(hours));
+        assert_eq!(days("P1D"), hours(24));
+        assert_eq!(days("p2dT1h"), hours(49));
+        for none in ["PT1H", "1D", "P1D1H", "PD", "P1W", "P9999999999999999999D"] {
+            assert_eq!(days(none), None, "{none}");
+        }
+    }
 }
