@@ -89,8 +89,12 @@ mod random_model;
 mod schedule;
 #[path = "it/scope.rs"]
 mod scope;
+#[path = "it/script.rs"]
+mod script;
 #[path = "it/sketch.rs"]
 mod sketch;
+#[path = "it/sketch_node.rs"]
+mod sketch_node;
 #[path = "it/task.rs"]
 mod task;
 #[path = "it/task_listener.rs"]

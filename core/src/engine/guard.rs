@@ -53,7 +53,9 @@ pub(crate) fn continue_terminating(p: &Processing<'_>, at: &At) -> Outcome {
 /// An execution listener of the element may be completed.
 pub(crate) fn complete_listener(p: &Processing<'_>, at: &At) -> Outcome {
     let states = [ElementState::Activating, ElementState::Completing];
-    in_state(p, at.key, &states)
+    in_state(p, at.key, &states)?;
+    // What completes in a scope that ends is missed by it: its own termination is under way.
+    active_flow_scope(p, at)
 }
 
 fn in_state(p: &Processing<'_>, key: Key, states: &[ElementState]) -> Outcome {

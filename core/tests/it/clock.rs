@@ -159,7 +159,7 @@ fn expressions_see_the_variables_of_the_request_before_those_of_the_scope() {
     );
     let failed = evaluate(&mut h, "=assert(x, x > 1)", none, "").unwrap_err();
     assert!(
-        failed.starts_with("PROCESSING_ERROR: Failed to evaluate expression: "),
+        failed.starts_with("PROCESSING_ERROR: Assertion failure on evaluate the expression"),
         "{failed}"
     );
     h.cancel(instance).unwrap();

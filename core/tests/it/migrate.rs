@@ -532,7 +532,7 @@ fn refusals_have_the_words_of_camunda() {
     );
     case(
         &[("a", "b")],
-        "INVALID_STATE active element with id 'a' attempts to subscribe to a message it is already subscribed to with name 'm1'. Migrating active elements that subscribe to a message they are already subscribed to is not possible yet. Please provide a mapping instruction to message catch event with id 'm' to migrate the respective message subscription.",
+        "INVALID_STATE active element with id 'a' is already subscribed to the same message name 'm1'. Currently, migrating message subscriptions to the same message name isn't supported without a mapping. Please provide a mapping instruction between message catch event with id 'm' and the target message catch event.",
     );
     let unknown = migrate(&mut h, Key(9), target, &[]);
     assert_eq!(

@@ -4,32 +4,35 @@
 //! double quotes, a back quote in them is a double quote. A line that ends with `{` opens a scope, `}` closes it. `flow a b c` connects, the
 //! flow from a to b is called `a_b`. Lines that add to an element name its id: `in`, `out`, `loop`,
 //! `listen`, `header`. Messages, signals, errors and escalations come into being by being named.
+//! Lines that begin with `<` are taken as they are; `root` puts one beside the processes, `behind`
+//! at the end of its scope. A line `===` ends a deployment; `decision`, `form` and `resource` are
+//! files of their own in it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// One element with what was said about it.
 #[derive(Default)]
-struct Node {
-    tag: String,
-    id: String,
-    attributes: String,
+pub(super) struct Node {
+    pub(super) tag: String,
+    pub(super) id: String,
+    pub(super) attributes: String,
     /// Inside `extensionElements`.
-    extensions: String,
-    inputs: String,
-    listeners: String,
-    task_listeners: String,
-    headers: String,
+    pub(super) extensions: String,
+    pub(super) inputs: String,
+    pub(super) listeners: String,
+    pub(super) task_listeners: String,
+    pub(super) headers: String,
     /// Behind the extension elements.
-    content: String,
-    children: Vec<Node>,
+    pub(super) content: String,
+    pub(super) children: Vec<Node>,
     /// Behind the children.
-    tail: String,
+    pub(super) tail: String,
 }
 
 /// What a line says behind its first word.
-struct Words {
-    plain: Vec<String>,
+pub(super) struct Words {
+    pub(super) plain: Vec<String>,
     pairs: Vec<(String, String)>,
 }
 
@@ -60,22 +63,73 @@ impl Words {
         found
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let pair = self.pairs.iter().find(|(known, _)| known == name);
         pair.map(|(_, value)| value.as_str())
     }
 
-    fn has(&self, word: &str) -> bool {
+    pub(super) fn has(&self, word: &str) -> bool {
         self.plain.iter().any(|known| known == word)
     }
 }
 
 /// A file in the making.
 #[derive(Default)]
-struct Sketch {
+pub(super) struct Sketch {
     /// Open scopes; the first holds the processes.
-    open: Vec<Node>,
-    roots: BTreeSet<String>,
+    pub(super) open: Vec<Node>,
+    pub(super) roots: BTreeSet<String>,
+}
+
+/// The deployments of a sketch, each as files: name and text.
+pub(crate) fn deployments(source: &str) -> Vec<Vec<(String, String)>> {
+    let mut deployments = Vec::new();
+    for part in source.split("===\n") {
+        let mut model = String::new();
+        let mut files = Vec::new();
+        for line in part.lines() {
+            let (kind, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+            match kind {
+                "decision" => files.push(decision(&Words::of(rest))),
+                "form" | "resource" => {
+                    let id = Words::of(rest).plain[0].clone();
+                    let ending = if kind == "form" { "form" } else { "rpa" };
+                    files.push((format!("{id}.{ending}"), format!(r#"{{"id":"{id}"}}"#)));
+                }
+                _ => model.push_str(&format!("{line}\n")),
+            }
+        }
+        if !model.trim().is_empty() {
+            files.insert(0, ("process.bpmn".to_owned(), bpmn(&model)));
+        }
+        deployments.push(files);
+    }
+    deployments
+}
+
+/// A file with one decision: a literal expression, or a table of which two rules hold.
+fn decision(words: &Words) -> (String, String) {
+    let id = &words.plain[0];
+    let logic = words.get("value").map_or_else(
+        || {
+            r#"<decisionTable id="table" hitPolicy="UNIQUE"><output id="out" name="out"/>
+<rule id="r1"><outputEntry id="o1"><text>1</text></outputEntry></rule>
+<rule id="r2"><outputEntry id="o2"><text>2</text></outputEntry></rule></decisionTable>"#
+                .to_owned()
+        },
+        |value| {
+            format!(
+                r#"<variable name="{id}"/><literalExpression id="logic"><text>{}</text></literalExpression>"#,
+                escaped(value)
+            )
+        },
+    );
+    let text = format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="{id}_graph" name="{id}" namespace="test">
+<decision id="{id}" name="{id}">{logic}</decision></definitions>"#
+    );
+    (format!("{id}.dmn"), text)
 }
 
 /// The BPMN file that a sketch describes. The process is called `p` unless the sketch says
@@ -107,13 +161,13 @@ pub(crate) fn bpmn(source: &str) -> String {
         out.push_str(root);
     }
     for node in &sketch.open[0].children {
-        render(node, &mut out);
+        render(node, &[], &mut out);
     }
     out.push_str("</bpmn:definitions>");
     out
 }
 
-fn process(id: &str) -> Node {
+pub(super) fn process(id: &str) -> Node {
     Node {
         tag: "process".to_owned(),
         id: id.to_owned(),
@@ -122,7 +176,8 @@ fn process(id: &str) -> Node {
     }
 }
 
-fn render(node: &Node, out: &mut String) {
+/// Writes a node; `siblings` hold the flows that it names, as modelers write them.
+fn render(node: &Node, siblings: &[Node], out: &mut String) {
     write!(
         out,
         r#"<bpmn:{} id="{}"{}>"#,
@@ -147,19 +202,28 @@ fn render(node: &Node, out: &mut String) {
         )
         .unwrap();
     }
+    for (tag, end) in [("incoming", "targetRef"), ("outgoing", "sourceRef")] {
+        let names = format!(r#" {end}="{}""#, node.id);
+        let flows = siblings.iter().filter(|flow| {
+            flow.tag == "sequenceFlow" && format!("{} ", flow.attributes).contains(&names)
+        });
+        for flow in flows {
+            write!(out, "<bpmn:{tag}>{}</bpmn:{tag}>", flow.id).unwrap();
+        }
+    }
     out.push_str(&node.content);
     // Associations have to stand behind all else.
     let artifact = |child: &&Node| child.tag == "association";
     for child in node.children.iter().filter(|child| !artifact(child)) {
-        render(child, out);
+        render(child, &node.children, out);
     }
     for child in node.children.iter().filter(artifact) {
-        render(child, out);
+        render(child, &[], out);
     }
     write!(out, "{}</bpmn:{}>", node.tail, node.tag).unwrap();
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -204,6 +268,14 @@ impl Sketch {
         }
         if line.starts_with('<') {
             self.open.last_mut().unwrap().content.push_str(line);
+            return;
+        }
+        if let Some(root) = line.strip_prefix("root ") {
+            self.roots.insert(root.to_owned());
+            return;
+        }
+        if let Some(last) = line.strip_prefix("behind ") {
+            self.open.last_mut().unwrap().tail.push_str(last);
             return;
         }
         let (scope, line) = match line.strip_suffix('{') {
@@ -277,7 +349,12 @@ impl Sketch {
                     (&mut node.task_listeners, "taskListener")
                 };
                 let job = words.get("type").unwrap_or("listener");
-                write!(list, r#"<zeebe:{tag} eventType="{event}" type="{job}"/>"#).unwrap();
+                write!(
+                    list,
+                    r#"<zeebe:{tag} eventType="{event}" type="{}"/>"#,
+                    escaped(job)
+                )
+                .unwrap();
             }
             _ => {
                 let mut zeebe = String::new();
@@ -306,273 +383,6 @@ impl Sketch {
                 )
                 .unwrap();
             }
-        }
-    }
-
-    fn node(&mut self, kind: &str, words: &Words) -> Node {
-        let id = words.plain[0].clone();
-        let mut node = Node {
-            id: id.clone(),
-            ..Node::default()
-        };
-        node.tag = match kind {
-            "process" => return process(&id),
-            "start" => "startEvent",
-            "end" => "endEvent",
-            "throw" => "intermediateThrowEvent",
-            "catch" => "intermediateCatchEvent",
-            "boundary" => "boundaryEvent",
-            "service" => "serviceTask",
-            "send" => "sendTask",
-            "manual" => "manualTask",
-            "task" => "task",
-            "user" => "userTask",
-            "script" => "scriptTask",
-            "rule" => "businessRuleTask",
-            "receive" => "receiveTask",
-            "call" => "callActivity",
-            "xor" => "exclusiveGateway",
-            "and" => "parallelGateway",
-            "or" => "inclusiveGateway",
-            "events" => "eventBasedGateway",
-            "sub" | "eventsub" => "subProcess",
-            "adhoc" => "adHocSubProcess",
-            other => panic!("no kind '{other}'"),
-        }
-        .to_owned();
-        if let Some(host) = words.get("on") {
-            write!(node.attributes, r#" attachedToRef="{host}""#).unwrap();
-        }
-        if words.has("nonint") {
-            let attribute = if kind == "start" {
-                "isInterrupting"
-            } else {
-                "cancelActivity"
-            };
-            write!(node.attributes, r#" {attribute}="false""#).unwrap();
-        }
-        if kind == "eventsub" {
-            node.attributes.push_str(r#" triggeredByEvent="true""#);
-        }
-        if words.has("compensation") {
-            node.attributes.push_str(r#" isForCompensation="true""#);
-        }
-        if let Some(default) = words.get("default") {
-            write!(node.attributes, r#" default="{default}""#).unwrap();
-        }
-        self.extend(kind, words, &mut node);
-        if matches!(kind, "start" | "end" | "throw" | "catch" | "boundary") {
-            self.event(words, &mut node);
-        }
-        node
-    }
-
-    fn extend(&mut self, kind: &str, words: &Words, node: &mut Node) {
-        let extensions = &mut node.extensions;
-        if let Some(job) = words.get("type") {
-            let retries = words.get("retries").unwrap_or("3");
-            write!(
-                extensions,
-                r#"<zeebe:taskDefinition type="{}" retries="{retries}"/>"#,
-                escaped(job)
-            )
-            .unwrap();
-        }
-        if let Some(agent) = words.get("agent") {
-            write!(
-                extensions,
-                r#"<zeebe:agentDefinition agentType="{agent}"/>"#
-            )
-            .unwrap();
-        }
-        match kind {
-            "user" if !words.has("job") => {
-                extensions.push_str("<zeebe:userTask/>");
-                if let Some(form) = words.get("form") {
-                    write!(extensions, r#"<zeebe:formDefinition formId="{form}"/>"#).unwrap();
-                }
-                if let Some(assignee) = words.get("assignee") {
-                    write!(
-                        extensions,
-                        r#"<zeebe:assignmentDefinition assignee="{}"/>"#,
-                        escaped(assignee)
-                    )
-                    .unwrap();
-                }
-            }
-            "rule" if words.get("decision").is_some() => write!(
-                extensions,
-                r#"<zeebe:calledDecision decisionId="{}" resultVariable="r"/>"#,
-                escaped(words.get("decision").unwrap())
-            )
-            .unwrap(),
-            "service" if words.get("resource").is_some() => write!(
-                extensions,
-                r#"<zeebe:linkedResources><zeebe:linkedResource resourceId="{}" resourceType="RPA" linkName="main"/></zeebe:linkedResources>"#,
-                words.get("resource").unwrap()
-            )
-            .unwrap(),
-            "script" if words.get("expr").is_some() => write!(
-                extensions,
-                r#"<zeebe:script expression="{}" resultVariable="{}"/>"#,
-                escaped(words.get("expr").unwrap()),
-                words.get("result").unwrap_or("result")
-            )
-            .unwrap(),
-            "call" => write!(
-                extensions,
-                r#"<zeebe:calledElement processId="{}" propagateAllChildVariables="{}"/>"#,
-                escaped(words.get("process").unwrap()),
-                !words.has("closed")
-            )
-            .unwrap(),
-            "receive" => {
-                let message = self.message(words);
-                write!(node.attributes, r#" messageRef="{message}""#).unwrap();
-            }
-            "adhoc" => {
-                let mut zeebe = String::new();
-                for (name, attribute) in [
-                    ("active", "activeElementsCollection"),
-                    ("into", "outputCollection"),
-                    ("each", "outputElement"),
-                ] {
-                    if let Some(value) = words.get(name) {
-                        write!(zeebe, r#" {attribute}="{}""#, escaped(value)).unwrap();
-                    }
-                }
-                if !zeebe.is_empty() {
-                    write!(extensions, "<zeebe:adHoc{zeebe}/>").unwrap();
-                }
-                if words.has("keep") {
-                    node.attributes
-                        .push_str(r#" cancelRemainingInstances="false""#);
-                }
-                if let Some(until) = words.get("until") {
-                    write!(
-                        node.tail,
-                        "<bpmn:completionCondition>{}</bpmn:completionCondition>",
-                        escaped(until)
-                    )
-                    .unwrap();
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn message(&mut self, words: &Words) -> String {
-        let name = words.get("message").unwrap_or("message");
-        let id = format!(
-            "message_{}",
-            name.replace(|c: char| !c.is_alphanumeric(), "_")
-        );
-        let key = words.get("key").map_or(String::new(), |key| {
-            format!(
-                r#"<bpmn:extensionElements><zeebe:subscription correlationKey="{}"/></bpmn:extensionElements>"#,
-                escaped(key)
-            )
-        });
-        self.roots.insert(format!(
-            r#"<bpmn:message id="{id}" name="{}">{key}</bpmn:message>"#,
-            escaped(name)
-        ));
-        id
-    }
-
-    fn event(&mut self, words: &Words, node: &mut Node) {
-        if words.get("message").is_some() || words.has("message") {
-            let id = self.message(words);
-            let publish = words.get("publish").map_or_else(String::new, |key| {
-                let key = escaped(key);
-                format!(
-                    r#"<bpmn:extensionElements><zeebe:publishMessage correlationKey="{key}"/></bpmn:extensionElements>"#
-                )
-            });
-            write!(
-                node.content,
-                r#"<bpmn:messageEventDefinition messageRef="{id}">{publish}</bpmn:messageEventDefinition>"#
-            )
-            .unwrap();
-        }
-        for (name, child) in [
-            ("timer", "timeDuration"),
-            ("date", "timeDate"),
-            ("cycle", "timeCycle"),
-        ] {
-            if let Some(value) = words.get(name) {
-                write!(
-                    node.content,
-                    "<bpmn:timerEventDefinition><bpmn:{child}>{}</bpmn:{child}></bpmn:timerEventDefinition>",
-                    escaped(value)
-                )
-                .unwrap();
-            }
-        }
-        for (name, attribute) in [
-            ("signal", "name"),
-            ("error", "errorCode"),
-            ("escalation", "escalationCode"),
-        ] {
-            let Some(value) = words.get(name) else {
-                if words.has(name) {
-                    write!(node.content, "<bpmn:{name}EventDefinition/>").unwrap();
-                }
-                continue;
-            };
-            let id = format!(
-                "{name}_{}",
-                value.replace(|c: char| !c.is_alphanumeric(), "_")
-            );
-            self.roots.insert(format!(
-                r#"<bpmn:{name} id="{id}" {attribute}="{}"/>"#,
-                escaped(value)
-            ));
-            write!(
-                node.content,
-                r#"<bpmn:{name}EventDefinition {name}Ref="{id}"/>"#
-            )
-            .unwrap();
-        }
-        if let Some(condition) = words.get("condition") {
-            let filter = words.get("changes").map_or_else(String::new, |changes| {
-                format!(
-                    r#"<bpmn:extensionElements><zeebe:conditionalFilter variableEvents="{changes}"/></bpmn:extensionElements>"#
-                )
-            });
-            write!(
-                node.content,
-                "<bpmn:conditionalEventDefinition>{filter}<bpmn:condition>{}</bpmn:condition></bpmn:conditionalEventDefinition>",
-                escaped(condition)
-            )
-            .unwrap();
-        }
-        if let Some(name) = words.get("link") {
-            write!(node.content, r#"<bpmn:linkEventDefinition name="{name}"/>"#).unwrap();
-        }
-        if words.has("terminate") {
-            node.content.push_str("<bpmn:terminateEventDefinition/>");
-        }
-        if let Some(handler) = words.get("by") {
-            let id = &node.id;
-            node.content.push_str("<bpmn:compensateEventDefinition/>");
-            let association = Node {
-                tag: "association".to_owned(),
-                id: format!("{id}_{handler}"),
-                attributes: format!(
-                    r#" associationDirection="One" sourceRef="{id}" targetRef="{handler}""#
-                ),
-                ..Node::default()
-            };
-            self.open.last_mut().unwrap().children.push(association);
-        } else if words.has("compensate") {
-            node.content.push_str("<bpmn:compensateEventDefinition/>");
-        } else if let Some(activity) = words.get("compensate") {
-            write!(
-                node.content,
-                r#"<bpmn:compensateEventDefinition activityRef="{activity}"/>"#
-            )
-            .unwrap();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! User tasks of both kinds, and call activities.
 
 use ringflow_core::engine::EngineConfig;
-use ringflow_core::engine::input::Command;
+use ringflow_core::engine::input::{Command, RequestId};
 use ringflow_core::ids::Key;
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
@@ -256,18 +256,15 @@ fn child_with_task() -> String {
     )
 }
 
-fn result_of(h: &EngineHarness) -> Document {
-    h.log
-        .iter()
-        .rev()
-        .find_map(|record| match &record.value {
-            Value::ProcessInstanceResult(result) => Some(result.variables.clone()),
-            _ => None,
-        })
-        .expect("a result")
+fn result_of(h: &mut EngineHarness, request: RequestId) -> Document {
+    let answer = h.answer(request).expect("an answer").expect("a result");
+    match answer.value {
+        Value::ProcessInstanceResult(result) => result.variables.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
-fn create_with_result(h: &mut EngineHarness, variables: &str) {
+fn create_with_result(h: &mut EngineHarness, variables: &str) -> RequestId {
     let record = ProcessInstanceCreationRecord {
         bpmn_process_id: "process".into(),
         variables: document(variables),
@@ -278,7 +275,9 @@ fn create_with_result(h: &mut EngineHarness, variables: &str) {
         of::ProcessInstanceCreation::CreateWithAwaitingResult,
         record,
     );
-    assert!(h.request(command).is_none(), "answered when it completes");
+    let request = h.ask(command);
+    assert!(h.answer(request).is_none(), "answered when it completes");
+    request
 }
 
 #[test]
@@ -287,7 +286,7 @@ fn a_call_activity_runs_a_child_and_takes_its_variables() {
     h.deploy(&child_with_task());
     h.deploy(&around(&call_activity("", ""), "call"));
     let from = h.log.len();
-    create_with_result(&mut h, r#"{"a":1}"#);
+    let request = create_with_result(&mut h, r#"{"a":1}"#);
     let lines = text(&h.log[from..]);
     let expected = "\
 E PROCESS_INSTANCE ELEMENT_ACTIVATING CALL_ACTIVITY call
@@ -311,7 +310,7 @@ E PROCESS_INSTANCE ELEMENT_ACTIVATED PROCESS child
         },
     )
     .unwrap();
-    assert_eq!(json_of(&result_of(&h)), r#"{"a":1,"b":2}"#);
+    assert_eq!(json_of(&result_of(&mut h, request)), r#"{"a":1,"b":2}"#);
     h.assert_clean();
 }
 
@@ -335,7 +334,7 @@ fn variables_cross_a_call_only_as_far_as_the_model_says() {
         r#"<zeebe:ioMapping><zeebe:input source="=a" target="x"/><zeebe:output source="=b" target="y"/></zeebe:ioMapping>"#,
     );
     h.deploy(&around(&call, "call"));
-    create_with_result(&mut h, r#"{"a":1}"#);
+    let request = create_with_result(&mut h, r#"{"a":1}"#);
     let (key, job) = h.activate("work").remove(0);
     assert_eq!(json_of(&job.variables), r#"{"x":1}"#);
     h.job(
@@ -347,7 +346,7 @@ fn variables_cross_a_call_only_as_far_as_the_model_says() {
         },
     )
     .unwrap();
-    assert_eq!(json_of(&result_of(&h)), r#"{"a":1,"y":2}"#);
+    assert_eq!(json_of(&result_of(&mut h, request)), r#"{"a":1,"y":2}"#);
     h.assert_clean();
 }
 

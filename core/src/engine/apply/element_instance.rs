@@ -447,6 +447,9 @@ fn hand_variables_to_call_activity(a: &mut Applying<'_>, key: Key, value: &Value
 }
 
 pub(super) fn terminated(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    if value.bpmn_element_type == BpmnElementType::Process {
+        forget_start(a, key, value)?;
+    }
     leave(a, key, value)?;
     let scope_key = value.flow_scope_key;
     let Some(scope) = a.state.elements.get(&scope_key)? else {
@@ -460,6 +463,26 @@ pub(super) fn terminated(a: &mut Applying<'_>, key: Key, value: &Value) -> Appli
             scope.terminated_children += 1;
         }
     })
+}
+
+/// What started an instance waits with its definition while listeners of the process run; an
+/// instance that ends before its start event takes it along.
+fn forget_start(a: &mut Applying<'_>, key: Key, value: &Value) -> Applied {
+    let process = process(a, value)?;
+    if element_of(&process, value)?.listeners.start.is_empty() {
+        return Ok(());
+    }
+    let definition = value.process_definition_key;
+    let left = a.state.event_triggers.with(&definition, |rows| {
+        let mut of_it = rows.iter();
+        of_it
+            .find(|(_, row)| row.process_instance_key == key)
+            .map(|(event, _)| *event)
+    })?;
+    if let Some(event) = left {
+        a.state.event_triggers.remove(&definition, &event)?;
+    }
+    Ok(())
 }
 
 /// Removes an element instance and everything that hangs on it.

@@ -129,11 +129,10 @@ fn send_result(p: &mut Processing<'_>, at: &At) -> Outcome {
         tags: at.record.tags.clone(),
         business_id: at.record.business_id.clone(),
     });
-    let key = p.next_key();
-    p.event(key, of::ProcessInstanceResult::Completed, result.clone())?;
+    // An answer and no record: nothing of it is state.
     p.answer(Response {
         request: awaited.request,
-        key,
+        key: at.key,
         intent: of::ProcessInstanceResult::Completed.into(),
         value: result.into(),
         rejection: None,

@@ -44,6 +44,27 @@ pub(crate) fn number(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i64
     }
 }
 
+/// A number that has to be whole as it is.
+pub(crate) fn integer(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i64> {
+    let Code::Feel(feel) = &expr.code else {
+        return number(p, expr, scope);
+    };
+    evaluate(p, expr, feel, scope, &NoVariables, |value, warnings| {
+        let Some(number) = value.as_number() else {
+            return Err(mismatch(expr, "NUMBER", value.result_type(), warnings));
+        };
+        if !number.is_whole() {
+            let message = format!(
+                "Expected result of the expression '{}' to be an integer, but was a decimal.{}",
+                text_of(expr),
+                warnings_text(warnings)
+            );
+            return Err(Failure::new(ErrorType::ExtractValueError, message).into());
+        }
+        Ok(value.as_i64().unwrap_or(i64::MAX))
+    })
+}
+
 /// The priority of a job: a whole number of 32 bits.
 pub(crate) fn job_priority(p: &Processing<'_>, expr: &Expr, scope: Key) -> Outcome<i32> {
     let expected = |what: &str, was: &dyn Display, warnings: &[Warning]| -> Stop {
@@ -202,7 +223,7 @@ pub(crate) fn with_warnings(
         Ok(()) => Ok((RawValue::from(bytes), texts)),
         Err(Stop::Incident(failure)) => Err(Stop::reject(
             RejectionType::ProcessingError,
-            format!("Failed to evaluate expression: {}", failure.message),
+            failure.message,
         )),
         Err(stop @ (Stop::Reject(_) | Stop::TooLarge | Stop::Fault(_))) => Err(stop),
     }

@@ -57,7 +57,7 @@ pub(crate) fn evaluate(p: &Processing<'_>, at: &At, task: &UserTask) -> Outcome<
         // Only jobs carry the key of an embedded form.
         Some(Form::Key(_)) | None => {}
     }
-    let priority = expressions::number(p, &task.priority, at.key)?;
+    let priority = expressions::integer(p, &task.priority, at.key)?;
     if !PRIORITIES.contains(&priority) {
         let message = format!(
             "Expected priority to be in the range [{},{}] but was '{priority}'.",

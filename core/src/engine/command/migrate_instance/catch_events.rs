@@ -170,7 +170,7 @@ fn open_new(
             return Err(check::refused(
                 migration,
                 &format!(
-                    "active element with id '{}' attempts to subscribe to a message it is already subscribed to with name '{name}'. Migrating active elements that subscribe to a message they are already subscribed to is not possible yet. Please provide a mapping instruction to message catch event with id '{event}' to migrate the respective message subscription.",
+                    "active element with id '{}' is already subscribed to the same message name '{name}'. Currently, migrating message subscriptions to the same message name isn't supported without a mapping. Please provide a mapping instruction between message catch event with id '{event}' and the target message catch event.",
                     at.record.element_id
                 ),
             ));
