@@ -219,6 +219,9 @@ impl Engine {
         };
         let source = self.take_continuation(&command);
         self.source = source;
+        if command.value.weight() > self.config.max_batch_bytes {
+            return self.refuse_oversized(now, command, source, out);
+        }
         let mut limit = self.config.max_commands_in_batch.max(1);
         loop {
             match self.run(now, &command, source, limit, out) {
@@ -432,6 +435,30 @@ impl Engine {
             )
         });
         self.keep_refusal(command, written, out);
+    }
+
+    /// A command that is larger than its records may be: what it carried is written nowhere.
+    fn refuse_oversized(
+        &mut self,
+        now: Timestamp,
+        mut command: Command,
+        source: Option<Position>,
+        out: &mut Step,
+    ) {
+        let bytes = command.value.weight();
+        command.value = Value::default_of(command.value.value_type());
+        let written = self.with_step(now, &command, source, 1, out, |step| {
+            step.next();
+            let reason = format!(
+                "Expected to process command, but it has {bytes} bytes, which exceeds the limit of {} bytes",
+                step.config.max_batch_bytes
+            );
+            step.reject(
+                &command,
+                Rejection::new(RejectionType::ExceededBatchRecordSize, reason),
+            )
+        });
+        self.keep_refusal(&command, written, out);
     }
 
     /// The first command of a step, which was undone, is refused.

@@ -219,7 +219,10 @@ pub struct Limits {
     pub commands_in_batch: usize,
     /// Bytes of the records of one command's step (Camunda's maximum message size).
     pub step_bytes: usize,
-    /// Largest batch of the log, hence largest entry, in bytes; above what an iteration gathers.
+    /// Bytes of records after which an iteration is sealed.
+    pub iteration_bytes: usize,
+    /// Largest batch of the log, hence largest entry, in bytes: what an iteration gathers until it is
+    /// sealed, and one step on top, in which command, events and refusal have `step_bytes` each.
     pub log_batch_bytes: usize,
     /// Records of one iteration, after which it is sealed.
     pub iteration_records: usize,
@@ -255,7 +258,8 @@ impl Default for Limits {
             pipeline_depth: 3,
             commands_in_batch: 100,
             step_bytes: 4 << 20,
-            log_batch_bytes: 8 << 20,
+            iteration_bytes: 1 << 20,
+            log_batch_bytes: 14 << 20,
             iteration_records: 4096,
             iteration_time: Duration::from_micros(500),
             due_commands: 256,
@@ -271,6 +275,11 @@ impl Default for Limits {
     }
 }
 
+/// Parts of a step that may have `step_bytes` each: the command, its events, its refusal.
+const STEP_PARTS: usize = 3;
+/// Bytes that an entry has besides: headers of records and of the entry.
+const ENTRY_FRAMING: usize = 128 << 10;
+
 impl Limits {
     fn check(&self) -> Result<(), String> {
         let positive = [
@@ -280,6 +289,7 @@ impl Limits {
             ("pipeline_depth", self.pipeline_depth),
             ("commands_in_batch", self.commands_in_batch),
             ("iteration_records", self.iteration_records),
+            ("iteration_bytes", self.iteration_bytes),
             ("due_commands", self.due_commands),
             ("stream_buffer", self.stream_buffer),
             ("stream_bytes", self.stream_bytes),
@@ -292,6 +302,14 @@ impl Limits {
             if value == 0 {
                 return Err(format!("{name} = 0: must be at least 1"));
             }
+        }
+        let entry = self.iteration_bytes + STEP_PARTS * self.step_bytes + ENTRY_FRAMING;
+        if self.log_batch_bytes < entry {
+            return Err(format!(
+                "log_batch_bytes ({}) must be at least {entry}: iteration_bytes and {STEP_PARTS} times \
+                 step_bytes",
+                self.log_batch_bytes
+            ));
         }
         if self.due_commands > self.iteration_records {
             return Err(format!(

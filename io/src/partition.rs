@@ -291,8 +291,9 @@ impl Turn<'_> {
             move |result: openraft::raft::ClientWriteResult<_>| {
                 if let Err(error) = result {
                     tracing::warn!(partition = %refused.id(), %error, "a proposal was refused");
-                    let stepped_down = refused.core.borrow_mut().step_down();
-                    if let Err(broken) = stepped_down {
+                    // Those behind the first that was refused find that it leads no more.
+                    let leads = refused.core.borrow().is_leading();
+                    if leads && let Err(broken) = refused.core.borrow_mut().step_down() {
                         refused.fail(&broken);
                     }
                     refused.wake();

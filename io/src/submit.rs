@@ -44,6 +44,7 @@ use crate::topology::{self, Topology};
 
 mod change;
 mod clock;
+mod leaders;
 pub(crate) mod stream;
 
 /// Longest time a command waits for a leader. Elections end well within it.
@@ -393,7 +394,11 @@ impl Submitter {
             .shared
             .partitions
             .get(to)
-            .ok_or(SubmitError::NoSuchPartition)?;
+            .ok_or(if self.shared.is_many() {
+                NO_LEADER
+            } else {
+                SubmitError::NoSuchPartition
+            })?;
         mailbox.metrics.requests_received.add_shared(1);
         if !mailbox.status.serves() {
             return Err(SubmitError::Unavailable {
@@ -436,40 +441,6 @@ impl Submitter {
     #[must_use]
     pub fn topology(&self) -> Topology {
         topology::of(&self.shared)
-    }
-
-    /// Asks the leader of `partition` to hand over to broker `to`; false if there is no leader, or
-    /// no way to it. That it was asked does not mean that it will: see `partition/transfer.rs`.
-    #[must_use]
-    pub fn transfer(&self, partition: PartitionId, to: u32) -> bool {
-        match self.place(partition) {
-            Place::Here => self
-                .shared
-                .partitions
-                .get(partition)
-                .is_some_and(|mailbox| mailbox.push_control(Control::Transfer(to)).is_ok()),
-            Place::At(node) => {
-                let link = self.shared.cluster.links.get(node as usize);
-                let frame = ToPeer::Frame(message::transfer(partition, to));
-                link.is_some_and(|link| link.try_send(frame).is_ok())
-            }
-            Place::Nowhere => false,
-        }
-    }
-
-    /// Asks every leader that is not the preferred one to hand over to it; how many were asked.
-    #[must_use]
-    pub fn rebalance(&self) -> usize {
-        let topology = self.topology();
-        let astray = (1..=topology.partitions_count)
-            .map(PartitionId)
-            .filter_map(|id| {
-                let preferred = topology.configuration.replicas(id).first()?.node;
-                (topology.leader(id)? != preferred).then_some((id, preferred))
-            });
-        astray
-            .filter(|(id, preferred)| self.transfer(*id, *preferred))
-            .count()
     }
 
     /// A copy of all numbers of this broker.

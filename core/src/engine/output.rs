@@ -117,7 +117,7 @@ impl<'e> Processing<'e> {
             command.value.clone(),
             EVENT_VERSION,
         );
-        // The command itself does not count: its size was checked where it entered.
+        // The command itself does not count: it has a limit of its own, which is the same.
         step.push(Record {
             source_position: source,
             authorization: command.authorization.clone(),
@@ -268,7 +268,8 @@ impl<'e> Processing<'e> {
                 EVENT_VERSION,
             )
         };
-        // Not counted either: a refusal repeats the command, and there has to be room for it.
+        // Not counted either: a refusal repeats the command, and there has to be room for it. So a step
+        // is at most three times its limit: the command, its events, its refusal.
         self.push(record)?;
         if let Some(request) = command.request {
             self.answer(Response {

@@ -199,26 +199,33 @@ fn ended(on: &Configuration, end: ChangeEnd, now: u64) -> Configuration {
     next
 }
 
-/// `on` without its change and without what that had only announced.
-fn cancelled(on: &Configuration, now: u64) -> Configuration {
+/// `on` without its change, and what has to be done to take back what that had begun: a replica that
+/// was announced may be a member of its group by now, so it leaves it as any other does, and keeps its
+/// data until then.
+fn cancelled(on: &Configuration, now: u64) -> (Configuration, Vec<Operation>) {
     let mut next = ended(on, ChangeEnd::Cancelled, now);
+    let mut operations = Vec::new();
     next.members
-        .retain(|_, member| member.state != PlaceState::Joining);
-    for member in next.members.values_mut() {
+        .retain(|_, member| member.state != PlaceState::Joining || !member.replicas.is_empty());
+    for (broker, member) in &mut next.members {
         let before = (member.state, member.replicas.clone());
         member.state = PlaceState::Active;
-        member
-            .replicas
-            .retain(|_, replica| replica.state != PlaceState::Joining);
-        for replica in member.replicas.values_mut() {
-            replica.state = PlaceState::Active;
+        for (partition, replica) in &mut member.replicas {
+            replica.state = match replica.state {
+                PlaceState::Joining => {
+                    let (broker, partition) = (*broker, *partition);
+                    operations.push(Operation::PartitionLeave { broker, partition });
+                    PlaceState::Leaving
+                }
+                PlaceState::Active | PlaceState::Leaving => PlaceState::Active,
+            };
         }
         if before != (member.state, member.replicas.clone()) {
             member.version += 1;
             member.updated = now;
         }
     }
-    next
+    (next, operations)
 }
 
 /// Does what is next, if this broker coordinates; to be called now and then.
@@ -331,19 +338,31 @@ pub(crate) fn begin(
                 "Cannot cancel change {id} because it is not the current change"
             )));
         }
-        let next = cancelled(&on, now);
+        let (mut next, taken_back) = cancelled(&on, now);
         tracing::warn!(change = *id, "a change of the cluster is given up");
-        return put_in_force(shared, &on, next, *id, Vec::new());
+        if !taken_back.is_empty() {
+            next.pending = Some(PendingChange {
+                id: id + 1,
+                led_by: own,
+                started: now,
+                operations: taken_back.clone(),
+                done: Vec::new(),
+            });
+        }
+        return put_in_force(shared, &on, next, *id, taken_back);
     }
     // A change that somebody led who is to be removed by force never goes on.
     let gone = on
         .coordinator()
         .is_some_and(|leads| request.forced(&on).contains(&leads));
-    let base = match &on.pending {
+    let (base, mut operations) = match &on.pending {
         Some(_) if gone => cancelled(&on, now),
-        Some(_) | None => (*on).clone(),
+        Some(_) | None => ((*on).clone(), Vec::new()),
     };
-    let operations = plan::plan(&base, request)?;
+    let forced = request.forced(&on);
+    // The plan has those of who is gone.
+    operations.retain(|operation| !forced.contains(&operation.broker()));
+    operations.extend(plan::plan(&base, request)?);
     let last = base.last.map_or(0, |last| last.id);
     if dry_run || operations.is_empty() {
         let id = if operations.is_empty() {
@@ -368,7 +387,6 @@ pub(crate) fn begin(
             links.saturating_sub(1)
         )));
     }
-    let forced = request.forced(&on);
     for node in on.members.keys().filter(|node| !forced.contains(node)) {
         match seen.stamps.get(node) {
             Some(stamp) if *stamp == on.stamp() => {}
@@ -548,13 +566,42 @@ mod tests {
         let on = changing(&patch(&[3], &[]));
         let three: &[u32] = &[0, 1, 2];
         let on = must(&on, &seen(&on, three, three));
-        assert_eq!(cancelled(&on, 5).members, founded().members);
+        assert_eq!(cancelled(&on, 5).0.members, founded().members);
         let four: &[u32] = &[0, 1, 2, 3];
         let on = must(&on, &seen(&on, four, three));
-        let kept = cancelled(&on, 5);
+        let (kept, taken_back) = cancelled(&on, 5);
         assert!(kept.members.contains_key(&3));
         assert_eq!(kept.last.unwrap().end, ChangeEnd::Cancelled);
-        assert_eq!(kept.pending, None);
+        assert_eq!((kept.pending, taken_back.len()), (None, 0));
+    }
+
+    /// What was announced may vote already when the change is given up: its data stays until its
+    /// group has let go of it, or the group has lost it for good.
+    #[test]
+    fn a_replica_that_was_coming_leaves_its_group_before_it_goes() {
+        let on = changing(&patch(&[3], &[]));
+        let three: &[u32] = &[0, 1, 2];
+        let four: &[u32] = &[0, 1, 2, 3];
+        let on = must(&on, &seen(&on, three, three));
+        let on = must(&on, &seen(&on, four, three));
+        let on = must(&on, &seen(&on, four, three));
+        let joining = on.replica(P, 3).unwrap();
+        assert_eq!(joining.state, PlaceState::Joining);
+        let (mut next, operations) = cancelled(&on, 5);
+        assert_eq!(next.replica(P, 3).unwrap().state, PlaceState::Leaving);
+        let (broker, partition) = (3, P);
+        let leave = Operation::PartitionLeave { broker, partition };
+        assert_eq!(operations, [leave]);
+        next.pending = Some(PendingChange {
+            id: 2,
+            led_by: 0,
+            started: 5,
+            operations,
+            done: Vec::new(),
+        });
+        assert_eq!(step(&next, &seen(&next, four, four), 9), None);
+        let next = must(&next, &seen(&next, four, three));
+        assert_eq!(next.replica(P, 3), None);
     }
 
     #[test]

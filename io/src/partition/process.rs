@@ -97,6 +97,8 @@ pub(crate) struct Core {
     pub(super) last_time: i64,
     pub(super) step: Step,
     pub(super) due: Due,
+    /// Handed out by the engine as due, and not processed yet.
+    pub(super) ready: VecDeque<Command>,
     pub(super) scratch: ValueWriter,
     /// Broker that somebody wants to lead.
     pub(super) wanted_leader: Option<u32>,
@@ -166,6 +168,7 @@ impl Core {
             last_time: 0,
             step: Step::default(),
             due: Due::default(),
+            ready: VecDeque::new(),
             scratch: ValueWriter::default(),
             wanted_leader: None,
             pausing: false,
@@ -484,6 +487,8 @@ impl Core {
     }
 
     fn reopen_engine(&mut self) -> Result<(), Broken> {
+        // Found again by whoever leads next.
+        self.ready.clear();
         self.engine = open_engine(&self.mailbox, &self.shared, &self.store)?;
         for (id, spec) in self.streams.iter() {
             self.engine.streams().add(id, spec.clone());

@@ -2,7 +2,9 @@
 //!
 //! An iteration takes whatever waits when it begins and is sealed when nothing waits any more, or
 //! when records, bytes or time reach their bound, or when the executor wants the thread back. Its
-//! records are encoded as they come, so that the bytes of the entry are known at every command.
+//! records are encoded as they come, so that the bytes of the entry are known at every command. What
+//! is due goes through the same bounds: the engine hands it out a number at a time, and what has no
+//! room waits for the next iteration.
 //! Where this stands in the order of things is told in `process.rs`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,10 +22,6 @@ use crate::driver;
 use crate::partition::process::{Broken, Core, Held};
 use crate::raft::{Proposal, payload};
 use crate::shard::mailbox::{Loss, Request};
-
-/// Bytes of records after which an iteration is sealed. With one step on top (at most the step
-/// bound) an entry stays below the log's largest batch.
-const ITERATION_BYTES: usize = 1 << 20;
 
 /// What one iteration gathers.
 struct Iteration {
@@ -70,8 +68,8 @@ impl Core {
         let started = driver::now();
         let now = self.now();
         let mut iteration = Iteration::begin(self.engine.position(), self.sizes);
-        if self.engine.next_due().is_some_and(|due| due <= now) {
-            self.process_due(now, &mut iteration);
+        if self.ready.is_empty() && self.engine.next_due().is_some_and(|due| due <= now) {
+            self.take_due(now, &mut iteration);
         }
         let mut clock = started;
         // At least one command is taken whatever the executor says, or nothing would ever be.
@@ -87,25 +85,37 @@ impl Core {
             // A backup ends with the entry of its checkpoint, so nothing may follow in it.
             if cuts
                 || iteration.records.len() >= limits.iteration_records
-                || iteration.bytes.len() >= ITERATION_BYTES
+                || iteration.bytes.len() >= limits.iteration_bytes
                 || clock.duration_since(started) >= limits.iteration_time
                 || driver::need_preempt()
             {
                 break;
             }
             // What a step deferred stands in the log before everything that still waits.
-            if self.engine.has_deferred() {
-                self.process_due(now, &mut iteration);
+            if self.ready.is_empty() && self.engine.has_deferred() {
+                self.take_due(now, &mut iteration);
             }
         }
         if let Some(fault) = self.engine.broken() {
             return Err(Broken(format!("the engine: {fault}")));
         }
+        let bytes = iteration.bytes.len();
+        if bytes > limits.log_batch_bytes {
+            // The limits rule it out; the log would refuse it, and with it the whole group.
+            return Err(Broken(format!(
+                "an entry of {bytes} bytes, of which {} are allowed",
+                limits.log_batch_bytes
+            )));
+        }
         Ok(self.seal(iteration, started))
     }
 
-    /// Takes the next command: those of other partitions first, then what ends work, then the rest.
+    /// Takes the next command: what is due first, then those of other partitions, then what ends work,
+    /// then the rest.
     fn next_command(&mut self, now: Instant, iteration: &mut Iteration) -> Option<Command> {
+        if let Some(command) = self.ready.pop_front() {
+            return Some(command);
+        }
         if let Some(command) = self.postponed.take() {
             return Some(command);
         }
@@ -160,19 +170,16 @@ impl Core {
         Some(command)
     }
 
-    fn process_due(&mut self, now: Timestamp, iteration: &mut Iteration) {
-        let mut due = std::mem::take(&mut self.due);
+    /// Has the engine hand out what is due.
+    fn take_due(&mut self, now: Timestamp, iteration: &mut Iteration) {
         let limit = self.shared.options.limits.due_commands;
-        self.engine.due(now, limit, &mut due);
+        self.engine.due(now, limit, &mut self.due);
         self.mailbox
             .metrics
             .due_commands
-            .add(due.commands.len() as u64);
-        iteration.effects.append(&mut due.effects);
-        for command in due.commands.drain(..) {
-            self.process(now, command, iteration);
-        }
-        self.due = due;
+            .add(self.due.commands.len() as u64);
+        iteration.effects.append(&mut self.due.effects);
+        self.ready.extend(self.due.commands.drain(..));
     }
 
     fn process(&mut self, now: Timestamp, command: Command, iteration: &mut Iteration) {

@@ -113,7 +113,7 @@ pub(crate) fn tick(partition: &Rc<Partition>, raft: &Handle) {
             let preferred = replicas.first().map_or(own, |replica| replica.node);
             let could = preferred != own && could_lead(partition, raft, preferred);
             let since = transfers.ready_since.get().filter(|_| could);
-            let since = since.or_else(|| could.then(Instant::now));
+            let since = since.or_else(|| could.then(driver::now));
             transfers.ready_since.set(since);
             since
                 .is_some_and(|since| driver::since(since) >= SETTLED)

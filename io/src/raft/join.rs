@@ -180,7 +180,13 @@ pub(crate) fn is_established(partition: &Partition) -> bool {
 
 /// Lets a replica that has caught up vote; to be called now and then.
 pub(crate) fn tick(partition: &Partition, raft: &Handle) {
-    if partition.joining.stage.get() == Stage::Founding && partition.log.last_index() > 0 {
+    // What counts is what is on the disk: the marker goes durably, and without what it stood for this
+    // replica would vote after a crash as if it had never promised anything.
+    let on_disk = partition
+        .log
+        .durable_index()
+        .max(partition.log.purged_durable());
+    if partition.joining.stage.get() == Stage::Founding && on_disk > 0 {
         settle(partition);
     }
     let asks_for_votes = partition.joining.may_elect() || partition.placed().founding;
@@ -189,6 +195,7 @@ pub(crate) fn tick(partition: &Partition, raft: &Handle) {
     }
     if let Stage::CatchingUp(Some(wanted)) = partition.joining.stage.get()
         && partition.core.borrow().applied().index >= wanted
+        && on_disk >= wanted
     {
         settle(partition);
         tracing::info!(partition = %partition.id(), wanted, "caught up; this replica votes again");

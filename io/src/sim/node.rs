@@ -132,6 +132,8 @@ fn options(node: u32, partitions: u16, directory: PathBuf) -> BrokerOptions {
         ..ClusterOptions::default()
     };
     options.limits.log_batch_bytes = 3 << 19;
+    options.limits.iteration_bytes = 1 << 19;
+    options.limits.step_bytes = 1 << 17;
     options.limits.iteration_records = 256;
     options.limits.due_commands = 64;
     options
