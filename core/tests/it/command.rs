@@ -300,12 +300,17 @@ fn a_command_that_never_fits_is_refused() {
         variables: document(&format!(r#"{{"large":"{}"}}"#, "x".repeat(45_000))),
         ..Default::default()
     };
-    let refused = h.try_create(record).unwrap_err();
+    let refused = h.try_create(record.clone()).unwrap_err();
     assert_eq!(
         refused.kind,
         ringflow_core::record::RejectionType::ExceededBatchRecordSize
     );
     assert_eq!(h.engine.state().rows().unwrap().len(), before);
+    // What it carried is written nowhere, or an entry of the log could have any size.
+    let create = of::ProcessInstanceCreation::Create;
+    let records = h.process(Command::internal(Key::NONE, create, record));
+    assert_eq!(records.len(), 2);
+    assert!(records.iter().all(|it| it.value.weight() < 1_000));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use ringflow_core::engine::effect::Response;
 use ringflow_core::engine::input::RequestId;
 use ringflow_core::ids::{Key, PartitionId};
 use ringflow_core::record::Text;
-use ringflow_core::record::value::JobBatchRecord;
+use ringflow_core::record::value::{ClockRecord, JobBatchRecord, MessageRecord};
 use ringflow_storage::state::StateMemory;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -74,6 +74,19 @@ impl Replica {
         (proposal, answer)
     }
 
+    /// Hands in a command that nobody waits for, and commits it alone.
+    fn work(&mut self, command: Command) {
+        let pushed = self.mailbox.push_request(Request {
+            command,
+            reply: None,
+            enqueued: Instant::now(),
+            counted: false,
+        });
+        pushed.unwrap();
+        let proposal = self.core.iterate().unwrap().unwrap();
+        self.commit(1, &proposal);
+    }
+
     fn commit(&mut self, term: u64, proposal: &Proposal) {
         self.index += 1;
         self.core.apply(self.index, term, &proposal.0).unwrap();
@@ -138,6 +151,40 @@ fn a_leader_that_lost_its_place_forgets_what_was_not_committed() {
         assert_eq!(replica.core.applied().index, 2);
         assert_eq!(replica.mailbox.metrics.entries_refused.get(), 1);
     }
+}
+
+/// Three thousand messages end their lives at once, six megabytes of events: no entry holds them all.
+#[test]
+fn what_is_due_at_once_is_spread_over_entries() {
+    const MESSAGES: usize = 3_000;
+    const LIFE: i64 = 3_600_000;
+    let mut leader = Replica::new();
+    leader.core.lead(1);
+    let pin = |time| {
+        let time = Timestamp(time);
+        Command::internal(Key::NONE, of::Clock::Pin, ClockRecord { time })
+    };
+    leader.work(pin(LIFE));
+    for number in 0..MESSAGES {
+        let message = MessageRecord {
+            name: Text::from(format!("{number:02000}")),
+            correlation_key: Text::from("c"),
+            time_to_live: LIFE,
+            ..MessageRecord::default()
+        };
+        leader.work(Command::internal(Key::NONE, of::Message::Publish, message));
+    }
+    leader.work(pin(3 * LIFE));
+    let most = 2 * leader.core.shared.options.limits.iteration_bytes;
+    let mut entries = 0;
+    while let Some(proposal) = leader.core.iterate().unwrap() {
+        assert!(proposal.0.len() < most);
+        leader.commit(1, &proposal);
+        entries += 1;
+        assert!(entries < MESSAGES);
+    }
+    assert!(entries >= 3, "{entries}");
+    assert_eq!(leader.core.engine.next_due(), None);
 }
 
 #[test]
