@@ -579,7 +579,7 @@ mod tests {
     /// group has let go of it, or the group has lost it for good.
     #[test]
     fn a_replica_that_was_coming_leaves_its_group_before_it_goes() {
-        let on = changing(&patch(&[3], &[]));
+        let on = changing(&patch(&[3], &[0]));
         let three: &[u32] = &[0, 1, 2];
         let four: &[u32] = &[0, 1, 2, 3];
         let on = must(&on, &seen(&on, three, three));
