@@ -36,6 +36,8 @@ mod broker;
 mod client;
 #[path = "system/cluster.rs"]
 mod cluster;
+#[path = "system/damaged_replica.rs"]
+mod damaged_replica;
 #[path = "system/deploy.rs"]
 mod deploy;
 #[path = "system/faults.rs"]

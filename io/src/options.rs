@@ -89,7 +89,8 @@ pub struct BrokerOptions {
     pub export_backlog_bytes: u64,
     /// Time between snapshots of a partition that has new entries.
     pub snapshot_interval: Duration,
-    /// Free bytes of the data directory's device below which client commands are refused.
+    /// Free bytes of the data directory's device below which client commands are refused; below half
+    /// of it nothing is processed.
     pub disk_reserve_bytes: u64,
     /// Memory of the state stores of all partitions together, in bytes.
     pub state_memory_bytes: usize,

@@ -27,6 +27,7 @@ use ringflow_core::state::store::{RowChange, WriteSet};
 use ringflow_storage::PartitionDir;
 use ringflow_storage::snapshot::Snapshot;
 use ringflow_storage::state::{StateMemory, StateStore};
+use ringflow_storage::watermark::{DiskSpace, Level, Thresholds};
 
 use crate::driver;
 use crate::metrics::ShardMetrics;
@@ -100,6 +101,8 @@ pub(crate) struct Partition {
     /// Log index of an installed snapshot behind which the log does not begin yet for good.
     pub(crate) installed: Cell<Option<u64>>,
     pub(crate) unexported: Unexported,
+    /// True while the disk has no room for anything that is not necessary.
+    pub(crate) full: Cell<bool>,
     dead: Cell<bool>,
 }
 
@@ -167,7 +170,9 @@ impl Partition {
 
     fn can_process(&self) -> bool {
         let core = self.core.borrow();
-        core.takes() && core.in_flight() < self.shared.options.limits.pipeline_depth
+        !self.full.get()
+            && core.takes()
+            && core.in_flight() < self.shared.options.limits.pipeline_depth
     }
 }
 
@@ -389,7 +394,9 @@ impl Turn<'_> {
         }
     }
 
-    /// Refuses client commands while the disk is nearly full or the export is too far behind.
+    /// Refuses client commands while the disk is nearly full or the export is too far behind. Where
+    /// even half of the reserve is gone nothing is processed any more, because what was taken in before
+    /// goes on writing (timers, loops, other partitions), and a log that finds no room ends the process.
     fn check_intake(&mut self) {
         if self
             .disk_checked
@@ -400,14 +407,23 @@ impl Turn<'_> {
         self.disk_checked = Some(driver::now());
         let partition = self.partition;
         let options = &partition.shared.options;
-        let free = ringflow_storage::watermark::DiskSpace::of(partition.dir.path());
-        let disk_full = match free {
-            Ok(space) => space.free_bytes < options.disk_reserve_bytes,
-            Err(error) => {
-                tracing::warn!(partition = %partition.id(), %error, "the free space is not known");
-                false
-            }
-        };
+        let reserve = options.disk_reserve_bytes;
+        let level = DiskSpace::of(partition.dir.path())
+            .and_then(|space| Ok(Thresholds::new(reserve, reserve / 2)?.level(space)));
+        let level = level.unwrap_or_else(|error| {
+            tracing::warn!(partition = %partition.id(), %error, "the free space is not known");
+            Level::Normal
+        });
+        let disk_full = level != Level::Normal;
+        let stopped = level == Level::Stopped;
+        if partition.full.replace(stopped) != stopped {
+            tracing::error!(
+                partition = %partition.id(),
+                reserve,
+                "{}",
+                if stopped { "half of the disk's reserve is gone: nothing is processed" } else { "processing goes on" }
+            );
+        }
         let log_bytes = partition.compaction.log_bytes(partition);
         let backlog_full = options.exports() && log_bytes > options.export_backlog_bytes;
         let budget = &partition.mailbox.budget;

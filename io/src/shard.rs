@@ -90,6 +90,8 @@ async fn main(mut plan: ShardPlan) {
     for (mailbox, dir) in &plan.partitions {
         match start_partition(&plan, mailbox, dir, &metrics).await {
             Ok(ended) => running.push(ended),
+            // The others have what it had; the rest of this broker is needed.
+            Err(why) if plan.shared.is_many() => leave_dead(mailbox, &why),
             Err(reason) => {
                 fail_start(&plan, mailbox.partition, reason);
                 break;
@@ -116,19 +118,27 @@ async fn main(mut plan: ShardPlan) {
     while let Some(Begin { mailbox, dir }) = plan.orders.recv().await {
         match start_partition(&plan, &mailbox, &dir, &metrics).await {
             Ok(ended) => running.push(ended),
-            Err(why) => {
-                tracing::error!(partition = %mailbox.partition, why, "a replica does not begin");
-                mailbox.status.set(Role::Inactive, Health::Dead);
-                mailbox.outstanding.store(false, Ordering::Relaxed);
-                mailbox.end();
-                mailbox.close();
-            }
+            Err(why) => leave_dead(&mailbox, &why),
         }
     }
     for ended in running {
         // A partition that is gone has ended too.
         let _ = ended.await;
     }
+}
+
+/// Says that a replica cannot begin, and how its broker gets another one.
+fn leave_dead(mailbox: &Mailbox, why: &str) {
+    tracing::error!(
+        partition = %mailbox.partition,
+        why,
+        "a replica does not begin; with its directory moved away, a broker that is started again gets \
+         everything from the other replicas"
+    );
+    mailbox.status.set(Role::Inactive, Health::Dead);
+    mailbox.outstanding.store(false, Ordering::Relaxed);
+    mailbox.end();
+    mailbox.close();
 }
 
 fn fail_start(plan: &ShardPlan, partition: PartitionId, reason: String) {

@@ -8,11 +8,6 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// Free bytes below which no new work is taken, by default (Camunda: 2 GB).
-pub const DEFAULT_PAUSE_BYTES: u64 = 2 << 30;
-/// Free bytes below which nothing is appended, by default (Camunda: 1 GB).
-pub const DEFAULT_STOP_BYTES: u64 = 1 << 30;
-
 /// Space on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DiskSpace {
@@ -29,7 +24,7 @@ pub enum Level {
     Normal,
     /// No new work.
     Paused,
-    /// No append at all.
+    /// No processing at all.
     Stopped,
 }
 
@@ -38,15 +33,6 @@ pub enum Level {
 pub struct Thresholds {
     pause_bytes: u64,
     stop_bytes: u64,
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self {
-            pause_bytes: DEFAULT_PAUSE_BYTES,
-            stop_bytes: DEFAULT_STOP_BYTES,
-        }
-    }
 }
 
 impl Thresholds {

@@ -474,6 +474,18 @@ fn requests_that_do_not_fit_are_refused() {
             " ".repeat(UPLOAD_BYTES_MAX + 1),
             (413, "16777216"),
         ),
+        named_deployment(
+            "files larger than a record",
+            "a.bpmn",
+            " ".repeat(9 << 20),
+            (500, "EXCEEDED_BATCH_RECORD_SIZE"),
+        ),
+        named_deployment(
+            "a file that is wrong and nearly a record",
+            "a.bpmn",
+            " ".repeat(4_100_000),
+            bad("a.bpmn"),
+        ),
     ];
     assert!(cases.len() >= 60, "{}", cases.len());
     let place = Place::new();

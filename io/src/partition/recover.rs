@@ -134,6 +134,7 @@ pub(crate) fn open(
         installing: Cell::new(false),
         installed: Cell::new(None),
         unexported,
+        full: Cell::new(false),
         dead: Cell::new(false),
     })
 }
