@@ -39,7 +39,7 @@ use crate::peer::link::ToPeer;
 use crate::peer::message;
 use crate::peer::roster::Cluster;
 use crate::shard::budget::is_exempt;
-use crate::shard::mailbox::{Control, Loss, PartitionTable, Request};
+use crate::shard::mailbox::{Loss, PartitionTable, Request};
 use crate::topology::{self, Topology};
 
 mod change;
