@@ -297,13 +297,17 @@ impl Engine {
 }
 
 fn same(record: &Record, command: &Command) -> bool {
-    record.key == command.key && record.intent == command.intent && record.value == command.value
+    record.key == command.key
+        && record.intent == command.intent
+        && record.authorization == command.authorization
+        && record.value == command.value
 }
 
 fn command_of(record: Record) -> Command {
     Command {
         operation_reference: record.operation_reference,
         batch_operation_reference: record.batch_operation_reference,
+        authorization: record.authorization,
         ..Command::internal(record.key, record.intent, record.value)
     }
 }

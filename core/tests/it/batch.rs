@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ringflow_core::engine::EngineConfig;
 use ringflow_core::engine::effect::{Effect, ItemQuery};
 use ringflow_core::engine::input::Command;
-use ringflow_core::ids::{Key, Timestamp};
+use ringflow_core::ids::{Key, PartitionId, Timestamp};
 use ringflow_core::record::intent::of;
 use ringflow_core::record::value::{
     BatchOperationChunkRecord, BatchOperationCreationRecord, BatchOperationError,
@@ -13,9 +13,9 @@ use ringflow_core::record::value::{
     BatchOperationLifecycleManagementRecord, BatchOperationMigrationPlan,
     BatchOperationModificationPlan, BatchOperationPartitionLifecycleRecord, BatchOperationType,
     HistoryDeletionRecord, HistoryDeletionType, JobRecord, MappingInstruction, MoveInstruction,
-    ResourceDeletionRecord,
+    PermissionType, ResourceDeletionRecord, ResourceType,
 };
-use ringflow_core::record::{Intent, RecordType, Rejection, Value};
+use ringflow_core::record::{Intent, RecordType, Rejection, RejectionType, Value};
 
 use super::element::{bpmn, flow, service_task};
 use super::harness::{Answer, Cluster, EngineHarness};
@@ -536,6 +536,100 @@ fn instances_are_migrated_and_modified_by_plan() {
     }
     assert!(h.wrote(of::ProcessInstance::ElementCompleted, "process"));
     h.assert_clean();
+}
+
+/// Items are done in the name of who asked, on every partition, also by a leader that came later.
+#[test]
+fn what_is_done_to_an_item_needs_the_permission_that_doing_it_alone_needs() {
+    use super::permission::{allow, as_user};
+    let config = EngineConfig {
+        authorizations: true,
+        ..EngineConfig::default()
+    };
+    let mut cluster = Cluster::with_config(2, &config);
+    for number in [1, 2] {
+        let h = cluster.at(number);
+        h.deploy(&one_task());
+        allow(h, "anna", ResourceType::Batch, PermissionType::Create, "*");
+        h.outbox.clear();
+    }
+    let record = BatchOperationCreationRecord {
+        batch_operation_type: BatchOperationType::CancelProcessInstance,
+        entity_filter: FILTER.into(),
+        ..BatchOperationCreationRecord::default()
+    };
+    let intent = of::BatchOperationCreation::Create;
+    let command = as_user("anna", Key::NONE, intent, record);
+    cluster.at(1).answered(command).unwrap();
+    cluster.deliver();
+    let h = cluster.at(2);
+    let instance = h.create("process", "");
+    let query = asked(h).remove(0);
+    assert!(page(h, &query, &[instance], "c", true));
+    h.restart(EngineConfig {
+        partition: PartitionId(2),
+        partition_count: 2,
+        ..config
+    });
+    h.run_due();
+    let refused = (h.log.iter())
+        .filter(|record| record.intent == Intent::from(of::ProcessInstance::Cancel))
+        .find_map(|record| record.rejection.clone())
+        .expect("refused");
+    assert_eq!(refused.kind, RejectionType::Forbidden);
+    assert_eq!(
+        refused.reason.as_str(),
+        "Insufficient permissions to perform operation 'CANCEL_PROCESS_INSTANCE' on resource \
+         'PROCESS_DEFINITION', required resource identifiers are one of '[*, process]'"
+    );
+    assert!(!h.wrote(of::ProcessInstance::ElementTerminated, "process"));
+}
+
+/// The definition may have gone before, without its history.
+#[test]
+fn the_history_of_what_is_deleted_already_is_deleted_all_the_same() {
+    for (resource, kind, field, history) in [
+        (
+            "PROCESS_DEFINITION",
+            BatchOperationType::DeleteProcessInstance,
+            "processDefinitionKey",
+            HistoryDeletionType::ProcessDefinition,
+        ),
+        (
+            "DECISION_REQUIREMENTS",
+            BatchOperationType::DeleteDecisionInstance,
+            "decisionRequirementsKey",
+            HistoryDeletionType::DecisionRequirements,
+        ),
+    ] {
+        let mut h = EngineHarness::new();
+        let delete = |resource: &str| {
+            let record = ResourceDeletionRecord {
+                resource_key: Key(4711),
+                delete_history: true,
+                resource_type: resource.into(),
+                ..ResourceDeletionRecord::default()
+            };
+            Command::internal(Key::NONE, of::ResourceDeletion::Delete, record)
+        };
+        assert!(h.answered(delete("")).is_err());
+        assert!(h.answered(delete("FORM")).is_err());
+        h.answered(delete(resource)).unwrap();
+        let query = asked(&mut h).remove(0);
+        assert_eq!(query.kind, kind);
+        assert_eq!(
+            query.filter.as_str(),
+            format!(r#"{{"field":"{field}","op":"eq","values":[4711]}}"#)
+        );
+        assert!(page(&mut h, &query, &[], "c", true));
+        h.run_due();
+        let deleted = h.log.iter().find_map(|record| match &record.value {
+            Value::HistoryDeletion(value) => Some((value.resource_key, value.resource_type)),
+            _ => None,
+        });
+        assert_eq!(deleted, Some((Key(4711), history)));
+        h.assert_clean();
+    }
 }
 
 #[test]

@@ -724,7 +724,58 @@ fn tenants_hide_what_is_not_of_them() {
         "Expected to perform operation 'CREATE_PROCESS_INSTANCE' on resource \
          'PROCESS_DEFINITION', but no resource was found for tenant 'red'"
     );
-    at.answered(create("anna")).unwrap();
+    let created = at.answered(create("anna")).unwrap();
+    let Value::ProcessInstanceCreation(created) = created.value else {
+        panic!("another answer");
+    };
+    let instance = created.process_instance_key;
+    let job = (at.log.iter())
+        .find(|record| record.intent == Intent::Job(of::Job::Created))
+        .unwrap()
+        .key;
+    let cancel = of::ProcessInstance::Cancel;
+    let signal = SignalRecord {
+        signal_name: "nobody waits".into(),
+        tenant_id: "red".into(),
+        ..SignalRecord::default()
+    };
+    let decision = DecisionEvaluationRecord {
+        decision_id: "x".into(),
+        tenant_id: "red".into(),
+        ..DecisionEvaluationRecord::default()
+    };
+    for (command, text) in [
+        (
+            as_user("bert", instance, cancel, ProcessInstanceRecord::default()),
+            format!(
+                "Expected to cancel a process instance with key '{instance}', but no such process \
+                 was found"
+            ),
+        ),
+        (
+            as_user("bert", job, of::Job::ThrowError, JobRecord::default()),
+            format!(
+                "Expected to throw an error for job with key '{job}', but no such job was found"
+            ),
+        ),
+        (
+            as_user("bert", Key::NONE, of::Signal::Broadcast, signal),
+            "Expected to broadcast signal for tenant 'red', but user is not assigned to this \
+             tenant."
+                .to_owned(),
+        ),
+        (
+            as_user(
+                "bert",
+                Key::NONE,
+                of::DecisionEvaluation::Evaluate,
+                decision,
+            ),
+            "Expected to evaluate decision 'x', but no decision found for id 'x'".to_owned(),
+        ),
+    ] {
+        assert_eq!(at.answered(command).unwrap_err().reason.as_str(), text);
+    }
     let batch = |tenants: &[&str], filter: TenantFilter| JobBatchRecord {
         job_type: "work".into(),
         timeout: 1000,

@@ -446,7 +446,13 @@ fn end_if_all_reported(p: &mut Processing<'_>, key: Key) -> Outcome {
     )?;
     let definition = row.record.definition_to_delete;
     if definition.is_some() {
-        delete_history(p, definition, HistoryDeletionType::ProcessDefinition)?;
+        let decisions = BatchOperationType::DeleteDecisionInstance;
+        let kind = if row.record.batch_operation_type == decisions {
+            HistoryDeletionType::DecisionRequirements
+        } else {
+            HistoryDeletionType::ProcessDefinition
+        };
+        delete_history(p, definition, kind)?;
     }
     Ok(())
 }

@@ -3,6 +3,9 @@
 //! A process is refused while instances of it run on the partition that is asked. The others cannot
 //! refuse any more: there nothing new starts, and the end of the last instance deletes it. If it was
 //! the latest version, the one before takes its start events over.
+//!
+//! Processes and decisions can go with their history. That of one which went without it can still be
+//! deleted: whoever sends the command has then found type, id and tenant in the secondary storage.
 
 use std::sync::Arc;
 
@@ -40,6 +43,14 @@ pub(crate) fn delete(
         if distributed {
             return distribute::acknowledge(p, command.key, command.intent);
         }
+        if value.delete_history && history_of(value).is_some() {
+            let key = p.next_key();
+            let deletion = delete_history(p, command, value)?;
+            let deleted = of::ResourceDeletion::Deleted;
+            p.event(key, deleted, deletion.clone())?;
+            p.respond(key, deleted, deletion);
+            return Ok(());
+        }
         return Err(Stop::not_found(format!(
             "Expected to delete resource but no resource found with key `{}`",
             value.resource_key
@@ -74,11 +85,10 @@ pub(crate) fn delete(
     } else {
         p.next_key()
     };
-    let deletion = match &found {
-        Found::Process(_) if value.delete_history && !distributed => {
-            delete_history(p, value.resource_key, command, &deletion)?
-        }
-        Found::Process(_) | Found::File(..) | Found::Decisions(_) => deletion,
+    let deletion = if value.delete_history && !distributed {
+        delete_history(p, command, &deletion)?
+    } else {
+        deletion
     };
     let deleting = of::ResourceDeletion::Deleting;
     p.event(deletion_key, deleting, deletion.clone())?;
@@ -146,17 +156,35 @@ fn delete_file(p: &mut Processing<'_>, kind: FileKind, record: &Arc<ResourceReco
     }
 }
 
-/// Starts the batch operation that deletes the history of the definition's instances, and then that
-/// of the definition.
+/// What deletes the history of a resource, and how it finds what to delete; `None` = it has none.
+fn history_of(deletion: &ResourceDeletionRecord) -> Option<(BatchOperationType, &'static str)> {
+    match deletion.resource_type.as_str() {
+        "PROCESS_DEFINITION" => Some((
+            BatchOperationType::DeleteProcessInstance,
+            "processDefinitionKey",
+        )),
+        "DECISION_REQUIREMENTS" => Some((
+            BatchOperationType::DeleteDecisionInstance,
+            "decisionRequirementsKey",
+        )),
+        _ => None,
+    }
+}
+
+/// Starts the batch operation that deletes the history of a resource's instances, and then that
+/// of the resource.
 fn delete_history(
     p: &mut Processing<'_>,
-    definition: Key,
     command: &Command,
-    deletion: &ResourceDeletionRecord,
+    deletion: &Arc<ResourceDeletionRecord>,
 ) -> Outcome<Arc<ResourceDeletionRecord>> {
-    let filter = format!(r#"{{"field":"processDefinitionKey","op":"eq","values":[{definition}]}}"#);
+    let Some((kind, field)) = history_of(deletion) else {
+        return Ok(deletion.clone());
+    };
+    let definition = deletion.resource_key;
+    let filter = format!(r#"{{"field":"{field}","op":"eq","values":[{definition}]}}"#);
     let operation = BatchOperationCreationRecord {
-        batch_operation_type: BatchOperationType::DeleteProcessInstance,
+        batch_operation_type: kind,
         entity_filter: Text::from(filter),
         authentication: command.authorization.clone(),
         definition_to_delete: definition,
@@ -165,7 +193,7 @@ fn delete_history(
     let operation = batch_operation::start(p, operation)?;
     Ok(Arc::new(ResourceDeletionRecord {
         batch_operation_key: operation.batch_operation_key,
-        ..deletion.clone()
+        ..ResourceDeletionRecord::clone(deletion)
     }))
 }
 

@@ -12,6 +12,16 @@ use crate::engine::rule::decisions;
 use crate::feel::DocumentVariables;
 use crate::record::value::DecisionEvaluationRecord;
 
+/// Why nothing is evaluated where the decision is not found.
+pub(crate) fn missing(value: &DecisionEvaluationRecord) -> String {
+    let (id, key) = (&value.decision_id, value.decision_key);
+    if id.is_empty() {
+        format!("Expected to evaluate decision '{key}', but no decision found for key '{key}'")
+    } else {
+        format!("Expected to evaluate decision '{id}', but no decision found for id '{id}'")
+    }
+}
+
 /// Evaluates a decision.
 pub(crate) fn evaluate(
     p: &mut Processing<'_>,
@@ -20,19 +30,15 @@ pub(crate) fn evaluate(
 ) -> Outcome {
     let (tenant, id, key) = (&value.tenant_id, &value.decision_id, value.decision_key);
     let found = if !id.is_empty() {
-        p.state().latest_decision(tenant, id)?.ok_or_else(|| {
-            format!("Expected to evaluate decision '{id}', but no decision found for id '{id}'")
-        })
+        p.state().latest_decision(tenant, id)?
     } else if key.is_some() {
-        p.state().decision(key, tenant)?.ok_or_else(|| {
-            format!("Expected to evaluate decision '{key}', but no decision found for key '{key}'")
-        })
+        p.state().decision(key, tenant)?
     } else {
         return Err(Stop::invalid_argument(
             "Expected either a decision id or a valid decision key, but none provided",
         ));
     };
-    let row = found.map_err(Stop::not_found)?;
+    let row = found.ok_or_else(|| Stop::not_found(missing(value)))?;
     let variables = DocumentVariables(value.variables.as_bytes());
     let key = p.next_key();
     let evaluated =

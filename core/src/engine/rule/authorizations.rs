@@ -30,6 +30,8 @@ pub(crate) struct Ask<'a> {
     tenant: Option<Text>,
     new_resource: bool,
     task: Option<&'a UserTaskRecord>,
+    /// What somebody of another tenant is told instead.
+    missing: Option<String>,
 }
 
 impl<'a> Ask<'a> {
@@ -41,6 +43,7 @@ impl<'a> Ask<'a> {
             tenant: None,
             new_resource: false,
             task: None,
+            missing: None,
         }
     }
 
@@ -67,6 +70,12 @@ impl<'a> Ask<'a> {
     /// The resource is a user task, which may name who asks.
     pub(crate) fn on_task(mut self, task: &'a UserTaskRecord) -> Self {
         self.task = Some(task);
+        self
+    }
+
+    /// If it is of another tenant, it is not there, which is said with this reason.
+    pub(crate) fn else_missing(mut self, reason: String) -> Self {
+        self.missing = Some(reason);
         self
     }
 
@@ -112,13 +121,13 @@ impl<'a> Ask<'a> {
                 ),
             );
         }
-        Rejection::new(
-            RejectionType::NotFound,
+        let reason = self.missing.clone().unwrap_or_else(|| {
             format!(
                 "Expected to perform operation '{permission}' on resource '{resource}', but no \
                  resource was found for tenant '{tenant}'"
-            ),
-        )
+            )
+        });
+        Rejection::new(RejectionType::NotFound, reason)
     }
 }
 

@@ -14,12 +14,12 @@
 )]
 
 use crate::claims::Claims;
+use crate::engine::command::evaluate_decision;
 use crate::engine::effect::StreamId;
 use crate::engine::fault::{Outcome, Stop};
 use crate::engine::input::Command;
 use crate::engine::output::Processing;
 use crate::engine::rule::authorizations::{Ask, Guard};
-use crate::ids::Key;
 use crate::record::intent::of;
 use crate::record::value::{
     BatchOperationType, ClusterVariableScope, ExpressionRecord, HistoryDeletionType, JobRecord,
@@ -27,6 +27,8 @@ use crate::record::value::{
 };
 use crate::record::{Document, Intent, RejectionType, Text, Value};
 use crate::state::file::FileKind;
+
+mod instance;
 
 /// Of what has no id of its own to be allowed by.
 static NO_ID: Text = Text::EMPTY;
@@ -53,7 +55,7 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
         | Value::ProcessInstanceBusinessId(_)
         | Value::AgentInstance(_)
         | Value::AgentHistory(_)
-        | Value::UserTask(_) => instance(p, &guard, command),
+        | Value::UserTask(_) => instance::instance(p, &guard, command),
         Value::BatchOperationCreation(_)
         | Value::BatchOperationLifecycleManagement(_)
         | Value::HistoryDeletion(_) => batch(&guard, command),
@@ -69,7 +71,8 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
                 || value.decision_id.clone(),
                 |row| row.record.decision_id.clone(),
             );
-            guard.check(&ask.to(&id).of_tenant(&value.tenant_id))
+            let ask = ask.to(&id).of_tenant(&value.tenant_id);
+            guard.check(&ask.else_missing(evaluate_decision::missing(value)))
         }
         Value::Expression(value) => expression(p, &guard, value),
         Value::Clock(_) => guard.check(&Ask::new(R::System, P::Update)),
@@ -113,6 +116,7 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
         },
         // Of all definitions, unless one is named.
         Value::ConditionalEvaluation(value) => {
+            assigned(&guard, &value.tenant_id, "evaluate conditional")?;
             let row = p.state().definitions.get(&value.process_definition_key)?;
             let mut ask = Ask::new(R::ProcessDefinition, P::CreateProcessInstance);
             if let Some(row) = row {
@@ -135,6 +139,7 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
             _ => not_for_clients(command),
         },
         Value::MessageCorrelation(value) => {
+            assigned(&guard, &value.tenant_id, "correlate message")?;
             let address = (
                 value.tenant_id.clone(),
                 value.name.clone(),
@@ -161,9 +166,10 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
                 let ask = Ask::new(R::ProcessDefinition, P::CreateProcessInstance);
                 guard.check(&of_tenant(ask.to(&id)))?;
             }
-            of_tenant_only(&guard, &value.tenant_id, "correlate message")
+            Ok(())
         }
         Value::Signal(value) => {
+            assigned(&guard, &value.tenant_id, "broadcast signal")?;
             let address = (value.tenant_id.clone(), value.signal_name.clone());
             let waiting: Vec<(bool, Text)> =
                 p.state().signal_subscriptions.with(&address, |rows| {
@@ -184,7 +190,7 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
                 let ask = Ask::new(R::ProcessDefinition, permission).to(&id);
                 guard.check(&ask.of_tenant(&value.tenant_id))?;
             }
-            of_tenant_only(&guard, &value.tenant_id, "broadcast signal")
+            Ok(())
         }
         Value::Deployment(value) => guard.check(
             &Ask::new(R::Resource, P::Create)
@@ -198,175 +204,9 @@ pub(crate) fn check(p: &Processing<'_>, command: &Command) -> Outcome {
     }
 }
 
-/// Commands that name an instance, or something in one.
-fn instance(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome {
-    let (id, tenant, permission) = match &command.value {
-        Value::ProcessInstanceCreation(value) => {
-            let id = match p.state().definitions.get(&value.process_definition_key)? {
-                Some(row) => row.record.bpmn_process_id.clone(),
-                None => value.bpmn_process_id.clone(),
-            };
-            (id, value.tenant_id.clone(), P::CreateProcessInstance)
-        }
-        Value::ProcessInstance(_) => match command.intent {
-            Intent::ProcessInstance(of::ProcessInstance::Cancel) => {
-                let Some(row) = p.state().elements.get(&command.key)? else {
-                    return Ok(());
-                };
-                let record = &row.record;
-                let id = record.bpmn_process_id.clone();
-                (id, record.tenant_id.clone(), P::CancelProcessInstance)
-            }
-            _ => return not_for_clients(command),
-        },
-        Value::VariableDocument(value) => {
-            let Some(row) = p.state().elements.get(&value.scope_key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
-        }
-        Value::ProcessInstanceModification(value) => {
-            let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::ModifyProcessInstance)
-        }
-        Value::ProcessInstanceMigration(value) => {
-            let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
-        }
-        Value::ProcessInstanceBusinessId(value) => {
-            let Some(row) = p.state().elements.get(&value.process_instance_key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
-        }
-        Value::AdHocSubProcessInstruction(value) => {
-            if !matches!(
-                command.intent,
-                Intent::AdHocSubProcessInstruction(of::AdHocSubProcessInstruction::Activate)
-            ) {
-                return not_for_clients(command);
-            }
-            let key = value.ad_hoc_sub_process_instance_key;
-            let Some(row) = p.state().elements.get(&key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
-        }
-        Value::Incident(_) => {
-            let Some(row) = p.state().incidents.get(&command.key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
-        }
-        Value::Job(_) => {
-            if !matches!(
-                command.intent,
-                Intent::Job(
-                    of::Job::Complete
-                        | of::Job::Fail
-                        | of::Job::ThrowError
-                        | of::Job::UpdateRetries
-                        | of::Job::UpdateTimeout
-                        | of::Job::Update
-                )
-            ) {
-                return not_for_clients(command);
-            }
-            let Some(row) = p.state().jobs.get(&command.key)? else {
-                return Ok(());
-            };
-            let record = &row.record;
-            let id = record.bpmn_process_id.clone();
-            (id, record.tenant_id.clone(), P::UpdateProcessInstance)
-        }
-        Value::AgentInstance(_) | Value::AgentHistory(_) => {
-            let Some((id, tenant)) = agent(p, command)? else {
-                return Ok(());
-            };
-            (id, tenant, P::UpdateProcessInstance)
-        }
-        Value::UserTask(_) => return user_task(p, guard, command),
-        _ => return not_for_clients(command),
-    };
-    let ask = Ask::new(R::ProcessDefinition, permission);
-    guard.check(&ask.to(&id).of_tenant(&tenant))
-}
-
-/// The process and tenant of the agent that a command is about; none if it is not there.
-fn agent(p: &Processing<'_>, command: &Command) -> Outcome<Option<(Text, Text)>> {
-    let agent_key = match (&command.value, command.intent) {
-        (Value::AgentInstance(value), Intent::AgentInstance(of::AgentInstance::Create)) => {
-            let row = p.state().elements.get(&value.element_instance_key)?;
-            let of = row.map(|row| row.record.clone());
-            return Ok(of.map(|it| (it.bpmn_process_id.clone(), it.tenant_id.clone())));
-        }
-        (Value::AgentInstance(_), Intent::AgentInstance(of::AgentInstance::Update)) => command.key,
-        (Value::AgentHistory(value), Intent::AgentHistory(of::AgentHistory::Create)) => {
-            value.agent_instance_key
-        }
-        _ => return not_for_clients(command).map(|()| None),
-    };
-    let row = p.state().agent_instances.get(&agent_key)?;
-    let of = row.map(|row| row.record.clone());
-    Ok(of.map(|it| (it.bpmn_process_id.clone(), it.tenant_id.clone())))
-}
-
-fn user_task(p: &Processing<'_>, guard: &Guard<'_>, command: &Command) -> Outcome {
-    let (on_process, on_task): (&[P], &[P]) = match command.intent {
-        Intent::UserTask(of::UserTask::Complete) => (
-            &[P::UpdateUserTask, P::CompleteUserTask],
-            &[P::Update, P::Complete],
-        ),
-        Intent::UserTask(of::UserTask::Claim) => (
-            &[P::UpdateUserTask, P::ClaimUserTask],
-            &[P::Update, P::Claim],
-        ),
-        Intent::UserTask(of::UserTask::Assign | of::UserTask::Update) => {
-            (&[P::UpdateUserTask], &[P::Update])
-        }
-        _ => return not_for_clients(command),
-    };
-    let Some(row) = p.state().user_tasks.get(&command.key)? else {
-        return Ok(());
-    };
-    let task = &*row.record;
-    let key = Text::from(task_key(command.key, task.user_task_key).to_string());
-    let process = on_process.iter().map(|permission| {
-        Ask::new(R::ProcessDefinition, *permission)
-            .to(&task.bpmn_process_id)
-            .of_tenant(&task.tenant_id)
-    });
-    let own = on_task.iter().map(|permission| {
-        Ask::new(R::UserTask, *permission)
-            .to(&key)
-            .of_tenant(&task.tenant_id)
-            .on_task(task)
-    });
-    guard.check_any(&process.chain(own).collect::<Vec<_>>())
-}
-
-fn task_key(command: Key, record: Key) -> Key {
-    if record.is_some() { record } else { command }
-}
-
 /// Batch operations, and the history of one instance. Creating takes the permission for all kinds
-/// or the one for this kind, or to update the one instance it is about; what is done to each item was allowed with it.
+/// or the one for this kind, or to update the one instance it is about. What is done to each item is
+/// asked for again, but for deletions of history: those were allowed with it.
 fn batch(guard: &Guard<'_>, command: &Command) -> Outcome {
     match &command.value {
         Value::BatchOperationCreation(value) if !value.of_process.is_empty() => guard.check(
@@ -461,7 +301,13 @@ fn deletion(p: &Processing<'_>, guard: &Guard<'_>, value: &ResourceDeletionRecor
             return ask(permission, &row.record.id, &row.record.tenant_id);
         }
     }
-    Ok(())
+    // History alone: the command says of what.
+    let permission = match value.resource_type.as_str() {
+        "PROCESS_DEFINITION" => P::DeleteProcess,
+        "DECISION_REQUIREMENTS" => P::DeleteDrd,
+        _ => return Ok(()),
+    };
+    ask(permission, &value.resource_id, &value.tenant_id)
 }
 
 /// Commands about users, groups, roles, tenants, mapping rules and authorizations.
@@ -508,15 +354,15 @@ fn identity(guard: &Guard<'_>, command: &Command) -> Outcome {
     guard.check(&Ask::new(resource, permission).to(id))
 }
 
-/// What can be done without a permission on any process still needs the tenant.
-fn of_tenant_only(guard: &Guard<'_>, tenant: &Text, what: &str) -> Outcome {
+/// What may concern no process at all still needs the tenant, and that first.
+fn assigned(guard: &Guard<'_>, tenant: &Text, what: &str) -> Outcome {
     if guard.is_of_tenant(tenant)? {
         return Ok(());
     }
     Err(Stop::reject(
         RejectionType::Forbidden,
         format!(
-            "Expected to {what} for tenant '{tenant}', but user is not assigned to this tenant"
+            "Expected to {what} for tenant '{tenant}', but user is not assigned to this tenant."
         ),
     ))
 }

@@ -100,7 +100,8 @@ record_value! {
         of_tenant "": Text,
         /// True in the record of the partition that leads it.
         leading "": bool,
-        /// Definition whose history goes when all items are done; -1 = none.
+        /// Process definition or decision requirements whose history goes when all items are done;
+        /// -1 = none.
         definition_to_delete "": Key,
         /// Migrations: to what.
         migration_plan "migrationPlan": Arc<BatchOperationMigrationPlan>,

@@ -243,6 +243,8 @@ fn unsupported(at: &At) -> Option<String> {
 
 /// The job that stands for a user task is not there.
 pub(super) fn no_job(migration: &Migration, at: &At, job: Key) -> Stop {
+    // Where there never was one, the reference says 0.
+    let job = job.0.max(0);
     Stop::invalid_state(format!(
         "Expected to migrate a job for user task '{}' on process instance with key '{}', but could not find job with key '{job}'. Please resolve any incidents on the user task before migrating the process instance.",
         at.record.element_id, migration.instance

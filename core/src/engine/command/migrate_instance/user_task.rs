@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::engine::command::migrate_instance::{Migration, check};
 use crate::engine::element;
-use crate::engine::fault::Outcome;
+use crate::engine::fault::{Outcome, Stop};
 use crate::engine::lifecycle::At;
 use crate::engine::output::Processing;
 use crate::engine::rule::user_tasks::{self, Properties};
 use crate::engine::rule::{event_expressions, expressions, jobs};
 use crate::ids::Key;
 use crate::json;
-use crate::model::{Behavior, Form, UserTask};
+use crate::model::{Behavior, Expr, Form, UserTask};
 use crate::msgpack::{Reader, Token};
 use crate::record::Text;
 use crate::record::intent::of;
@@ -44,7 +44,7 @@ pub(super) fn take_over(
         return Err(check::no_job(migration, at, key));
     };
     let job = job.record.clone();
-    let properties = properties(p, after, task, &job);
+    let properties = properties(p, at, after, task, &job)?;
     let assignee = properties.assignee.clone();
     let own: Vec<(Text, Text)> = (job.custom_headers.0.iter())
         .filter(|(name, _)| !name.starts_with(TOLD))
@@ -67,8 +67,15 @@ pub(super) fn take_over(
     jobs::cancel(p, at)
 }
 
-/// What the job and the new model say about the task. What cannot be evaluated is left out.
-fn properties(p: &Processing<'_>, after: &At, task: &UserTask, job: &JobRecord) -> Properties {
+/// What the job and the new model say about the task. What cannot be evaluated is left out, but for
+/// the form: the job's would be lost.
+fn properties(
+    p: &Processing<'_>,
+    at: &At,
+    after: &At,
+    task: &UserTask,
+    job: &JobRecord,
+) -> Outcome<Properties> {
     let header = |name: &str| {
         let name = user_tasks::header_name(name);
         let headers = &job.custom_headers.0;
@@ -94,12 +101,14 @@ fn properties(p: &Processing<'_>, after: &At, task: &UserTask, job: &JobRecord) 
         // The engine serves no embedded forms: the new model has to name another one.
         match &task.form {
             Some(Form::External(reference)) => {
-                let reference = expressions::text(p, reference, scope);
-                properties.external_form_reference = reference.unwrap_or_default();
+                let found = expressions::text(p, reference, scope);
+                properties.external_form_reference =
+                    found.map_err(|stop| no_form(at, after, ("external", reference), stop))?;
             }
             Some(Form::Linked { form_id, binding }) => {
                 let key = user_tasks::linked_form(p, after, form_id, binding);
-                properties.form_key = key.unwrap_or(Key::NONE);
+                properties.form_key =
+                    key.map_err(|stop| no_form(at, after, ("internal", form_id), stop))?;
             }
             Some(Form::Key(_)) | None => {}
         }
@@ -108,7 +117,18 @@ fn properties(p: &Processing<'_>, after: &At, task: &UserTask, job: &JobRecord) 
     } else {
         properties.external_form_reference = form;
     }
-    properties
+    Ok(properties)
+}
+
+/// The form that the new model names, of a kind and by an expression, is not there.
+fn no_form(at: &At, after: &At, (kind, named): (&str, &Expr), stop: Stop) -> Stop {
+    match stop {
+        Stop::Incident(failure) => Stop::invalid_state(format!(
+            "Expected to migrate form of user task with id '{}' to {kind} form with reference '{}' defined in target element '{}', but reference evaluation failed with message: {}",
+            at.record.element_id, named.source, after.record.element_id, failure.message
+        )),
+        Stop::Reject(_) | Stop::TooLarge | Stop::Fault(_) => stop,
+    }
 }
 
 /// The texts of a JSON list; none if it is something else.
