@@ -376,15 +376,18 @@ enum What {
     DeletedDecisions,
     /// Definitions that somebody deleted, and no instance of which is left.
     DeletedDefinitions,
+    /// Decision requirements that somebody deleted.
+    DeletedRequirements,
 }
 
 impl What {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Roots,
         Self::BatchOperations,
         Self::DeletedInstances,
         Self::DeletedDecisions,
         Self::DeletedDefinitions,
+        Self::DeletedRequirements,
     ];
 
     /// Selects the keys, of a partition and at a time.
@@ -392,9 +395,10 @@ impl What {
         out.push(match self {
             Self::Roots => "SELECT process_instance_key FROM process_instance",
             Self::BatchOperations => "SELECT batch_operation_key FROM batch_operation",
-            Self::DeletedInstances | Self::DeletedDecisions | Self::DeletedDefinitions => {
-                "SELECT DISTINCT resource_key FROM history_deletion h"
-            }
+            Self::DeletedInstances
+            | Self::DeletedDecisions
+            | Self::DeletedDefinitions
+            | Self::DeletedRequirements => "SELECT DISTINCT resource_key FROM history_deletion h",
         });
         out.push(" WHERE partition_id = ");
         out.bind(Bind::Int(i64::from(partition)));
@@ -409,6 +413,9 @@ impl What {
             }
             Self::DeletedDecisions => {
                 out.push(" AND resource_type = 'DECISION_INSTANCE' ORDER BY resource_key");
+            }
+            Self::DeletedRequirements => {
+                out.push(" AND resource_type = 'DECISION_REQUIREMENTS' ORDER BY resource_key");
             }
             Self::DeletedDefinitions => out.push(
                 " AND resource_type = 'PROCESS_DEFINITION' AND NOT EXISTS (SELECT 1 \
@@ -462,6 +469,7 @@ async fn clean(
             What::DeletedInstances => group.deleted_instances().await?,
             What::DeletedDecisions => group.deleted_decisions().await?,
             What::DeletedDefinitions => group.deleted_definitions().await?,
+            What::DeletedRequirements => group.deleted_requirements().await?,
         }
     }
     Ok(busy)
@@ -524,6 +532,17 @@ impl Group<'_> {
         let own = Which::Of("process_definition_key", "");
         self.delete("process_definition", own, |_| ()).await?;
         let asked = Which::Of("resource_key", " AND resource_type = 'PROCESS_DEFINITION'");
+        self.delete("history_deletion", asked, |_| ()).await
+    }
+
+    async fn deleted_requirements(&mut self) -> Result<(), sqlx::Error> {
+        let own = Which::Of("decision_requirements_key", "");
+        self.delete("decision_definition", own, |_| ()).await?;
+        self.delete("decision_requirements", own, |_| ()).await?;
+        let asked = Which::Of(
+            "resource_key",
+            " AND resource_type = 'DECISION_REQUIREMENTS'",
+        );
         self.delete("history_deletion", asked, |_| ()).await
     }
 

@@ -13,9 +13,15 @@ pub(crate) const USER: EntityFields = EntityFields {
         Field::text("username", "t.username").present(),
         Field::text("name", "t.name"),
         Field::text("email", "t.email"),
+        // In the order of creation, unless somebody wants another.
+        Field::key("userKey", "t.user_key")
+            .present()
+            .hidden()
+            .unfiltered()
+            .unsorted(),
     ],
     lists: &[],
-    key: &["username"],
+    key: &["userKey"],
     variables: None,
 };
 

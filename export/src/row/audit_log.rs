@@ -1,12 +1,10 @@
 //! Records that a person caused -> `audit_log`: who did what, when, and did it work.
 //!
 //! Only the client's command says who asks; the events of its step name that command as their
-//! source. The trail therefore remembers the last command that came from outside, and the table
-//! below says which events (and which refusals) of its step are operations worth a row. Whose, and of
+//! source. The trail therefore remembers the last command that came from outside, and a table
+//! (`operations.rs`) says which events and refusals of its step are worth a row. Whose, and of
 //! which kind, is configured (`audited.rs`); callers without a name never are.
 //! While nobody proves a name, nothing here costs more than a look at a flag.
-//!
-//! Rows are told by names, not by types: a value type that comes later only needs its line.
 
 use ringflow_core::ids::{Key, Position};
 use ringflow_core::msgpack::{self, Reader};
@@ -16,8 +14,11 @@ use serde_json::Value as Json;
 use crate::batch::{RowKey, Window};
 use crate::retain::RetainOptions;
 use crate::row::{Context, Datum};
-use crate::schema::Table;
 use crate::schema::audit_log::*;
+use crate::schema::{Column, Table};
+use operations::{ADMIN, EVENTS, REFUSALS, Row};
+
+mod operations;
 
 /// Claim that names the user.
 const USERNAME: &str = "authorized_username";
@@ -48,312 +49,6 @@ impl Trail {
         client.or(self.actor.as_ref().map(|name| ("USER", name)))
     }
 }
-
-/// What is audited.
-struct Row {
-    value_type: &'static str,
-    intent: &'static str,
-    operation: &'static str,
-    entity: &'static str,
-    category: &'static str,
-    /// Value type of the command that has to stand behind it; empty = any.
-    asked: &'static str,
-}
-
-const fn row(
-    value_type: &'static str,
-    intent: &'static str,
-    operation: &'static str,
-    entity: &'static str,
-    category: &'static str,
-    asked: &'static str,
-) -> Row {
-    Row {
-        value_type,
-        intent,
-        operation,
-        entity,
-        category,
-        asked,
-    }
-}
-
-const RESOURCES: &str = "DEPLOYED_RESOURCES";
-const TASKS: &str = "USER_TASKS";
-const ADMIN: &str = "ADMIN";
-
-/// Events that are operations.
-const EVENTS: &[Row] = &[
-    row(
-        "PROCESS_INSTANCE_CREATION",
-        "CREATED",
-        "CREATE",
-        "PROCESS_INSTANCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "PROCESS_INSTANCE_MIGRATION",
-        "MIGRATED",
-        "MIGRATE",
-        "PROCESS_INSTANCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "PROCESS_INSTANCE_MODIFICATION",
-        "MODIFIED",
-        "MODIFY",
-        "PROCESS_INSTANCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "PROCESS_INSTANCE",
-        "CANCELING",
-        "CANCEL",
-        "PROCESS_INSTANCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "INCIDENT", "RESOLVED", "RESOLVE", "INCIDENT", RESOURCES, "INCIDENT",
-    ),
-    row(
-        "VARIABLE",
-        "CREATED",
-        "CREATE",
-        "VARIABLE",
-        RESOURCES,
-        "VARIABLE_DOCUMENT",
-    ),
-    row(
-        "VARIABLE",
-        "UPDATED",
-        "UPDATE",
-        "VARIABLE",
-        RESOURCES,
-        "VARIABLE_DOCUMENT",
-    ),
-    row(
-        "USER_TASK",
-        "ASSIGNED",
-        "ASSIGN",
-        "USER_TASK",
-        TASKS,
-        "USER_TASK",
-    ),
-    row(
-        "USER_TASK",
-        "UPDATED",
-        "UPDATE",
-        "USER_TASK",
-        TASKS,
-        "USER_TASK",
-    ),
-    row(
-        "USER_TASK",
-        "COMPLETED",
-        "COMPLETE",
-        "USER_TASK",
-        TASKS,
-        "USER_TASK",
-    ),
-    row(
-        "DECISION_EVALUATION",
-        "EVALUATED",
-        "EVALUATE",
-        "DECISION",
-        RESOURCES,
-        "DECISION_EVALUATION",
-    ),
-    row(
-        "DECISION_EVALUATION",
-        "FAILED",
-        "EVALUATE",
-        "DECISION",
-        RESOURCES,
-        "DECISION_EVALUATION",
-    ),
-    row("PROCESS", "CREATED", "CREATE", "RESOURCE", RESOURCES, ""),
-    row("PROCESS", "DELETED", "DELETE", "RESOURCE", RESOURCES, ""),
-    row("FORM", "CREATED", "CREATE", "RESOURCE", RESOURCES, ""),
-    row("FORM", "DELETED", "DELETE", "RESOURCE", RESOURCES, ""),
-    row("RESOURCE", "CREATED", "CREATE", "RESOURCE", RESOURCES, ""),
-    row("RESOURCE", "DELETED", "DELETE", "RESOURCE", RESOURCES, ""),
-    row("DECISION", "CREATED", "CREATE", "DECISION", RESOURCES, ""),
-    row("DECISION", "DELETED", "DELETE", "DECISION", RESOURCES, ""),
-    row(
-        "DECISION_REQUIREMENTS",
-        "CREATED",
-        "CREATE",
-        "RESOURCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "DECISION_REQUIREMENTS",
-        "DELETED",
-        "DELETE",
-        "RESOURCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "HISTORY_DELETION",
-        "DELETED",
-        "DELETE",
-        "RESOURCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "BATCH_OPERATION_CREATION",
-        "CREATED",
-        "CREATE",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
-        "RESUMED",
-        "RESUME",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
-        "SUSPENDED",
-        "SUSPEND",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
-        "CANCELED",
-        "CANCEL",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "AUTHORIZATION",
-        "CREATED",
-        "CREATE",
-        "AUTHORIZATION",
-        ADMIN,
-        "",
-    ),
-    row(
-        "AUTHORIZATION",
-        "UPDATED",
-        "UPDATE",
-        "AUTHORIZATION",
-        ADMIN,
-        "",
-    ),
-    row(
-        "AUTHORIZATION",
-        "DELETED",
-        "DELETE",
-        "AUTHORIZATION",
-        ADMIN,
-        "",
-    ),
-    row("USER", "CREATED", "CREATE", "USER", ADMIN, ""),
-    row("USER", "UPDATED", "UPDATE", "USER", ADMIN, ""),
-    row("USER", "DELETED", "DELETE", "USER", ADMIN, ""),
-    row("GROUP", "CREATED", "CREATE", "GROUP", ADMIN, ""),
-    row("GROUP", "UPDATED", "UPDATE", "GROUP", ADMIN, ""),
-    row("GROUP", "DELETED", "DELETE", "GROUP", ADMIN, ""),
-    row("GROUP", "ENTITY_ADDED", "ASSIGN", "GROUP", ADMIN, ""),
-    row("GROUP", "ENTITY_REMOVED", "UNASSIGN", "GROUP", ADMIN, ""),
-    row("ROLE", "CREATED", "CREATE", "ROLE", ADMIN, ""),
-    row("ROLE", "UPDATED", "UPDATE", "ROLE", ADMIN, ""),
-    row("ROLE", "DELETED", "DELETE", "ROLE", ADMIN, ""),
-    row("ROLE", "ENTITY_ADDED", "ASSIGN", "ROLE", ADMIN, ""),
-    row("ROLE", "ENTITY_REMOVED", "UNASSIGN", "ROLE", ADMIN, ""),
-    row("TENANT", "CREATED", "CREATE", "TENANT", ADMIN, ""),
-    row("TENANT", "UPDATED", "UPDATE", "TENANT", ADMIN, ""),
-    row("TENANT", "DELETED", "DELETE", "TENANT", ADMIN, ""),
-    row("TENANT", "ENTITY_ADDED", "ASSIGN", "TENANT", ADMIN, ""),
-    row("TENANT", "ENTITY_REMOVED", "UNASSIGN", "TENANT", ADMIN, ""),
-    row(
-        "MAPPING_RULE",
-        "CREATED",
-        "CREATE",
-        "MAPPING_RULE",
-        ADMIN,
-        "",
-    ),
-    row(
-        "MAPPING_RULE",
-        "UPDATED",
-        "UPDATE",
-        "MAPPING_RULE",
-        ADMIN,
-        "",
-    ),
-    row(
-        "MAPPING_RULE",
-        "DELETED",
-        "DELETE",
-        "MAPPING_RULE",
-        ADMIN,
-        "",
-    ),
-];
-
-/// Commands whose refusal for the state of things is an operation that failed.
-const REFUSALS: &[Row] = &[
-    row(
-        "PROCESS_INSTANCE",
-        "CANCEL",
-        "CANCEL",
-        "PROCESS_INSTANCE",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "PROCESS_INSTANCE_MIGRATION",
-        "MIGRATE",
-        "MIGRATE",
-        "PROCESS_INSTANCE",
-        RESOURCES,
-        "",
-    ),
-    row("INCIDENT", "RESOLVE", "RESOLVE", "INCIDENT", RESOURCES, ""),
-    row("USER_TASK", "ASSIGN", "ASSIGN", "USER_TASK", TASKS, ""),
-    row("USER_TASK", "UPDATE", "UPDATE", "USER_TASK", TASKS, ""),
-    row("USER_TASK", "COMPLETE", "COMPLETE", "USER_TASK", TASKS, ""),
-    row(
-        "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
-        "RESUME",
-        "RESUME",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
-        "SUSPEND",
-        "SUSPEND",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-    row(
-        "BATCH_OPERATION_LIFECYCLE_MANAGEMENT",
-        "CANCEL",
-        "CANCEL",
-        "BATCH",
-        RESOURCES,
-        "",
-    ),
-];
 
 /// Follows the trail, and writes the row of a record that is an operation of a user.
 pub fn write(window: &mut Window, context: &mut Context<'_>, record: &Record) {
@@ -431,6 +126,24 @@ fn claim(claims: &Document, name: &str) -> Option<Text> {
     Some(Text::from(crate::row::cut(text, ACTOR_CHARS)))
 }
 
+/// What a deletion of history is about.
+struct History {
+    entity: &'static str,
+    column: Column,
+}
+
+fn history(value: &Json) -> Option<History> {
+    let (entity, column) = match value.get("resourceType").and_then(Json::as_str)? {
+        // Not in the column of instances: the entry does not go with what it tells of.
+        "PROCESS_INSTANCE" => ("PROCESS_INSTANCE", ENTITY_KEY),
+        "DECISION_INSTANCE" => ("DECISION", DECISION_EVALUATION_KEY),
+        "DECISION_REQUIREMENTS" => ("RESOURCE", DECISION_REQUIREMENTS_KEY),
+        "PROCESS_DEFINITION" => ("RESOURCE", PROCESS_DEFINITION_KEY),
+        _ => return None,
+    };
+    Some(History { entity, column })
+}
+
 fn put(
     window: &mut Window,
     retain: Option<&RetainOptions>,
@@ -460,27 +173,39 @@ fn put(
         row.operation
     };
     let digits = |number: i64| Datum::Text(Text::from(number.to_string()));
-    let named = match row.entity {
-        "PROCESS_INSTANCE" => match key("processInstanceKey") {
-            Datum::Int(key) => digits(key),
-            Datum::Null | Datum::Text(_) | Datum::Bool(_) | Datum::Time(_) | Datum::Float(_) => {
-                Datum::Null
-            }
-        },
-        "USER" => word("username"),
-        "GROUP" => word("groupId"),
-        "ROLE" => word("roleId"),
-        "TENANT" => word("tenantId"),
-        "MAPPING_RULE" => word("mappingRuleId"),
-        _ => Datum::Null,
+    let number = |name: &str| match key(name) {
+        Datum::Int(key) => digits(key),
+        Datum::Null | Datum::Text(_) | Datum::Bool(_) | Datum::Time(_) | Datum::Float(_) => {
+            Datum::Null
+        }
+    };
+    let history = history(&value).filter(|_| row.value_type == "HISTORY_DELETION");
+    let entity = history.as_ref().map_or(row.entity, |it| it.entity);
+    // Events of a deletion may have its key, not that of what goes.
+    let named = match (row.value_type, row.entity) {
+        ("DECISION", _) => number("decisionKey"),
+        ("DECISION_REQUIREMENTS", _) => number("decisionRequirementsKey"),
+        (_, "PROCESS_INSTANCE") => number("processInstanceKey"),
+        (_, "USER") => word("username"),
+        (_, "GROUP") => word("groupId"),
+        (_, "ROLE") => word("roleId"),
+        (_, "TENANT") => word("tenantId"),
+        (_, "MAPPING_RULE") => word("mappingRuleId"),
+        (_, _) => Datum::Null,
     };
     let entity_key = first_of(named, digits(record.key.0));
-    let related = matches!(row.operation, "ASSIGN" | "UNASSIGN") && row.category == ADMIN;
-    let if_related = |datum: Datum| if related { datum } else { Datum::Null };
-    let description = match refusal {
-        Some(kind) => Datum::from(kind),
-        None if row.entity == "VARIABLE" || row.category == ADMIN => word("name"),
-        None => Datum::Null,
+    let (related_type, related_key) = match row.operation {
+        "ASSIGN" | "UNASSIGN" if row.category == ADMIN => (word("entityType"), word("entityId")),
+        _ if row.entity == "AUTHORIZATION" => (word("ownerType"), word("ownerId")),
+        _ => (Datum::Null, Datum::Null),
+    };
+    let description = match (refusal, row.value_type) {
+        (Some(kind), _) => Datum::from(kind),
+        (None, "PROCESS" | "FORM" | "RESOURCE" | "DECISION_REQUIREMENTS") => word("resourceName"),
+        (None, "DECISION") => word("decisionName"),
+        (None, "HISTORY_DELETION") => word("resourceType"),
+        (None, _) if row.entity == "VARIABLE" || row.category == ADMIN => word("name"),
+        (None, _) => Datum::Null,
     };
     let tenant = if row.category == ADMIN {
         Datum::Null
@@ -495,6 +220,11 @@ fn put(
         (Datum::Null, Some(retain)) => record.timestamp.plus_millis(retain.ttl_ms()).into(),
         (_, _) => Datum::Null,
     };
+    // What no longer is has its key in the column of its kind.
+    let gone = |column: Column| match &history {
+        Some(it) if it.column == column => key("resourceKey"),
+        Some(_) | None => Datum::Null,
+    };
     let audit_key = Key::new(record.partition, record.position.0 as i64);
     window.upsert(
         Table::AuditLog,
@@ -502,7 +232,7 @@ fn put(
         record.position,
         vec![
             (ENTITY_KEY, entity_key),
-            (ENTITY_TYPE, row.entity.into()),
+            (ENTITY_TYPE, entity.into()),
             (OPERATION_TYPE, operation.into()),
             (ENTITY_VERSION, i32::from(record.record_version).into()),
             (
@@ -527,23 +257,39 @@ fn put(
             (CATEGORY, row.category.into()),
             (
                 PROCESS_DEFINITION_ID,
-                first_of(word("bpmnProcessId"), word("processDefinitionId")),
+                first_of(
+                    first_of(word("bpmnProcessId"), word("processDefinitionId")),
+                    word("processId"),
+                ),
             ),
             (DECISION_REQUIREMENTS_ID, word("decisionRequirementsId")),
-            (DECISION_DEFINITION_ID, word("decisionId")),
-            (PROCESS_DEFINITION_KEY, key("processDefinitionKey")),
+            (
+                DECISION_DEFINITION_ID,
+                first_of(word("decisionId"), word("decisionDefinitionId")),
+            ),
+            (
+                PROCESS_DEFINITION_KEY,
+                first_of(key("processDefinitionKey"), gone(PROCESS_DEFINITION_KEY)),
+            ),
             (PROCESS_INSTANCE_KEY, instance),
             (ROOT_PROCESS_INSTANCE_KEY, root),
             (ELEMENT_INSTANCE_KEY, key("elementInstanceKey")),
             (JOB_KEY, key("jobKey")),
             (USER_TASK_KEY, key("userTaskKey")),
-            (DECISION_REQUIREMENTS_KEY, key("decisionRequirementsKey")),
+            (
+                DECISION_REQUIREMENTS_KEY,
+                first_of(
+                    key("decisionRequirementsKey"),
+                    gone(DECISION_REQUIREMENTS_KEY),
+                ),
+            ),
+            (DECISION_EVALUATION_KEY, gone(DECISION_EVALUATION_KEY)),
             (DECISION_DEFINITION_KEY, key("decisionKey")),
             (DEPLOYMENT_KEY, key("deploymentKey")),
             (FORM_KEY, key("formKey")),
             (RESOURCE_KEY, key("resourceKey")),
-            (RELATED_ENTITY_TYPE, if_related(word("entityType"))),
-            (RELATED_ENTITY_KEY, if_related(word("entityId"))),
+            (RELATED_ENTITY_TYPE, related_type),
+            (RELATED_ENTITY_KEY, related_key),
             (ENTITY_DESCRIPTION, description),
             (PARTITION_ID, record.partition.0.into()),
             (HISTORY_CLEANUP_DATE, cleanup),

@@ -4,7 +4,7 @@
 //! processes, decisions, decision requirements, forms.
 
 use ringflow_core::ids::Key;
-use ringflow_core::record::value;
+use ringflow_core::record::value::{self, BatchOperationType};
 
 use super::proto;
 use crate::op::operation_reference;
@@ -116,17 +116,17 @@ pub(super) fn delete(request: &proto::DeleteResourceRequest) -> Result<Delete, P
 
 pub(super) fn deleted(
     request: &proto::DeleteResourceRequest,
-    operation: Key,
+    operation: Option<(Key, BatchOperationType)>,
 ) -> proto::DeleteResourceResponse {
-    use proto::batch_operation_created_result::BatchOperationTypeEnum;
+    use proto::batch_operation_created_result::BatchOperationTypeEnum as Named;
 
     proto::DeleteResourceResponse {
         resource_key: request.resource_key.to_string(),
-        batch_operation: operation
-            .is_some()
-            .then(|| proto::BatchOperationCreatedResult {
-                batch_operation_key: operation.0.to_string(),
-                batch_operation_type: BatchOperationTypeEnum::DeleteProcessInstance.into(),
-            }),
+        batch_operation: operation.map(|(key, kind)| proto::BatchOperationCreatedResult {
+            batch_operation_key: key.0.to_string(),
+            batch_operation_type: Named::from_str_name(kind.name())
+                .unwrap_or(Named::DeleteProcessInstance)
+                .into(),
+        }),
     }
 }

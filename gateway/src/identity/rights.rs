@@ -232,6 +232,33 @@ struct Scope {
     properties: BTreeSet<String>,
 }
 
+impl Scope {
+    /// The condition under which it shows a row of `entity`; `None` = it shows none.
+    fn shown(&self, entity: Entity) -> Option<Filter> {
+        let field = id_field(self.resource, entity)?;
+        let named = match (self.any, self.ids.is_empty()) {
+            (true, _) => Filter::Field {
+                field: field.to_owned(),
+                op: Op::Exists,
+                values: vec![Literal::Bool(true)],
+            },
+            (false, true) => return None,
+            (false, false) => one_of(field, self.ids.iter().cloned()),
+        };
+        Some(match self.category(entity) {
+            None => named,
+            Some(category) => Filter::All(vec![named, one_of("category", [category.to_owned()])]),
+        })
+    }
+
+    /// The one category of the audit log that it is about, if it is not about all.
+    fn category(&self, entity: Entity) -> Option<&'static str> {
+        let of_tasks =
+            entity == Entity::AuditLog && self.permission == PermissionType::ReadUserTask;
+        of_tasks.then_some("USER_TASKS")
+    }
+}
+
 /// What one operation may read for one caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
@@ -268,7 +295,12 @@ impl Access {
             .iter()
             .map(|(resource, permission)| rights.scope(*resource, *permission))
             .collect();
-        let everything = !authorizations || scopes.iter().any(|scope| scope.any);
+        // Where the log itself can be allowed, all processes are not all of it.
+        let log = scopes
+            .iter()
+            .any(|scope| scope.resource == ResourceType::AuditLog);
+        let whole = |it: &Scope| it.any && (!log || it.resource == ResourceType::AuditLog);
+        let everything = !authorizations || scopes.iter().any(whole);
         Self {
             scopes: (!everything).then_some(scopes),
             tenants: tenancy.then(|| rights.tenants.clone()),
@@ -286,7 +318,7 @@ impl Access {
     /// Whether nothing at all may be seen; then nothing is the answer, and no refusal.
     pub(crate) fn shows_nothing(&self) -> bool {
         self.asked.store(true, Ordering::Relaxed);
-        let empty = |scope: &Scope| scope.ids.is_empty() && scope.properties.is_empty();
+        let empty = |it: &Scope| !it.any && it.ids.is_empty() && it.properties.is_empty();
         self.scopes
             .as_ref()
             .is_some_and(|scopes| scopes.iter().all(empty))
@@ -326,11 +358,7 @@ impl Access {
         if let Some(scopes) = &self.scopes {
             let mut any = Vec::new();
             for scope in scopes {
-                if let Some(field) = id_field(scope.resource, entity)
-                    && !scope.ids.is_empty()
-                {
-                    any.push(one_of(field, scope.ids.iter().cloned()));
-                }
+                any.extend(scope.shown(entity));
                 if entity == Entity::UserTask && scope.resource == ResourceType::UserTask {
                     any.extend(self.named_in_task(scope));
                 }
@@ -418,8 +446,14 @@ impl Access {
             | None => false,
         };
         let allowed = scopes.iter().any(|scope| {
-            id_field(scope.resource, entity)
-                .is_some_and(|field| scope.ids.iter().any(|id| holds(field, id)))
+            let of_category = scope
+                .category(entity)
+                .is_none_or(|category| holds("category", category));
+            let named = id_field(scope.resource, entity).is_some_and(|field| {
+                (scope.any && !text(row, field).is_empty())
+                    || scope.ids.iter().any(|id| holds(field, id))
+            });
+            (of_category && named)
                 || (scope.resource == ResourceType::UserTask
                     && scope.properties.iter().any(|property| {
                         let user = self.username.iter();
@@ -476,12 +510,12 @@ fn id_field(resource: ResourceType, entity: Entity) -> Option<&'static str> {
         ResourceType::Authorization => "authorizationKey",
         ResourceType::Batch => "batchOperationKey",
         ResourceType::ClusterVariable => "name",
+        ResourceType::AuditLog => "category",
         ResourceType::Unspecified
         | ResourceType::Message
         | ResourceType::Component
         | ResourceType::System
         | ResourceType::Document
-        | ResourceType::AuditLog
         | ResourceType::Expression
         | ResourceType::GlobalListener
         | ResourceType::Secret

@@ -296,7 +296,8 @@ async fn delete_history(call: &Call, record: HistoryDeletionRecord) -> Result<An
     Ok(Answer::NoContent)
 }
 
-fn text(row: &Row, name: &str) -> Text {
+/// A text of a row; empty where there is none.
+pub(crate) fn text(row: &Row, name: &str) -> Text {
     match row.get(name) {
         Some(Cell::Text(text)) => Text::from(text.as_str()),
         Some(_) | None => Text::default(),

@@ -15,9 +15,10 @@ use ringflow_core::record::value::{
 };
 use ringflow_core::record::{Blob, Rejection, RejectionType, Text};
 
-use super::batch::put_created;
+use super::batch::{put_created, text};
 use super::shape::{Members, ObjectWriter, put_list};
-use super::{Caller, answered, decision, tenant};
+use super::{Caller, answered, decision, search, tenant};
+use crate::backend::{Entity, KeyLiteral, Reads};
 use crate::problem::{HttpFault, OperationName, Problem};
 use crate::rest::{Answer, Call};
 use crate::route::Target;
@@ -28,8 +29,8 @@ const DEPLOY: OperationName = OperationName {
     human: "Deploy Resources",
 };
 
-/// What deletes the history of a definition's instances.
-pub(crate) const DELETE_HISTORY: BatchOperationType = BatchOperationType::DeleteProcessInstance;
+const PROCESS_DEFINITION: &str = "PROCESS_DEFINITION";
+const DECISION_REQUIREMENTS: &str = "DECISION_REQUIREMENTS";
 
 /// Deploy files.
 #[derive(Clone, Debug, Default)]
@@ -107,27 +108,73 @@ pub(crate) struct Delete {
 }
 
 impl Delete {
-    /// The batch operation that deletes the history; [`Key::NONE`] = none.
+    /// The batch operation that deletes the history and its type, if there is one.
     ///
     /// # Errors
     /// There is no history to delete, the engine refused, or no answer came.
-    pub(crate) async fn run(self, front: &Front, caller: &Caller) -> Result<Key, Problem> {
-        if self.delete_history {
-            front.reads()?;
-        }
+    pub(crate) async fn run(
+        self,
+        front: &Front,
+        caller: &Caller,
+    ) -> Result<Option<(Key, BatchOperationType)>, Problem> {
+        let record = ResourceDeletionRecord {
+            resource_key: self.key,
+            ..ResourceDeletionRecord::default()
+        };
+        let record = if self.delete_history {
+            known(front.reads()?.as_ref(), record).await?
+        } else {
+            record
+        };
         let command = caller.command(
             Key::NONE,
             of::ResourceDeletion::Delete,
-            ResourceDeletionRecord {
-                resource_key: self.key,
-                delete_history: self.delete_history,
-                ..ResourceDeletionRecord::default()
-            },
+            record,
             self.operation_reference,
         );
         let response = front.call(&Target::Deployment, command, None).await?;
-        Ok(answered!(response, ResourceDeletion)?.batch_operation_key)
+        let deleted = answered!(response, ResourceDeletion)?;
+        let kind = if deleted.resource_type == *DECISION_REQUIREMENTS {
+            BatchOperationType::DeleteDecisionInstance
+        } else {
+            BatchOperationType::DeleteProcessInstance
+        };
+        let operation = deleted.batch_operation_key;
+        Ok(operation.is_some().then_some((operation, kind)))
     }
+}
+
+/// The deletion of a resource and its history, with what is known of a resource that is deleted
+/// already: the engine does not know it any more, and asks whether the caller may.
+async fn known(
+    reads: &dyn Reads,
+    record: ResourceDeletionRecord,
+) -> Result<ResourceDeletionRecord, Problem> {
+    let mut record = ResourceDeletionRecord {
+        delete_history: true,
+        ..record
+    };
+    for (entity, kind, id) in [
+        (
+            Entity::ProcessDefinition,
+            PROCESS_DEFINITION,
+            "processDefinitionId",
+        ),
+        (
+            Entity::DecisionRequirements,
+            DECISION_REQUIREMENTS,
+            "decisionRequirementsId",
+        ),
+    ] {
+        let found = reads.get(entity, KeyLiteral(record.resource_key.0)).await;
+        if let Some(row) = found.map_err(search::refused)? {
+            record.resource_type = Text::from(kind);
+            record.resource_id = text(&row, id);
+            record.tenant_id = text(&row, "tenantId");
+            break;
+        }
+    }
+    Ok(record)
 }
 
 /// `createDeployment`.
@@ -286,9 +333,9 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, Problem> {
     let operation = request.run(&call.front, &call.caller).await?;
     let mut out = ObjectWriter::new();
     out.key("resourceKey", key);
-    if operation.is_some() {
+    if let Some((operation, kind)) = operation {
         let mut created = ObjectWriter::new();
-        put_created(&mut created, operation, DELETE_HISTORY);
+        put_created(&mut created, operation, kind);
         out.raw("batchOperation", &created.finish());
     } else {
         out.null("batchOperation");
