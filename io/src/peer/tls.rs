@@ -14,7 +14,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures::io::{AsyncRead, AsyncWrite};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -214,6 +214,8 @@ pub(crate) struct Session {
     written: usize,
     buffer: Box<[u8]>,
     ended: bool,
+    /// Who writes and waits for the end of the handshake, which reading brings about.
+    writer: Option<Waker>,
 }
 
 impl fmt::Debug for Session {
@@ -231,6 +233,7 @@ impl Session {
             written: 0,
             buffer: vec![0; READ_BYTES].into_boxed_slice(),
             ended: false,
+            writer: None,
         }
     }
 
@@ -270,6 +273,11 @@ impl Session {
                     break;
                 }
             }
+            if !self.connection.is_handshaking()
+                && let Some(writer) = self.writer.take()
+            {
+                writer.wake();
+            }
         }
     }
 
@@ -284,12 +292,18 @@ impl Session {
             ready!(self.poll_out(stream, cx))?;
         }
         let taken = self.connection.writer().write(bytes)?;
-        if taken == 0 && !bytes.is_empty() {
-            // Everything is kept until the handshake is over, which reading brings about.
-            ready!(self.poll_out(stream, cx))?;
+        if taken > 0 || bytes.is_empty() {
+            return Poll::Ready(Ok(taken));
+        }
+        // The session is full. What has no waker must not be waited for: a connection that took
+        // everything at once wakes nobody, and then there is room.
+        ready!(self.poll_out(stream, cx))?;
+        if self.connection.is_handshaking() {
+            // Until it is over everything is kept.
+            self.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(Ok(taken))
+        Poll::Ready(self.connection.writer().write(bytes))
     }
 
     /// Writes what is encrypted.
@@ -319,5 +333,265 @@ impl Session {
     /// Says that nothing follows.
     pub(crate) fn end(&mut self) {
         self.connection.send_close_notify();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::VecDeque;
+    use std::future::Future;
+    use std::rc::Rc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
+    use futures::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::*;
+
+    /// What one side has written and the other has not read.
+    #[derive(Default)]
+    struct Way {
+        bytes: VecDeque<u8>,
+        reader: Option<Waker>,
+        writer: Option<Waker>,
+    }
+
+    /// A connection in memory that takes bytes until `room` of them wait; it wakes whoever it made
+    /// wait, and nobody else.
+    struct Pipe {
+        from: Rc<RefCell<Way>>,
+        to: Rc<RefCell<Way>>,
+        room: usize,
+    }
+
+    impl AsyncRead for Pipe {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            into: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let mut from = self.from.borrow_mut();
+            if from.bytes.is_empty() {
+                from.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let read = from.bytes.read(into)?;
+            if let Some(writer) = from.writer.take() {
+                writer.wake();
+            }
+            Poll::Ready(Ok(read))
+        }
+    }
+
+    impl AsyncWrite for Pipe {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let mut to = self.to.borrow_mut();
+            let taken = bytes.len().min(self.room.saturating_sub(to.bytes.len()));
+            if taken == 0 {
+                to.writer = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            to.bytes.extend(&bytes[..taken]);
+            if let Some(reader) = to.reader.take() {
+                reader.wake();
+            }
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// A side: its session over its end of the pipe.
+    struct Side {
+        session: Session,
+        pipe: Pipe,
+    }
+
+    impl AsyncRead for Side {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            into: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let Self { session, pipe } = &mut *self;
+            session.poll_read(pipe, cx, into)
+        }
+    }
+
+    impl AsyncWrite for Side {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let Self { session, pipe } = &mut *self;
+            session.poll_write(pipe, cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            let Self { session, pipe } = &mut *self;
+            session.poll_out(pipe, cx)
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Whether a task was woken since it was last polled.
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Runs tasks, each polled only when it was woken itself, until all have ended.
+    fn run(tasks: Vec<Pin<Box<dyn Future<Output = ()>>>>) {
+        let mut tasks: Vec<_> = tasks
+            .into_iter()
+            .map(|task| (Arc::new(Woken(AtomicBool::new(true))), task))
+            .collect();
+        while !tasks.is_empty() {
+            let mut polled = false;
+            tasks.retain_mut(|(woken, task)| {
+                if !woken.0.swap(false, Ordering::Relaxed) {
+                    return true;
+                }
+                polled = true;
+                let waker = Waker::from(Arc::clone(woken));
+                task.as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            });
+            assert!(polled, "{} tasks wait and nobody wakes them", tasks.len());
+        }
+    }
+
+    /// A broker's certificate of an authority that exists for this call.
+    fn tls() -> PeerTls {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new(Vec::<String>::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = authority.self_signed(&key).unwrap();
+        let of_broker = KeyPair::generate().unwrap();
+        let broker = CertificateParams::new(vec!["broker-0".to_owned()]).unwrap();
+        let broker = broker.signed_by(&of_broker, &authority, &key).unwrap();
+        std::fs::write(path("authority.pem"), authority.pem()).unwrap();
+        std::fs::write(path("0.pem"), broker.pem()).unwrap();
+        std::fs::write(path("0.key"), of_broker.serialize_pem()).unwrap();
+        PeerTls::load(&path("0.pem"), &path("0.key"), &path("authority.pem")).unwrap()
+    }
+
+    fn sides(room: usize) -> (Side, Side) {
+        let tls = tls();
+        let (one, other) = (Rc::<RefCell<Way>>::default(), Rc::default());
+        let pipe = |from: &Rc<_>, to: &Rc<_>| Pipe {
+            from: Rc::clone(from),
+            to: Rc::clone(to),
+            room,
+        };
+        let dialled = Side {
+            session: tls.dialled().unwrap(),
+            pipe: pipe(&one, &other),
+        };
+        let accepted = Side {
+            session: tls.accepted().unwrap(),
+            pipe: pipe(&other, &one),
+        };
+        (dialled, accepted)
+    }
+
+    fn bytes(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at % 251) as u8).collect()
+    }
+
+    /// One side asks with `len` bytes, the other answers with three times as many; neither is woken
+    /// by anything but the connection.
+    fn exchange(room: usize, len: usize) {
+        let (mut dialled, mut accepted) = sides(room);
+        let ended = Rc::new(Cell::new(0));
+        let (first, second) = (Rc::clone(&ended), Rc::clone(&ended));
+        run(vec![
+            Box::pin(async move {
+                // Who dials says its hello, and what follows is written when that is answered.
+                dialled.write_all(b"hello").await.unwrap();
+                dialled.flush().await.unwrap();
+                let mut hello = [0; 5];
+                dialled.read_exact(&mut hello).await.unwrap();
+                dialled.write_all(&bytes(len)).await.unwrap();
+                dialled.flush().await.unwrap();
+                let mut back = vec![0; 3 * len];
+                dialled.read_exact(&mut back).await.unwrap();
+                assert!(back == bytes(3 * len), "other bytes come out");
+                first.set(first.get() + 1);
+            }),
+            Box::pin(async move {
+                let mut hello = [0; 5];
+                accepted.read_exact(&mut hello).await.unwrap();
+                accepted.write_all(&hello).await.unwrap();
+                accepted.flush().await.unwrap();
+                let mut asked = vec![0; len];
+                accepted.read_exact(&mut asked).await.unwrap();
+                assert!(asked == bytes(len), "other bytes come out");
+                accepted.write_all(&bytes(3 * len)).await.unwrap();
+                accepted.flush().await.unwrap();
+                second.set(second.get() + 1);
+            }),
+        ]);
+        assert_eq!(ended.get(), 2);
+    }
+
+    #[test]
+    fn large_frames_pass_a_connection_that_takes_everything_at_once() {
+        for len in [OUT_BYTES_MAX - 1, OUT_BYTES_MAX + 1, 1 << 20, 5 << 20] {
+            exchange(usize::MAX, len);
+        }
+    }
+
+    #[test]
+    fn large_frames_pass_a_connection_that_takes_little() {
+        for room in [1_000, 64 << 10, OUT_BYTES_MAX] {
+            exchange(room, 1 << 20);
+        }
+    }
+
+    #[test]
+    fn who_writes_much_before_the_handshake_is_woken_after_it() {
+        let (dialled, mut accepted) = sides(usize::MAX);
+        let len = 3 * OUT_BYTES_MAX;
+        let (mut reader, mut writer) = dialled.split();
+        run(vec![
+            Box::pin(async move {
+                writer.write_all(&bytes(len)).await.unwrap();
+                writer.flush().await.unwrap();
+            }),
+            Box::pin(async move {
+                let mut end = [0; 3];
+                reader.read_exact(&mut end).await.unwrap();
+            }),
+            Box::pin(async move {
+                let mut asked = vec![0; len];
+                accepted.read_exact(&mut asked).await.unwrap();
+                assert!(asked == bytes(len), "other bytes come out");
+                accepted.write_all(b"end").await.unwrap();
+                accepted.flush().await.unwrap();
+            }),
+        ]);
     }
 }
