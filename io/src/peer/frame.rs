@@ -8,22 +8,24 @@
 //! | 9 | L - 1 | body |
 //!
 //! Little endian. A frame that is too long, or whose checksum does not fit, ends its connection:
-//! nothing behind it can be trusted to begin where it seems to. Read into one buffer that never
-//! holds more than one frame and what the last read brought with it.
+//! nothing behind it can be trusted to begin where it seems to. What arrives goes through one small
+//! buffer of the connection; a frame that does not fit in it is read into memory of its own. Either
+//! way a body holds no more memory than it has bytes, because entries of the log stay in it for long.
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::Poll;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use futures::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 /// Most bytes of kind and body: the largest entry of a log, and its surroundings.
 pub(crate) const FRAME_MAX: usize = 24 << 20;
 /// Bytes before the kind.
 const HEADER_LEN: usize = 8;
-/// Bytes asked for at once.
+/// Where the body begins.
+const BODY_AT: usize = HEADER_LEN + 1;
+/// Bytes of the buffer of a connection: most bytes asked for at once, but for a larger frame.
 const READ_BYTES: usize = 16 << 10;
 
 /// Why a connection cannot go on.
@@ -55,7 +57,12 @@ pub(crate) struct Frame {
 
 /// Begins a frame of `kind`; the body is appended, then [`finish`] seals it.
 pub(crate) fn begin(kind: u8) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+    begin_for(kind, 256 - BODY_AT)
+}
+
+/// Begins a frame of `kind` with a body of about `body` bytes.
+pub(crate) fn begin_for(kind: u8, body: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(BODY_AT + body);
     out.extend_from_slice(&[0; HEADER_LEN]);
     out.push(kind);
     out
@@ -74,15 +81,33 @@ pub(crate) fn finish(mut frame: Vec<u8>) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
     from: R,
-    buffer: BytesMut,
+    /// Zeroed once; what was read and not yet taken is in `start..end`.
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    large: Option<Large>,
     limit: usize,
+}
+
+/// A frame that does not fit in the buffer, as far as it has arrived.
+#[derive(Debug)]
+struct Large {
+    crc: u32,
+    /// Bytes of kind and body.
+    len: usize,
+    /// The first `filled` of them; zeros behind.
+    bytes: Vec<u8>,
+    filled: usize,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     pub(crate) fn new(from: R) -> Self {
         Self {
             from,
-            buffer: BytesMut::new(),
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            large: None,
             limit: FRAME_MAX,
         }
     }
@@ -94,7 +119,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Gives back what it read from; an error if more was read than frames were taken.
     pub(crate) fn into_inner(self) -> Result<R, FrameError> {
-        if self.buffer.is_empty() {
+        if self.start == self.end && self.large.is_none() {
             Ok(self.from)
         } else {
             Err(FrameError::Body(
@@ -105,53 +130,93 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// The next frame. Cancel safe: what was read stays in the buffer.
     pub(crate) async fn next(&mut self) -> Result<Frame, FrameError> {
-        while self.buffer.len() < HEADER_LEN {
-            self.fill(HEADER_LEN).await?;
+        while self.large.is_none() {
+            let held = &self.buffer[self.start..self.end];
+            if let Some((header, held)) = held.split_first_chunk::<HEADER_LEN>() {
+                let [l0, l1, l2, l3, c0, c1, c2, c3] = *header;
+                let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+                let crc = u32::from_le_bytes([c0, c1, c2, c3]);
+                if len == 0 || len > self.limit {
+                    return Err(FrameError::Length(len));
+                }
+                if let Some(whole) = held.get(..len) {
+                    check(crc, whole)?;
+                    let (kind, body) = (whole[0], Bytes::copy_from_slice(&whole[1..]));
+                    self.start += HEADER_LEN + len;
+                    return Ok(Frame { kind, body });
+                }
+                if HEADER_LEN + len > self.buffer.len() {
+                    self.large = Some(Large {
+                        crc,
+                        len,
+                        bytes: held.to_vec(),
+                        filled: held.len(),
+                    });
+                    (self.start, self.end) = (0, 0);
+                    continue;
+                }
+            }
+            self.fill().await?;
         }
-        let word = |at: usize| {
-            let mut word = [0; 4];
-            word.copy_from_slice(&self.buffer[at..at + 4]);
-            u32::from_le_bytes(word)
+        self.fill_large().await?;
+        let Some(Large { crc, bytes, .. }) = self.large.take() else {
+            return Err(FrameError::Closed);
         };
-        let (len, crc) = (word(0) as usize, word(4));
-        if len == 0 || len > self.limit {
-            return Err(FrameError::Length(len));
-        }
-        let whole = HEADER_LEN + len;
-        while self.buffer.len() < whole {
-            self.fill(whole).await?;
-        }
-        let frame = self.buffer.split_to(whole).freeze().slice(HEADER_LEN..);
-        if crc32c::crc32c(&frame) != crc {
-            return Err(FrameError::Checksum);
-        }
-        Ok(Frame {
-            kind: frame[0],
-            body: frame.slice(1..),
-        })
+        check(crc, &bytes)?;
+        let (kind, mut body) = (bytes[0], Bytes::from(bytes));
+        body.advance(1);
+        Ok(Frame { kind, body })
     }
 
-    /// Reads once; what a dropped call read is not lost.
-    async fn fill(&mut self, wanted: usize) -> Result<(), FrameError> {
-        let held = self.buffer.len();
-        // Grows with what arrives, not with what a length promises.
-        let room = READ_BYTES.max((wanted - held).min(4 * held));
-        let Self { from, buffer, .. } = self;
-        let read = poll_fn(|cx| {
-            buffer.resize(held + room, 0);
-            let polled = Pin::new(&mut *from).poll_read(cx, &mut buffer[held..]);
-            let kept = match &polled {
-                Poll::Ready(Ok(read)) => *read,
-                Poll::Ready(Err(_)) | Poll::Pending => 0,
-            };
-            buffer.truncate(held + kept);
-            polled
-        });
-        match read.await? {
-            0 if held == 0 => Err(FrameError::Closed),
-            0 => Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
-            _ => Ok(()),
+    /// Reads once into the buffer; what a dropped call read is not lost.
+    async fn fill(&mut self) -> Result<(), FrameError> {
+        if self.start > 0 {
+            // Less than a frame, and once for everything that a read brought.
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
         }
+        let Self { from, buffer, .. } = self;
+        let room = &mut buffer[self.end..];
+        match poll_fn(|cx| Pin::new(&mut *from).poll_read(cx, room)).await? {
+            0 if self.end == 0 => Err(FrameError::Closed),
+            0 => Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
+            read => {
+                self.end += read;
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads the rest of a frame that does not fit in the buffer, and nothing behind it.
+    async fn fill_large(&mut self) -> Result<(), FrameError> {
+        let Self { from, large, .. } = self;
+        let Some(large) = large else {
+            return Ok(());
+        };
+        while large.filled < large.len {
+            if large.filled == large.bytes.len() {
+                // Grows with what arrives, not with what a length promises.
+                let more = READ_BYTES.max(4 * large.filled);
+                let more = more.min(large.len - large.filled);
+                large.bytes.reserve_exact(more);
+                large.bytes.resize(large.filled + more, 0);
+            }
+            let room = &mut large.bytes[large.filled..];
+            match poll_fn(|cx| Pin::new(&mut *from).poll_read(cx, room)).await? {
+                0 => return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into())),
+                read => large.filled += read,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks the bytes of kind and body.
+fn check(crc: u32, bytes: &[u8]) -> Result<(), FrameError> {
+    if crc32c::crc32c(bytes) == crc {
+        Ok(())
+    } else {
+        Err(FrameError::Checksum)
     }
 }
 
@@ -202,6 +267,102 @@ mod tests {
             assert_eq!(reader.next().await.unwrap().kind, 3);
             assert!(matches!(reader.next().await, Err(FrameError::Closed)));
         });
+    }
+
+    /// Hands out what it has in pieces of the sizes it is given, and waits once before each.
+    struct Pieces {
+        bytes: Vec<u8>,
+        at: usize,
+        sizes: std::iter::Cycle<std::vec::IntoIter<usize>>,
+        waited: bool,
+        /// Most bytes it was ever offered room for.
+        widest: usize,
+    }
+
+    impl AsyncRead for Pieces {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+            into: &mut [u8],
+        ) -> std::task::Poll<io::Result<usize>> {
+            self.widest = self.widest.max(into.len());
+            self.waited = !self.waited;
+            if self.waited {
+                // Whatever stands there is not what was read.
+                into.fill(0xaa);
+                cx.waker().wake_by_ref();
+                return std::task::Poll::Pending;
+            }
+            let size = self.sizes.next().unwrap_or(1);
+            let size = size.min(into.len()).min(self.bytes.len() - self.at);
+            into[..size].copy_from_slice(&self.bytes[self.at..self.at + size]);
+            self.at += size;
+            std::task::Poll::Ready(Ok(size))
+        }
+    }
+
+    #[test]
+    fn frames_come_in_any_pieces_also_when_a_call_is_dropped() {
+        let lens = [0, 1, 300, READ_BYTES - 10, READ_BYTES - 9, READ_BYTES - 8, 100_000, 5, 1 << 20];
+        let bodies: Vec<Vec<u8>> = lens
+            .iter()
+            .map(|len| (0..*len).map(|at| (at % 253) as u8).collect())
+            .collect();
+        let bytes = bodies.iter().map(|body| frame(9, body)).collect::<Vec<_>>();
+        let bytes = bytes.concat();
+        for sizes in [vec![1 << 20], vec![7, 16_000, 3], vec![1_000, 8, 1, 1 << 14]] {
+            let mut reader = Reader::new(Pieces {
+                bytes: bytes.clone(),
+                at: 0,
+                sizes: sizes.into_iter().cycle(),
+                waited: false,
+                widest: 0,
+            });
+            for body in &bodies {
+                // Each call is polled once and dropped, as by a select that another branch wins.
+                let frame = loop {
+                    let polled = futures::FutureExt::now_or_never(reader.next());
+                    if let Some(frame) = polled {
+                        break frame.unwrap();
+                    }
+                };
+                assert!(frame.kind == 9 && frame.body == body[..], "{}", body.len());
+            }
+            let ended = block_on(reader.next());
+            assert!(matches!(ended, Err(FrameError::Closed)), "{ended:?}");
+        }
+    }
+
+    /// An entry of the log is a part of the body it came in, and stays for long.
+    #[test]
+    fn a_body_holds_no_more_memory_than_it_has_bytes() {
+        let bytes = [frame(1, &[1; 300]), frame(2, &[2; 200_000]), frame(3, &[3; 40])].concat();
+        let mut reader = Reader::new(Cursor::new(bytes));
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push(block_on(reader.next()).unwrap().body);
+        }
+        for body in taken {
+            let len = body.len();
+            let own = body.try_into_mut();
+            let own = own.expect("nothing else is in the memory of a body");
+            assert!(own.capacity() <= len + 1, "{} for {len}", own.capacity());
+        }
+    }
+
+    #[test]
+    fn a_length_alone_takes_no_memory() {
+        let mut promise = (FRAME_MAX as u32).to_le_bytes().to_vec();
+        promise.extend_from_slice(&[0; 100]);
+        let mut reader = Reader::new(Pieces {
+            bytes: promise,
+            at: 0,
+            sizes: vec![50].into_iter().cycle(),
+            waited: false,
+            widest: 0,
+        });
+        assert!(matches!(block_on(reader.next()), Err(FrameError::Io(_))));
+        assert!(reader.from.widest <= READ_BYTES, "{}", reader.from.widest);
     }
 
     #[test]

@@ -90,13 +90,19 @@ pub(crate) fn take_id(fields: &mut Fields) -> Result<Option<EntryId>, String> {
     Ok(entry_id(index, term))
 }
 
+/// Bytes of an append without its entries, and of an entry without its payload.
+const APPEND_LEN: usize = 17 + 2 * 16 + 2 * 8 + 4;
+const ENTRY_LEN: usize = 16 + 4;
+
 pub(crate) fn append(append: Append) -> Vec<u8> {
     let Append {
         request,
         exported,
         leader_last,
     } = append;
-    let mut out = frame::begin(APPEND);
+    let entries = &request.entries;
+    let payloads: usize = entries.iter().map(|it| payload::len(&it.payload)).sum();
+    let mut out = frame::begin_for(APPEND, APPEND_LEN + ENTRY_LEN * entries.len() + payloads);
     put_vote(&mut out, &request.vote);
     put_id(&mut out, request.prev_log_id.as_ref());
     put_id(&mut out, request.leader_commit.as_ref());
@@ -251,7 +257,7 @@ pub(crate) fn take_offer(body: Bytes) -> Result<Offer, String> {
 }
 
 pub(crate) fn chunk(file: u32, offset: u64, bytes: &[u8]) -> Vec<u8> {
-    let mut out = frame::begin(CHUNK);
+    let mut out = frame::begin_for(CHUNK, 4 + 8 + bytes.len());
     put_u32(&mut out, file);
     put_u64(&mut out, offset);
     out.extend_from_slice(bytes);
@@ -419,6 +425,24 @@ mod tests {
             assert_eq!(take_appended(body(&appended(&response))), Ok(response));
         }
         assert_eq!(take_received(body(&received(&[1, 2]))), Ok(vec![1, 2]));
+    }
+
+    /// Frames of a megabyte are made for each follower: nothing is copied twice for lack of room.
+    #[test]
+    fn an_append_and_a_chunk_are_made_without_growing() {
+        let of_bytes = |index| Entry {
+            log_id: entry_id(index, 3).unwrap(),
+            payload: EntryPayload::Normal(Proposal(Bytes::from(vec![payload::BATCH; 20_000]))),
+        };
+        let mut sent = an_append();
+        sent.request.entries = (8..72).map(of_bytes).collect();
+        let made = append(sent);
+        assert!(made.len() > 64 * 20_000);
+        assert_eq!(made.capacity(), made.len());
+        let made = chunk(1, 2, &[7; 1 << 20]);
+        assert_eq!(made.capacity(), made.len());
+        let made = append(an_append());
+        assert_eq!(made.capacity(), made.len());
     }
 
     #[test]

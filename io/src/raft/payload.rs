@@ -37,6 +37,15 @@ pub(crate) fn encode(payload: Payload) -> Bytes {
     }
 }
 
+/// Bytes of [`encode`]; 0 for a membership, of which there are few.
+pub(crate) fn len(payload: &Payload) -> usize {
+    match payload {
+        EntryPayload::Blank => 1,
+        EntryPayload::Normal(proposal) => proposal.0.len(),
+        EntryPayload::Membership(_) => 0,
+    }
+}
+
 /// The payload in `bytes`.
 pub(crate) fn decode(bytes: Bytes) -> Result<Payload, String> {
     match bytes.first() {
