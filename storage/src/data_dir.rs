@@ -10,7 +10,7 @@
 //! | `LOCK` | process id of the holder, locked with `flock` |
 //! | `CLUSTER` | which broker of which cluster it belongs to, as text; absent for a cluster of one |
 //! | `CONFIGURATION` | the cluster's configuration, bytes of its own format; absent while it was never changed |
-//! | `partitions/removed-<n>` | a partition that is being removed |
+//! | `partitions/removed-<n>-<m>` | a partition that is being removed |
 //! | `RESTORING` | empty; a backup is being restored into it, or was and failed half-way |
 //! | `partitions/<n>/log/` | segments of the Raft log |
 //! | `partitions/<n>/vote` | Raft vote, two slots |

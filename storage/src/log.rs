@@ -9,7 +9,8 @@
 //! 2. Callbacks of one log come in the order of the calls, on the log thread; they must not block.
 //! 3. Once a write or sync has failed, everything fails with [`Error::Poisoned`] until the log is
 //!    opened again; nothing is retried.
-//! 4. purged < first <= durable <= last, in indexes.
+//! 4. purged < first and durable <= last, in indexes; durable < first while nothing held is durable:
+//!    in an empty log, and behind a restart.
 //!
 //! | file | idea |
 //! |---|---|
@@ -470,12 +471,12 @@ impl Log {
                     self.directory.clone(),
                 )
             });
-            let read = reader.read(next, max_bytes.saturating_sub(bytes))?;
+            let stop = end.min(first_resident.unwrap_or(u64::MAX));
+            let read = reader.read_range(next..stop, max_bytes.saturating_sub(bytes))?;
             if read.is_empty() {
                 return Err(self.out_of_range(next));
             }
-            let stop = end.min(first_resident.unwrap_or(u64::MAX));
-            for entry in read.into_iter().take_while(|entry| entry.index < stop) {
+            for entry in read {
                 if !entries.is_empty() && bytes + entry.payload.len() > max_bytes {
                     return Ok(entries);
                 }

@@ -20,7 +20,7 @@
 //!
 //! Commands, answers and jobs travel as records in the log's own encoding (`core::record::codec`), of
 //! which position, time and partition mean nothing here. Outcomes: 0 answered, 1 resource exhausted,
-//! 2 unavailable, 3 unknown, 4 timeout, 5 no such partition.
+//! 2 unavailable, 3 unknown, 4 timeout, 5 no such partition, 6 leadership lost.
 
 use bytes::Bytes;
 use ringflow_core::engine::effect::{Response, StreamId};

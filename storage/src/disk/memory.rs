@@ -81,6 +81,7 @@ struct State {
     renamed: Vec<Change>,
     next_image: u64,
     operations: u64,
+    bytes_read: u64,
     faults: Vec<Fault>,
     dead: bool,
 }
@@ -210,6 +211,12 @@ impl MemoryDisk {
             .filter_map(|image| state.images.get(image))
             .map(|image| image.live.len() as u64)
             .sum()
+    }
+
+    /// Bytes read so far, by block.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        lock(&self.state).bytes_read
     }
 
     /// Operations so far, those that failed included.
@@ -435,6 +442,7 @@ impl DiskFile for MemoryFile {
             .get(offset as usize..offset as usize + buf.len())
             .ok_or(io::ErrorKind::UnexpectedEof)?;
         buf.copy_from_slice(bytes);
+        state.bytes_read += buf.len() as u64;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 //!
 //! Reads go past the page cache, like the writes, in windows of [`WINDOW_BYTES`].
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -112,6 +113,16 @@ impl Reader {
     /// [`Error::OutOfRange`] if `from` is purged, [`Error::Corrupt`] with file and offset,
     /// [`Error::Io`].
     pub fn read(&mut self, from: u64, max_bytes: usize) -> Result<Vec<LogEntry>, Error> {
+        self.read_range(from..u64::MAX, max_bytes)
+    }
+
+    /// As [`Reader::read`], but nothing at or behind the end of `range`, which is not empty.
+    pub(super) fn read_range(
+        &mut self,
+        range: Range<u64>,
+        max_bytes: usize,
+    ) -> Result<Vec<LogEntry>, Error> {
+        let from = range.start;
         loop {
             let (purged, last, epoch, place) = {
                 let index = self.shared.index();
@@ -143,7 +154,7 @@ impl Reader {
                     last,
                 });
             };
-            let found = self.read_run(from, place, max_bytes);
+            let found = self.read_run(range.clone(), place, max_bytes);
             if self.shared.index().epoch() == epoch {
                 return found;
             }
@@ -156,10 +167,11 @@ impl Reader {
 
     fn read_run(
         &mut self,
-        from: u64,
+        range: Range<u64>,
         place: Place,
         max_bytes: usize,
     ) -> Result<Vec<LogEntry>, Error> {
+        let from = range.start;
         let path = segment_path(&self.directory, place.generation);
         let file = match &self.open {
             Some((generation, file)) if *generation == place.generation => Arc::clone(file),
@@ -184,7 +196,8 @@ impl Reader {
                 if entry.index < next || entry.index > place.last {
                     continue;
                 }
-                if !entries.is_empty() && bytes + entry.payload.len() > max_bytes {
+                let full = !entries.is_empty() && bytes + entry.payload.len() > max_bytes;
+                if full || entry.index >= range.end {
                     self.cursor = Some(Cursor {
                         index: next,
                         place: Place { offset, ..place },
@@ -196,6 +209,9 @@ impl Reader {
                 entries.push(entry);
             }
             offset += batch.len;
+            if next >= range.end {
+                break;
+            }
         }
         if entries.is_empty() {
             return Err(Error::corrupt(

@@ -3,10 +3,12 @@
 //! Small segments, so that rolling, recycling and purging happen within a few entries.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
 use bytes::Bytes;
 use ringflow_storage::Error;
+use ringflow_storage::disk::memory::MemoryDisk;
 use ringflow_storage::log::{EntryId, Flusher, IoChoice, Log, LogEntry, LogOptions, OnDurable};
 
 pub(super) fn options() -> LogOptions {
@@ -380,5 +382,46 @@ fn many_logs_share_a_flusher() {
             let (mut log, _) = Log::open(&directory, options(), flusher.clone()).unwrap();
             assert_eq!(read_all(&mut log, 1), entries(1, 30, number as u64 + 1));
         }
+    }
+}
+
+/// A member that lags is sent few entries at once: what is behind them is not read for each.
+#[test]
+fn reading_a_range_reads_little_more_than_the_range() {
+    const LAST: u64 = 2_000;
+    let disk = MemoryDisk::new();
+    let flusher = Flusher::over("log", Arc::new(disk.clone())).unwrap();
+    let roomy = LogOptions {
+        segment_bytes: 16 << 20,
+        first_segment_bytes: 16 << 20,
+        max_batch_bytes: 1 << 20,
+        resident_bytes: 1,
+        ..options()
+    };
+    let (mut log, _) = Log::open(Path::new("log"), roomy, flusher).unwrap();
+    let large = |index| LogEntry {
+        index,
+        term: 1,
+        payload: Bytes::from(vec![index as u8; 2_000]),
+    };
+    for first in (1..LAST).step_by(8) {
+        append(&mut log, (first..first + 8).map(large).collect()).unwrap();
+    }
+    let (before, stored) = (disk.bytes_read(), LAST * 2_560);
+    let mut next = 1;
+    while next <= LAST {
+        let read = log.read(next..next + 64, 4 << 20).unwrap();
+        assert!(read.len() <= 64);
+        for entry in read {
+            assert_eq!(entry, large(next));
+            next += 1;
+        }
+    }
+    let read = disk.bytes_read() - before;
+    assert!(read < 3 * stored, "{read} bytes for {stored}");
+    // Another place, then back again: the end holds wherever the reader stood.
+    for from in [500, 1, 1_990, 7] {
+        let read = log.read(from..from + 3, 4 << 20).unwrap();
+        assert_eq!(read, (from..from + 3).map(large).collect::<Vec<_>>());
     }
 }
