@@ -6,8 +6,8 @@
 //! host, and logged in one line.
 //!
 //! Rules that hold on both drivers: no piece of work runs longer than the iteration time without a
-//! yield; a panic of a shard task ends the process ([`spawn`]), because nothing of a shard survives
-//! half of it.
+//! yield; a panic of a shard task, openraft's included, ends the process ([`Loud`]), because nothing
+//! of a shard survives half of it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -156,7 +156,7 @@ pub(crate) fn block_on<T>(
 
 /// Starts a task on this thread. A panic in it ends the process.
 pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
-    let future = Loud(Box::pin(future));
+    let future = Loud::new(future);
     match driver() {
         Driver::Uring => drop(glommio::spawn_local(future).detach()),
         Driver::Plain => drop(tokio::task::spawn_local(future)),
@@ -219,12 +219,18 @@ impl Future for Sleep {
 }
 
 /// A task whose panic ends the process instead of vanishing into a join handle.
-struct Loud<F>(Pin<Box<F>>);
+pub(crate) struct Loud<F>(Pin<Box<F>>);
 
-impl<F: Future<Output = ()>> Future for Loud<F> {
-    type Output = ();
+impl<F> Loud<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self(Box::pin(future))
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+impl<F: Future> Future for Loud<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let end = EndProcess;
         let polled = self.0.as_mut().poll(cx);
         std::mem::forget(end);

@@ -1,7 +1,9 @@
 //! openraft's runtime over either driver.
 //!
 //! Tasks and timers are the driver's; channels are tokio's, which need no tokio runtime and can be
-//! woken from the log thread. One type serves both drivers, because a thread knows which it runs.
+//! woken from the log thread. One type serves both drivers, because a thread knows which it runs. A
+//! panic in a task ends the process: a group that has lost one of its tasks confirms nothing and
+//! votes for nobody, and nothing would say so.
 
 use std::fmt;
 use std::future::Future;
@@ -15,7 +17,7 @@ use openraft_rt_tokio::{TokioMpsc, TokioMutex, TokioOneshot, TokioWatch};
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
-use crate::driver::{self, Driver, ExecutorOptions, Sleep};
+use crate::driver::{self, Driver, ExecutorOptions, Loud, Sleep};
 
 /// The runtime of the thread that calls it.
 #[derive(Debug)]
@@ -156,6 +158,7 @@ impl AsyncRuntime for ShardRuntime {
         F: Future + 'static,
         F::Output: 'static,
     {
+        let future = Loud::new(future);
         match driver::driver() {
             Driver::Uring => TaskHandle::Uring(glommio::spawn_local(future).detach()),
             Driver::Plain => TaskHandle::Plain(tokio::task::spawn_local(future)),
@@ -234,6 +237,32 @@ mod tests {
     fn the_plain_runtime_passes_the_suite_of_openraft() {
         driver::set_driver(Driver::Plain);
         Suite::<ShardRuntime>::test_all();
+    }
+
+    /// Set for the process that shall panic.
+    const PANICS: &str = "RINGFLOW_TEST_TASK_PANICS";
+
+    #[test]
+    fn a_panic_of_a_task_ends_the_process() {
+        use std::os::unix::process::ExitStatusExt as _;
+
+        if std::env::var_os(PANICS).is_some() {
+            driver::set_driver(Driver::Plain);
+            ShardRuntime::new(1).block_on(async {
+                // Nobody asks what has become of it.
+                drop(ShardRuntime::spawn(async { panic!("as a test asks for") }));
+                ShardRuntime::sleep(Duration::from_secs(60)).await;
+            });
+            return;
+        }
+        let name = "raft::runtime::tests::a_panic_of_a_task_ends_the_process";
+        let ended = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(PANICS, "1")
+            .output()
+            .unwrap();
+        const ABORTED: i32 = 6;
+        assert_eq!(ended.status.signal(), Some(ABORTED), "{ended:?}");
     }
 
     #[test]
