@@ -10,8 +10,8 @@
 //! cursor of its own ([`Lanes`]), neither waits for the other, and the log is kept for the slower one.
 //!
 //! Invariants: 1. batches are delivered in order, each record once per reader; 2. only committed
-//! records are delivered; 3. a lane holds at most `feed_batches` batches and about `feed_records`
-//! records.
+//! records are delivered; 3. a lane holds at most `feed_batches` batches, `feed_records` records and
+//! `feed_bytes` bytes of entries, or one batch that is larger.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub(crate) struct Published {
     pub(crate) base: Position,
     /// Log index of the entry.
     pub(crate) index: u64,
+    /// Bytes of the entry.
+    pub(crate) bytes: usize,
 }
 
 /// The lane of one partition; one publisher (its shard), at most one reader.
@@ -66,6 +68,9 @@ pub(crate) struct FeedLane {
     batches: ArrayQueue<Published>,
     records: AtomicUsize,
     record_bound: usize,
+    /// Bytes of the entries they came from; decoded they are a small multiple of it.
+    bytes: AtomicUsize,
+    byte_bound: usize,
     /// Last committed position and its entry; the entry is written first.
     committed: AtomicU64,
     committed_index: AtomicU64,
@@ -89,6 +94,8 @@ impl FeedLane {
             batches: ArrayQueue::new(limits.feed_batches),
             records: AtomicUsize::new(0),
             record_bound: limits.feed_records,
+            bytes: AtomicUsize::new(0),
+            byte_bound: limits.feed_bytes,
             committed: AtomicU64::new(0),
             committed_index: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
@@ -105,16 +112,20 @@ impl FeedLane {
     /// Publishes a committed batch; false if a reader will have to take it from the log.
     pub(crate) fn publish(&self, published: Published) -> bool {
         let count = published.batch.records.len();
+        let bytes = published.bytes;
         let last = published.batch.last;
         let index = published.index;
         let waiting = self.records.load(Ordering::Acquire);
         let wanted = self.has_reader.load(Ordering::Acquire);
-        let room = waiting == 0 || waiting + count <= self.record_bound;
-        let kept = wanted && room && {
+        let held = self.bytes.load(Ordering::Acquire);
+        let fits = waiting + count <= self.record_bound && held + bytes <= self.byte_bound;
+        let kept = wanted && (held == 0 || fits) && {
             self.records.fetch_add(count, Ordering::AcqRel);
+            self.bytes.fetch_add(bytes, Ordering::AcqRel);
             let pushed = self.batches.push(published).is_ok();
             if !pushed {
                 self.records.fetch_sub(count, Ordering::AcqRel);
+                self.bytes.fetch_sub(bytes, Ordering::AcqRel);
             }
             pushed
         };
@@ -189,6 +200,7 @@ impl FeedLane {
         let published = self.batches.pop()?;
         self.records
             .fetch_sub(published.batch.records.len(), Ordering::AcqRel);
+        self.bytes.fetch_sub(published.bytes, Ordering::AcqRel);
         Some(published)
     }
 }
@@ -325,6 +337,18 @@ impl FeedReader {
 
     /// Reads some of what is missing from the log, up to entry `upto`.
     fn catch_up(&mut self, lane: &FeedLane, upto: u64) -> Result<(), FeedError> {
+        match self.follow_log(lane, upto) {
+            Err(FeedError::Log(ringflow_storage::Error::OutOfRange { .. })) => {
+                // The way to what is wanted led through what was exported before, and that was
+                // purged meanwhile; there is a nearer beginning now.
+                self.at = None;
+                self.follow_log(lane, upto)
+            }
+            followed => followed,
+        }
+    }
+
+    fn follow_log(&mut self, lane: &FeedLane, upto: u64) -> Result<(), FeedError> {
         let log = self.log.as_mut().ok_or(ringflow_storage::Error::Closed)?;
         let begun = match self.at {
             Some(at) => Some(at),
@@ -488,5 +512,44 @@ fn unreadable(entry: &log::LogEntry, error: &DecodeError) -> FeedError {
     FeedError::Entry {
         index: entry.index,
         what: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published(index: u64, bytes: usize) -> Published {
+        let batch = FeedBatch {
+            partition: PartitionId(1),
+            records: Arc::new(Vec::new()),
+            last: Position(index),
+        };
+        let base = Position(index - 1);
+        Published {
+            batch,
+            base,
+            index,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn a_lane_is_bounded_by_bytes_but_always_takes_one_batch() {
+        let limits = Limits {
+            feed_bytes: 100,
+            ..Limits::default()
+        };
+        let lane = FeedLane::new(&limits);
+        lane.has_reader.store(true, Ordering::Release);
+        let count = |lane: &FeedLane| lane.bytes.load(Ordering::Acquire);
+        assert!(lane.publish(published(1, 500)), "one is always taken");
+        assert_eq!(count(&lane), 500);
+        assert!(!lane.publish(published(2, 1)), "the lane is full");
+        assert!(lane.pop().is_some());
+        assert!(lane.publish(published(3, 60)) && lane.publish(published(4, 40)));
+        assert!(!lane.publish(published(5, 1)), "the lane is full");
+        while lane.pop().is_some() {}
+        assert_eq!(count(&lane), 0);
     }
 }

@@ -240,8 +240,11 @@ pub struct Limits {
     pub available_buffer: usize,
     /// Committed batches kept in memory for the feed reader, per partition.
     pub feed_batches: usize,
-    /// Records kept in memory for the feed reader, per partition.
+    /// Records kept in memory for the feed reader, per partition and export.
     pub feed_records: usize,
+    /// Bytes of committed entries kept in memory for the feed reader, per partition and export; what
+    /// is behind them is read from the log. One batch is kept in any case.
+    pub feed_bytes: usize,
     /// Bytes of entries after which a snapshot is taken before its interval is over.
     pub snapshot_log_bytes: u64,
     /// Longest time committed state waits before it is written to the state store.
@@ -269,6 +272,7 @@ impl Default for Limits {
             available_buffer: 1024,
             feed_batches: 1024,
             feed_records: 64 * 1024,
+            feed_bytes: 32 << 20,
             snapshot_log_bytes: 512 << 20,
             persist_delay: Duration::from_millis(200),
             waiting_callers: 256 * 1024,

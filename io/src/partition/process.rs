@@ -290,7 +290,7 @@ impl Core {
                 .front()
                 .is_some_and(|held| held.base == base && held.records.len() == count as usize);
         if own {
-            return self.commit_own(index, term);
+            return self.commit_own(index, term, bytes.len());
         }
         if self.is_leading() {
             self.step_down()?;
@@ -317,13 +317,13 @@ impl Core {
         metrics.records_replayed.add(records.len() as u64);
         metrics.replayed_bytes.add(bytes.len() as u64);
         let last = self.engine.position();
-        self.publish(base, Arc::new(records), index);
+        self.publish(base, Arc::new(records), index, bytes.len());
         self.advance(last, index, term, write_set);
         self.engine.persisted(number);
         Ok(())
     }
 
-    fn commit_own(&mut self, index: u64, term: u64) -> Result<(), Broken> {
+    fn commit_own(&mut self, index: u64, term: u64, bytes: usize) -> Result<(), Broken> {
         let held = self
             .held
             .pop_front()
@@ -337,7 +337,7 @@ impl Core {
         // First of all: who gets an answer may ask again at once.
         self.mailbox.budget.give_back(held.slots);
         self.release_effects(held.effects);
-        self.publish(held.base, held.records, index);
+        self.publish(held.base, held.records, index, bytes);
         self.advance(last, index, term, held.write_set);
         self.engine.persisted(held.write_set_number);
         if let Some(admitted) = held.admitted {
@@ -367,7 +367,7 @@ impl Core {
         self.mailbox.metrics.last_committed_position.set(position.0);
     }
 
-    fn publish(&mut self, base: Position, records: Arc<Vec<Record>>, index: u64) {
+    fn publish(&mut self, base: Position, records: Arc<Vec<Record>>, index: u64, bytes: usize) {
         self.marks.note(index, base);
         if index.is_multiple_of(RESUME_EVERY)
             && let Some(mark) = self.marks.before(self.mailbox.feed.acknowledged(), index)
@@ -380,7 +380,13 @@ impl Core {
             records,
             last,
         };
-        if !self.mailbox.feed.publish(Published { batch, base, index }) {
+        let published = Published {
+            batch,
+            base,
+            index,
+            bytes,
+        };
+        if !self.mailbox.feed.publish(published) {
             self.mailbox.metrics.feed_spilled.add(1);
         }
     }

@@ -303,14 +303,28 @@ mod tests {
 
     #[test]
     fn frames_come_in_any_pieces_also_when_a_call_is_dropped() {
-        let lens = [0, 1, 300, READ_BYTES - 10, READ_BYTES - 9, READ_BYTES - 8, 100_000, 5, 1 << 20];
+        let lens = [
+            0,
+            1,
+            300,
+            READ_BYTES - 10,
+            READ_BYTES - 9,
+            READ_BYTES - 8,
+            100_000,
+            5,
+            1 << 20,
+        ];
         let bodies: Vec<Vec<u8>> = lens
             .iter()
             .map(|len| (0..*len).map(|at| (at % 253) as u8).collect())
             .collect();
         let bytes = bodies.iter().map(|body| frame(9, body)).collect::<Vec<_>>();
         let bytes = bytes.concat();
-        for sizes in [vec![1 << 20], vec![7, 16_000, 3], vec![1_000, 8, 1, 1 << 14]] {
+        for sizes in [
+            vec![1 << 20],
+            vec![7, 16_000, 3],
+            vec![1_000, 8, 1, 1 << 14],
+        ] {
             let mut reader = Reader::new(Pieces {
                 bytes: bytes.clone(),
                 at: 0,
@@ -336,7 +350,12 @@ mod tests {
     /// An entry of the log is a part of the body it came in, and stays for long.
     #[test]
     fn a_body_holds_no_more_memory_than_it_has_bytes() {
-        let bytes = [frame(1, &[1; 300]), frame(2, &[2; 200_000]), frame(3, &[3; 40])].concat();
+        let bytes = [
+            frame(1, &[1; 300]),
+            frame(2, &[2; 200_000]),
+            frame(3, &[3; 40]),
+        ]
+        .concat();
         let mut reader = Reader::new(Cursor::new(bytes));
         let mut taken = Vec::new();
         for _ in 0..3 {
