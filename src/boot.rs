@@ -391,6 +391,9 @@ async fn storage_ready(exporter: &Exporter) {
     }
 }
 
+/// How often it is looked whether a part that is to be stopped is let go of.
+const RELEASE_LOOK: Duration = Duration::from_millis(1);
+
 fn stop_exporter<T>(exporter: Arc<T>, stop: fn(T)) {
     let mut shared = exporter;
     loop {
@@ -399,7 +402,7 @@ fn stop_exporter<T>(exporter: Arc<T>, stop: fn(T)) {
             Ok(exporter) => return stop(exporter),
             Err(still) => shared = still,
         }
-        std::thread::yield_now();
+        std::thread::sleep(RELEASE_LOOK);
     }
 }
 
@@ -412,7 +415,7 @@ async fn stop_broker(broker: Arc<Broker>) {
                 Ok(broker) => return broker.stop(),
                 Err(still) => shared = still,
             }
-            std::thread::yield_now();
+            std::thread::sleep(RELEASE_LOOK);
         }
     });
     if stopped.await.is_err() {

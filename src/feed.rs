@@ -1,8 +1,9 @@
 //! Joins the broker's feeds to the exporter: the two crates do not know each other.
 //!
 //! The exporter decides where to start, because the cursor is in its database; only then is the
-//! partition's reader opened. A feed that cannot go on is told once, with the reason, and ends; the
-//! log is kept, and the next start of the broker tries again. A database that is ahead of the log is
+//! partition's reader opened. A feed that cannot go on ends, with the reason; the log is kept. In a
+//! cluster, and beside the secondary storage, it is tried again with pauses that grow to a minute
+//! ([`Fate`]), otherwise by the next start of the broker. A database that is ahead of the log is
 //! such a reason: new records would look as if they were exported already. A feed does not keep the broker alive:
 //! the broker stops first and the feed then ends behind its last record.
 //!
@@ -14,8 +15,8 @@
 //! in the database is what the next leader's feed begins with, and what fences the old one. A replica
 //! that must know this cursor before it may lead is told it by [`tell_exported`].
 
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use ringflow_core::ids::{PartitionId, Position};
 use ringflow_export::feed::FeedFuture;
@@ -28,8 +29,52 @@ pub(crate) struct BrokerFeed {
     export: Export,
     partition: PartitionId,
     reader: Option<FeedReader>,
+    /// Of all feeds of this partition, one after the other.
+    fate: Arc<Fate>,
     /// Gone when the feed is.
     alive: Arc<()>,
+}
+
+/// First and longest pause before a feed that could not go on is tried again.
+const TRY_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How often a partition's feed failed without a record in between. To look for the place where it
+/// would begin may mean to read the whole log, on the thread of all exports.
+#[derive(Debug, Default)]
+struct Fate(Mutex<Failures>);
+
+#[derive(Debug, Default)]
+struct Failures {
+    pause: Duration,
+    not_before: Option<Instant>,
+    why: String,
+}
+
+impl Fate {
+    fn failures(&self) -> std::sync::MutexGuard<'_, Failures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a failure; true if it is another one than the last.
+    fn failed(&self, now: Instant, why: &str) -> bool {
+        let mut failures = self.failures();
+        failures.pause = (failures.pause * 2).clamp(TRY_AGAIN.0, TRY_AGAIN.1);
+        failures.not_before = Some(now + failures.pause);
+        let is_new = failures.why != why;
+        why.clone_into(&mut failures.why);
+        is_new
+    }
+
+    fn delivered(&self) {
+        let mut failures = self.failures();
+        if failures.not_before.is_some() {
+            *failures = Failures::default();
+        }
+    }
+
+    fn may_begin(&self, now: Instant) -> bool {
+        self.failures().not_before.is_none_or(|at| now >= at)
+    }
 }
 
 impl BrokerFeed {
@@ -41,6 +86,7 @@ impl BrokerFeed {
             export,
             partition,
             reader: None,
+            fate: Arc::default(),
             alive: Arc::new(()),
         }
     }
@@ -52,6 +98,42 @@ impl RecordFeed for BrokerFeed {
     }
 
     fn start(&mut self, after: Position) -> Result<(), FeedError> {
+        let started = self.open(after);
+        if let Err(error) = &started {
+            self.fate.failed(Instant::now(), &error.reason);
+        }
+        started
+    }
+
+    fn next(&mut self) -> FeedFuture<'_, Option<FeedBatch>> {
+        Box::pin(async {
+            let batch = match self.reader.as_mut()?.next().await {
+                Ok(batch) => batch?,
+                Err(error) => {
+                    if self.fate.failed(Instant::now(), &error.to_string()) {
+                        tracing::error!(partition = %self.partition, %error, "exporting stops");
+                    }
+                    return None;
+                }
+            };
+            self.fate.delivered();
+            Some(FeedBatch {
+                partition: batch.partition,
+                records: batch.records,
+                last: batch.last,
+            })
+        })
+    }
+
+    fn acknowledge(&self, position: Position) {
+        if let Some(reader) = &self.reader {
+            reader.acknowledge(position);
+        }
+    }
+}
+
+impl BrokerFeed {
+    fn open(&mut self, after: Position) -> Result<(), FeedError> {
         self.reader = None; // a partition has one reader at a time
         let broker = self.broker.upgrade();
         if broker
@@ -81,29 +163,6 @@ impl RecordFeed for BrokerFeed {
         Err(FeedError {
             reason: format!("partition {} gives no records here", self.partition),
         })
-    }
-
-    fn next(&mut self) -> FeedFuture<'_, Option<FeedBatch>> {
-        Box::pin(async {
-            let batch = match self.reader.as_mut()?.next().await {
-                Ok(batch) => batch?,
-                Err(error) => {
-                    tracing::error!(partition = %self.partition, %error, "exporting stops");
-                    return None;
-                }
-            };
-            Some(FeedBatch {
-                partition: batch.partition,
-                records: batch.records,
-                last: batch.last,
-            })
-        })
-    }
-
-    fn acknowledge(&self, position: Position) {
-        if let Some(reader) = &self.reader {
-            reader.acknowledge(position);
-        }
     }
 }
 
@@ -137,26 +196,32 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Feeds `exporter` with every partition that is led here, for as long as the broker lives.
 pub(crate) async fn follow_leaders<T: Exports>(broker: Weak<Broker>, exporter: Weak<T>) {
-    let mut fed: Vec<(PartitionId, Weak<()>)> = Vec::new();
+    let mut fed: Vec<(PartitionId, Arc<Fate>, Weak<()>)> = Vec::new();
     loop {
         let (Some(running), Some(exporter)) = (broker.upgrade(), exporter.upgrade()) else {
             return;
         };
         for partition in running.replicas() {
-            let at = fed.iter().position(|(id, _)| *id == partition);
-            let is_fed = at.is_some_and(|at| fed[at].1.strong_count() > 0);
-            if is_fed || !running.leads(partition) {
+            let at = fed.iter().position(|(id, _, _)| *id == partition);
+            let waits = at.is_some_and(|at| {
+                fed[at].2.strong_count() > 0 || !fed[at].1.may_begin(Instant::now())
+            });
+            if waits || !running.leads(partition) {
                 continue;
             }
-            let feed = BrokerFeed::new(Weak::clone(&broker), T::EXPORT, partition);
+            let mut feed = BrokerFeed::new(Weak::clone(&broker), T::EXPORT, partition);
+            if let Some(at) = at {
+                feed.fate = Arc::clone(&fed[at].1);
+            }
+            let fate = Arc::clone(&feed.fate);
             let alive = Arc::downgrade(&feed.alive);
             if let Err(error) = exporter.add(Box::new(feed)) {
                 tracing::warn!(%partition, %error, "not exported yet");
                 continue;
             }
             match at {
-                Some(at) => fed[at].1 = alive,
-                None => fed.push((partition, alive)),
+                Some(at) => fed[at].2 = alive,
+                None => fed.push((partition, fate, alive)),
             }
         }
         drop((running, exporter));
@@ -175,12 +240,43 @@ pub(crate) async fn tell_exported(broker: Weak<Broker>, queries: Queries) {
         let Some(running) = broker.upgrade() else {
             return;
         };
-        for partition in running.awaited_exports() {
+        let awaited = running.awaited_exports();
+        // A broker that stops does not wait for the database.
+        drop(running);
+        for partition in awaited {
             match queries.exported(partition).await {
-                Ok(Some(position)) => running.hear_exported(partition, position),
+                Ok(Some(position)) => {
+                    if let Some(running) = broker.upgrade() {
+                        running.hear_exported(partition, position);
+                    }
+                }
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%partition, %error, "the cursor cannot be read"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_that_fails_again_waits_longer_until_it_delivers() {
+        let (fate, mut now) = (Fate::default(), Instant::now());
+        assert!(fate.may_begin(now));
+        assert!(fate.failed(now, "gone"), "told once");
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let pause = Duration::from_secs(seconds);
+            assert!(!fate.may_begin(now + pause - Duration::from_millis(1)));
+            now += pause;
+            assert!(fate.may_begin(now));
+            assert!(!fate.failed(now, "gone"), "not told again");
+        }
+        assert!(fate.failed(now, "another reason"));
+        fate.delivered();
+        assert!(fate.may_begin(now));
+        assert!(fate.failed(now, "gone"));
+        assert!(fate.may_begin(now + TRY_AGAIN.0));
     }
 }
