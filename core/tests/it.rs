@@ -57,6 +57,8 @@ mod fuzz_corpus;
 mod global_listener;
 #[path = "it/harness.rs"]
 mod harness;
+#[path = "it/history_deletion.rs"]
+mod history_deletion;
 #[path = "it/identity.rs"]
 mod identity;
 #[path = "it/job_priority.rs"]

@@ -132,8 +132,8 @@ fn leave_dead(mailbox: &Mailbox, why: &str) {
     tracing::error!(
         partition = %mailbox.partition,
         why,
-        "a replica does not begin; with its directory moved away, a broker that is started again gets \
-         everything from the other replicas"
+        "a replica does not begin; with an empty directory in the place of its own, a broker that is \
+         started again gets everything from the other replicas"
     );
     mailbox.status.set(Role::Inactive, Health::Dead);
     mailbox.outstanding.store(false, Ordering::Relaxed);

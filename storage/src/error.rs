@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `Io` | an operation outside the commit path failed | gives up that operation |
 //! | `Full` | no space left for a new file | stops intake, frees space, tries again |
-//! | `Corrupt` | bytes are not what was written | stops the partition; in a cluster the rest of the broker goes on, and its peers rebuild it once its directory is moved away |
+//! | `Corrupt` | bytes are not what was written | stops the partition; in a cluster the rest of the broker goes on, and its peers rebuild it once its directory is empty |
 //! | `Poisoned` | a write or sync of the log failed; what is on disk is unknown | ends the process and recovers; nothing is retried |
 //! | `Unsupported` | the host lacks what was asked for | takes the other way, or refuses to start |
 //! | `Version` | the files are of another format version | refuses to start |

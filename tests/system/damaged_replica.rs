@@ -38,7 +38,7 @@ fn replica(cluster: &Cluster, partition: u64) -> Option<Value> {
 }
 
 #[test]
-fn a_damaged_replica_stays_down_alone_until_it_is_moved_away() {
+fn a_damaged_replica_stays_down_alone_until_its_files_are_moved_away() {
     let mut cluster = Cluster::started(2);
     let mut first = cluster.client(1);
     let deployed = first.deploy("damaged.bpmn", &models::task(KIND)).unwrap();
@@ -66,6 +66,7 @@ fn a_damaged_replica_stays_down_alone_until_it_is_moved_away() {
         cluster.stop(2);
         let away = cluster.places[2].data().join("damaged");
         std::fs::rename(&replica_directory, &away).unwrap();
+        std::fs::create_dir(&replica_directory).unwrap();
         cluster.start(2);
         cluster.wait_ready();
         load.now_at(&cluster);

@@ -13,7 +13,7 @@ use ringflow_core::record::value::{
     BatchOperationLifecycleManagementRecord, BatchOperationMigrationPlan,
     BatchOperationModificationPlan, BatchOperationPartitionLifecycleRecord, BatchOperationType,
     HistoryDeletionRecord, HistoryDeletionType, JobRecord, MappingInstruction, MoveInstruction,
-    PermissionType, ResourceDeletionRecord, ResourceType,
+    PermissionType, ResourceType,
 };
 use ringflow_core::record::{Intent, RecordType, Rejection, RejectionType, Value};
 
@@ -22,7 +22,7 @@ use super::harness::{Answer, Cluster, EngineHarness};
 
 const FILTER: &str = r#"{"field":"state","op":"eq","values":["ACTIVE"]}"#;
 
-fn one_task() -> String {
+pub(super) fn one_task() -> String {
     bpmn(
         "process",
         &[
@@ -47,7 +47,7 @@ fn create(h: &mut EngineHarness, kind: BatchOperationType) -> Key {
 }
 
 /// The questions asked since the last call.
-fn asked(h: &mut EngineHarness) -> Vec<ItemQuery> {
+pub(super) fn asked(h: &mut EngineHarness) -> Vec<ItemQuery> {
     h.run_due();
     let effects = std::mem::take(&mut h.effects);
     effects
@@ -60,7 +60,13 @@ fn asked(h: &mut EngineHarness) -> Vec<ItemQuery> {
 }
 
 /// A page of items, answered to `query`.
-fn page(h: &mut EngineHarness, query: &ItemQuery, items: &[Key], cursor: &str, last: bool) -> bool {
+pub(super) fn page(
+    h: &mut EngineHarness,
+    query: &ItemQuery,
+    items: &[Key],
+    cursor: &str,
+    last: bool,
+) -> bool {
     let items = items.iter().map(|key| {
         Arc::new(BatchOperationItem {
             item_key: *key,
@@ -367,56 +373,6 @@ fn only_finished_history_is_deleted() {
 }
 
 #[test]
-fn a_definition_is_deleted_with_the_history_of_its_instances() {
-    let mut h = EngineHarness::new();
-    h.deploy(&one_task());
-    let definition = h
-        .log
-        .iter()
-        .find_map(|record| match &record.value {
-            Value::Process(value) => Some(value.process_definition_key),
-            _ => None,
-        })
-        .expect("deployed");
-    let record = ResourceDeletionRecord {
-        resource_key: definition,
-        delete_history: true,
-        ..ResourceDeletionRecord::default()
-    };
-    let command = Command::internal(Key::NONE, of::ResourceDeletion::Delete, record);
-    let answer = h.request(command).expect("answered").expect("deleted");
-    let Value::ResourceDeletion(value) = answer.value else {
-        panic!("another answer");
-    };
-    let query = asked(&mut h).remove(0);
-    assert_eq!(query.batch_operation, value.batch_operation_key);
-    assert_eq!(query.kind, BatchOperationType::DeleteProcessInstance);
-    assert_eq!(
-        query.filter.as_str(),
-        format!(r#"{{"field":"processDefinitionKey","op":"eq","values":[{definition}]}}"#)
-    );
-    assert!(page(&mut h, &query, &[Key(4711)], "c", true));
-    h.run_due();
-    let deleted: Vec<(Key, HistoryDeletionType)> = h
-        .log
-        .iter()
-        .filter(|record| record.intent == Intent::from(of::HistoryDeletion::Deleted))
-        .filter_map(|record| match &record.value {
-            Value::HistoryDeletion(value) => Some((value.resource_key, value.resource_type)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(
-        deleted,
-        [
-            (Key(4711), HistoryDeletionType::ProcessInstance),
-            (definition, HistoryDeletionType::ProcessDefinition)
-        ]
-    );
-    h.assert_clean();
-}
-
-#[test]
 fn jobs_are_changed_and_one_that_is_gone_stops_nothing() {
     let mut h = EngineHarness::new();
     h.deploy(&one_task());
@@ -583,53 +539,6 @@ fn what_is_done_to_an_item_needs_the_permission_that_doing_it_alone_needs() {
          'PROCESS_DEFINITION', required resource identifiers are one of '[*, process]'"
     );
     assert!(!h.wrote(of::ProcessInstance::ElementTerminated, "process"));
-}
-
-/// The definition may have gone before, without its history.
-#[test]
-fn the_history_of_what_is_deleted_already_is_deleted_all_the_same() {
-    for (resource, kind, field, history) in [
-        (
-            "PROCESS_DEFINITION",
-            BatchOperationType::DeleteProcessInstance,
-            "processDefinitionKey",
-            HistoryDeletionType::ProcessDefinition,
-        ),
-        (
-            "DECISION_REQUIREMENTS",
-            BatchOperationType::DeleteDecisionInstance,
-            "decisionRequirementsKey",
-            HistoryDeletionType::DecisionRequirements,
-        ),
-    ] {
-        let mut h = EngineHarness::new();
-        let delete = |resource: &str| {
-            let record = ResourceDeletionRecord {
-                resource_key: Key(4711),
-                delete_history: true,
-                resource_type: resource.into(),
-                ..ResourceDeletionRecord::default()
-            };
-            Command::internal(Key::NONE, of::ResourceDeletion::Delete, record)
-        };
-        assert!(h.answered(delete("")).is_err());
-        assert!(h.answered(delete("FORM")).is_err());
-        h.answered(delete(resource)).unwrap();
-        let query = asked(&mut h).remove(0);
-        assert_eq!(query.kind, kind);
-        assert_eq!(
-            query.filter.as_str(),
-            format!(r#"{{"field":"{field}","op":"eq","values":[4711]}}"#)
-        );
-        assert!(page(&mut h, &query, &[], "c", true));
-        h.run_due();
-        let deleted = h.log.iter().find_map(|record| match &record.value {
-            Value::HistoryDeletion(value) => Some((value.resource_key, value.resource_type)),
-            _ => None,
-        });
-        assert_eq!(deleted, Some((Key(4711), history)));
-        h.assert_clean();
-    }
 }
 
 #[test]
