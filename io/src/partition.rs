@@ -271,7 +271,7 @@ impl Turn<'_> {
     fn has_work(&self) -> bool {
         let core = self.partition.core.borrow();
         let waits = self.partition.mailbox.has_commands() || core.has_postponed();
-        core.in_flight() > 0 || (core.is_leading() && waits)
+        core.in_flight() > 0 || (core.is_leading() && waits && !self.partition.full.get())
     }
 
     /// Processes what waits and proposes it; true if there may be more.
@@ -451,8 +451,9 @@ impl Turn<'_> {
             StopMode::Drain => !self.has_work(),
             StopMode::Kill => true,
         };
-        let waits = mailbox.has_commands() || partition.core.borrow().has_postponed();
-        let commands = waits && (partition.can_process() || !partition.core.borrow().is_leading());
+        let core = partition.core.borrow();
+        let waits = mailbox.has_commands() || core.has_postponed() || core.has_ready();
+        let commands = waits && (!core.is_leading() || partition.can_process());
         // While the state is exchanged nothing is taken out of that lane; the end of it wakes.
         let control = mailbox.has_control() && !partition.installing.get();
         partition.woken.get() || stopping || commands || control || mailbox.has_connections()
@@ -483,6 +484,7 @@ impl Turn<'_> {
         let mut longest = IDLE_TICK;
         let mut core = partition.core.borrow_mut();
         if core.is_leading()
+            && !partition.full.get()
             && let Some(due) = core.next_due()
         {
             let millis = due.0.saturating_sub(core.now().0).max(0);

@@ -170,6 +170,11 @@ impl Core {
         Some(command)
     }
 
+    /// True if something that is due waits for the next iteration.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Has the engine hand out what is due.
     fn take_due(&mut self, now: Timestamp, iteration: &mut Iteration) {
         let limit = self.shared.options.limits.due_commands;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ringflow_core::ids::PartitionId;
 use ringflow_core::record::intent::of;
 use ringflow_io::{Broker, SubmitError};
+use ringflow_storage::watermark::DiskSpace;
 
 use crate::world::{ask, client, complete, create, deploy, on_both_drivers, poll, submit};
 
@@ -56,8 +57,23 @@ fn a_full_disk_refuses_new_work_and_lets_running_work_end() {
             poll(&submitter, 1, 1).await[0]
         });
         broker.stop();
+        // Half of the reserve is gone: nothing is processed, and a stop does not wait for that.
+        let mut stopped = options();
+        stopped.disk_reserve_bytes = u64::MAX;
+        let broker = Broker::start(stopped).unwrap();
+        let submitter = broker.submitter();
+        client(async {
+            let within = Duration::from_millis(300);
+            let none = submitter
+                .submit(PartitionId(1), complete(job), within)
+                .await;
+            assert_eq!(none, Err(SubmitError::Timeout));
+        });
+        broker.stop();
+        // Less than the reserve is left, and more than half of it.
         let mut full = options();
-        full.disk_reserve_bytes = u64::MAX;
+        let free = DiskSpace::of(&full.data).unwrap().free_bytes;
+        full.disk_reserve_bytes = free / 2 * 3;
         let broker = Broker::start(full).unwrap();
         let submitter = broker.submitter();
         client(async {
