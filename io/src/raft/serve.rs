@@ -1,7 +1,8 @@
 //! Answering the other members: one task per group connection, requests answered in order.
 //!
 //! Appends are handed to openraft as they come and answered when they are on disk, several of them
-//! under way at once ([`APPENDS_MAX`]); everything else waits for what came before it.
+//! under way at once ([`APPENDS_MAX`]). Anything else is answered when it is read, also before appends
+//! that are under way: who asks sends it on a connection without any.
 //!
 //! A request that cannot be answered is answered with a sentence; a frame that is not one ends the
 //! connection. When the connection of the leader breaks and its process is found to be gone (it
