@@ -218,15 +218,7 @@ impl<'e> Processing<'e> {
         intent: impl Into<Intent>,
         value: impl Into<Value>,
     ) -> Outcome {
-        let record = self.record(
-            RecordType::Command,
-            key,
-            intent.into(),
-            value.into(),
-            DEFERRED_COMMAND_VERSION,
-        );
-        self.grow(&record)?;
-        Ok(self.push(record)?)
+        self.deferred_command_of(&Document::EMPTY, key, intent, value)
     }
 
     /// As [`Processing::deferred_command`], in the name of whom `claims` tell of.
